@@ -1,0 +1,1 @@
+"""Mechanisms that any product could stand on. No product word ("conversion", "format", "route") appears in here."""

@@ -13,7 +13,7 @@ class Report(Protocol):
         ...
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of ours
+class Refusal(Exception):
     """Raised by a sandboxed function to say that the input is at fault, by a short code such as `corrupt_input`.
 
     Only the code crosses the border.

@@ -153,5 +153,5 @@ class Sandbox(Protocol):
         ...
 
 
-class SandboxUnavailable(Exception):  # noqa: N818 - reads as a state of the machine
+class SandboxUnavailable(Exception):
     """No child could be started: the fault of this machine, never of the input."""

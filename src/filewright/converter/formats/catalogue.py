@@ -86,7 +86,7 @@ _ALL: tuple[Format, ...] = (
         rtf  | Rich Text Format             | rtf       | application/rtf text/rtf | text
         wps  | Microsoft Works document     | wps       | application/vnd.ms-works
         wpd  | WordPerfect document         | wpd       | application/vnd.wordperfect
-        vsdx | Visio drawing                | vsdx      | application/vnd.ms-visio.drawing.main+xml application/vnd.visio
+        vsdx | Visio drawing                | vsdx      | application/vnd.ms-visio.drawing.main+xml
         vsd  | Visio 2003 drawing           | vsd       | application/vnd.visio
         pub  | Publisher document           | pub       | application/x-mspublisher
         """,
@@ -171,7 +171,7 @@ _ALL: tuple[Format, ...] = (
         tga  | Targa                        | tga       | image/x-tga
         pcx  | PCX                          | pcx       | image/vnd.zbrush.pcx image/x-pcx
         dds  | DirectDraw surface           | dds       | image/vnd-ms.dds
-        ppm  | Portable pixmap              | ppm pgm pbm pnm | image/x-portable-pixmap image/x-portable-anymap image/x-portable-graymap
+        ppm  | Portable pixmap              | ppm pgm pbm pnm | image/x-portable-pixmap image/x-portable-anymap
         qoi  | Quite OK image               | qoi       | image/qoi
         svg  | SVG drawing                  | svg svgz  | image/svg+xml | text
         eps  | Encapsulated PostScript      | eps       | application/eps image/x-eps | text

@@ -1,0 +1,207 @@
+"""What an operator can set: environment variables `FILEWRIGHT_*`, or lines `NAME=value` in the file that
+`FILEWRIGHT_CONFIG` names. Read once, in `bootstrap`; everything else is handed values.
+
+A weak, missing, contradictory or misspelt setting stops the program with a sentence that names it and says what would
+be right (`SettingsError`). Each field's description is its entry in `docs/settings.md`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+PREFIX = "FILEWRIGHT_"
+SandboxName = Literal["isolated", "confined", "limited"]
+
+
+class SettingsError(Exception):
+    """A setting is wrong. The message names it and says what would be right."""
+
+
+def default_slots() -> int:
+    """As many conversions at once as there are cores this process may use."""
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+class Settings(BaseModel):
+    """Checked settings. The name of the environment variable is `FILEWRIGHT_` and the field's name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Annotated[Path, Field(description="Directory for the database, stored files and work in progress.")] = (
+        Path("filewright-data")
+    )
+    database_url: Annotated[
+        str | None,
+        Field(
+            description="`sqlite:///file` or `postgresql://user:password@host/name`. Without it: SQLite in `DATA_DIR`.",
+        ),
+    ] = None
+    storage_url: Annotated[
+        str | None,
+        Field(
+            description="Where files are kept: `file:///directory` or `s3://bucket?endpoint=https://host`. "
+            "Without it: a directory in `DATA_DIR`.",
+        ),
+    ] = None
+    slots: Annotated[
+        int, Field(ge=1, le=256, description="Conversions at the same time. Without it: one per core.")
+    ] = Field(default_factory=default_slots)
+    secret_key_file: Annotated[
+        Path | None,
+        Field(
+            description="File with at least 32 random bytes: seals the passwords of files while jobs wait. Without it: "
+            "made at the first start in `DATA_DIR`.",
+        ),
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Networks (comma-separated, as `10.0.0.0/8`) whose `X-Forwarded-For` and `X-Forwarded-Proto` "
+            "are believed. Empty: nobody's.",
+        ),
+    ] = ()
+    log_format: Annotated[
+        Literal["console", "json"], Field(description="How log lines are written to standard error.")
+    ] = "console"
+    sandbox: Annotated[
+        SandboxName,
+        Field(
+            description="The weakest sandbox that jobs may run in: `isolated` (namespaces by bubblewrap), `confined` "
+            "(Landlock and seccomp) or `limited` (resource limits only; for files you made yourself). The service does "
+            "not take jobs where the machine gives less.",
+        ),
+    ] = "confined"
+    retention_hours: Annotated[
+        float | None,
+        Field(
+            gt=0, le=24 * 365, description="Hours that files are kept after a job ends. Without it: as the tier says."
+        ),
+    ] = None
+    failpoints: Annotated[
+        str, Field(description="For tests of failure only: points of the code at which to die or fail.")
+    ] = ""
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        for part in parts:
+            ipaddress.ip_network(part)
+        return parts
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"sqlite", "postgresql"}:
+            raise ValueError("use sqlite:///file or postgresql://user:password@host/name")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _known_storage(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"file", "s3", "memory"}:
+            raise ValueError("use file:///directory or s3://bucket?endpoint=https://host")
+        return value
+
+    @model_validator(mode="after")
+    def _secret_is_strong(self) -> Settings:
+        path = self.secret_key_file
+        if path is not None:
+            if not path.is_file():
+                raise ValueError("secret_key_file: there is no such file")
+            if len(path.read_bytes().strip()) < 32:
+                raise ValueError(
+                    "secret_key_file: it holds fewer than 32 bytes; make one with: openssl rand -base64 48"
+                )
+        return self
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database to use."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'filewright.db'}"
+
+    @property
+    def effective_storage_url(self) -> str:
+        """The store to use."""
+        return self.storage_url or f"file://{self.data_dir.absolute() / 'objects'}"
+
+
+LATER: Mapping[str, str] = {
+    "database_replica_urls": "read replicas",
+    "redis_url": "the distributed shape",
+    "tiers_file": "tiers of your own",
+    "master_key_file": "encryption at rest",
+    "clamd_url": "virus scanning",
+    "anonymous": "accounts",
+    "egress_allow": "webhooks and imports",
+}
+"""Settings of the contract whose capability this version does not have: setting one is refused, never ignored."""
+
+
+def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the environment, then the file it names; `overrides` (from the command line) win over both.
+
+    Raises SettingsError for a wrong value, a name that does not exist, or a capability that is not there.
+    """
+    environ = dict(os.environ if environment is None else environment)  # noqa: TID251 - the one place that reads it
+    values = {**_from_file(environ.get(f"{PREFIX}CONFIG")), **_from_environment(environ)}
+    for name in values:
+        _check_name(name)
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    ours = {name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
+    for name in ("config", "corpus"):  # the file's name, and where the tests find their files
+        ours.pop(name, None)
+    return {name: value for name, value in ours.items() if value != ""}
+
+
+def _from_file(path: str | None) -> dict[str, str]:
+    if not path:
+        return {}
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise SettingsError(f"{PREFIX}CONFIG: cannot read {path}: {error.strerror}") from None
+    found = {}
+    for line in lines:
+        if line.strip() and not line.lstrip().startswith("#"):
+            name, _, value = line.partition("=")
+            found[name.strip().removeprefix(PREFIX).lower()] = value.strip().strip('"')
+    return found
+
+
+def _check_name(name: str) -> None:
+    if name in Settings.model_fields:
+        return
+    if name in LATER:
+        raise SettingsError(f"{PREFIX}{name.upper()}: this version does not have {LATER[name]} yet; unset it")
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else "; docs/settings.md lists them all"
+    raise SettingsError(f"{PREFIX}{name.upper()}: there is no such setting{hint}")
+
+
+def _sentence(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors(include_url=False):
+        where = "_".join(str(part) for part in problem["loc"][:1])
+        message = problem["msg"].removeprefix("Value error, ")
+        if not where and ": " in message:
+            where, _, message = message.partition(": ")
+        problems.append(f"{PREFIX}{where.upper()}: {message}")
+    return "\n".join(problems)

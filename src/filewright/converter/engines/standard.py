@@ -1,0 +1,24 @@
+"""The engines that Filewright brings, as one list that can be read from top to bottom.
+
+An engine that is not installed here still stands in the list: `check()` says so, the registry leaves its routes out
+and `filewright doctor` prints the line that installs it. So importing an engine's module never imports its library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from filewright.converter.engines.port import Engine
+
+
+def standard_engines() -> Sequence[Engine]:
+    """Every engine, in the order in which `doctor` shows them. Among equal routes the one listed first is taken."""
+    return (
+        # documents and mark-up
+        # PDF
+        # images and drawings
+        # audio and video
+        # data, sheets and geography
+        # archives and e-mail
+        # e-books, fonts, subtitles and meshes
+    )

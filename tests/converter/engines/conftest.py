@@ -1,0 +1,97 @@
+"""What every engine's tests share: one real sandbox, and `convert`, which carries one conversion out in it.
+
+    async def test_a_page_becomes_a_document(convert):
+        [product] = await convert(Pandoc(), b"<h1>Hello</h1>", "html", "docx")
+
+Starting a sandbox and its warm parents costs more than most conversions, so the tests of this folder share one, and
+with it one event loop.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pytest_asyncio import is_async_test
+
+from filewright.chassis.sandbox.port import Limits, Sandbox, SandboxLevel
+from filewright.chassis.sandbox.runner import open_sandbox
+from filewright.chassis.sandbox.workspace import Workspace
+from filewright.converter.engines.port import Engine, Work
+from filewright.converter.formats.catalogue import FORMATS
+
+Convert = Callable[..., Awaitable[list[Path]]]
+LIMITS = Limits(wall_seconds=90, memory_bytes=2 << 30)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def jobs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("jobs")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox(jobs_dir: Path) -> AsyncIterator[Sandbox]:
+    opened = await open_sandbox(jobs_dir=jobs_dir, minimum=SandboxLevel.CONFINED)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def convert(sandbox: Sandbox, jobs_dir: Path, tmp_path: Path) -> Convert:
+    """`await convert(engine, source, source_format, target, options=…, password=…)` gives the products, in order.
+
+    `source` is a path or the bytes themselves. Options are given as a checked order would have them: defaults of the
+    conversion's schema are filled in. The products are copied out of the workspace, which is gone afterwards. More
+    keywords (`limits`, `on_progress`, `cancel`, `max_pixels`, `max_pages`) go to the `Work`.
+    """
+    count = 0
+
+    async def carry_out(
+        engine: Engine,
+        source: Path | bytes,
+        source_format: str,
+        target: str,
+        options: Mapping[str, Any] | None = None,
+        password: str | None = None,
+        **more: Any,
+    ) -> list[Path]:
+        nonlocal count
+        count += 1
+        conversion = next(c for c in engine.conversions if (c.source, c.target) == (source_format, target))
+        assert set(options or {}) <= set(conversion.options), "an option that the conversion does not declare"
+        defaults = {name: schema["default"] for name, schema in conversion.options.items() if "default" in schema}
+        kept = tmp_path / f"products-{count}"
+        with Workspace.create(jobs_dir, f"{tmp_path.name}-{count}") as workspace:
+            given = workspace.path / "in" / f"input.{FORMATS[source_format].extension}"
+            given.write_bytes(_bytes_of(source))
+            work = Work(
+                source=given,
+                workspace=workspace.path,
+                conversion=conversion,
+                sandbox=sandbox,
+                options={**defaults, **(options or {})},
+                password=password,
+                **{"limits": LIMITS, **more},
+            )
+            products = list(await engine.convert(work))
+            assert products, "an engine gives at least one product, or raises"
+            assert all(product.is_relative_to(work.out) for product in products), "products stay in out/"
+            shutil.copytree(work.out, kept)
+            return [kept / product.relative_to(work.out) for product in products]
+
+    return carry_out
+
+
+def _bytes_of(source: Path | bytes) -> bytes:
+    return source if isinstance(source, bytes) else source.read_bytes()

@@ -53,3 +53,11 @@ ANONYMOUS = Tier(
     retention_seconds=3600,
 )
 """A stranger on any other address."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: the tenant that owns what is made, and what it may use. Every query is filtered by `tenant`."""
+
+    tenant: str
+    tier: Tier

@@ -1,0 +1,87 @@
+"""An artifact: any file that a job reads or makes, as a row and as a value.
+
+The bytes are an ordered list of stored objects (`parts`), because an upload may have arrived in several requests and
+nothing is copied when it is complete. The name is what a caller called the file: opaque text, never a path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from filewright.chassis.db.base import Base, Json, UtcDateTime
+
+ARTIFACT_PREFIX = "art"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stored object that holds a run of the artifact's bytes."""
+
+    key: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A stored file as the rest of the product sees it. `format` is None when the content was not recognised."""
+
+    id: str
+    tenant: str
+    filename: str
+    media_type: str
+    format: str | None
+    bytes: int
+    sha256: str
+    parts: tuple[Part, ...]
+    created_at: datetime
+    expires_at: datetime | None = None
+    erased_at: datetime | None = None
+
+    @property
+    def erased(self) -> bool:
+        """Whether its bytes are gone; the row stays as the record that there were some."""
+        return self.erased_at is not None
+
+
+class ArtifactRow(Base):
+    """One artifact. `parts` is a JSON list of `{key, bytes}`, emptied when the bytes are erased."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (
+        Index("ix_artifacts_expires_at", "expires_at"),
+        Index("ix_artifacts_tenant_created_at", "tenant", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(128))
+    filename: Mapped[str] = mapped_column(Text)
+    media_type: Mapped[str] = mapped_column(String(255))
+    format: Mapped[str | None] = mapped_column(String(64))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+def artifact_of(row: ArtifactRow) -> Artifact:
+    """The value of a row."""
+    return Artifact(
+        id=row.id,
+        tenant=row.tenant,
+        filename=row.filename,
+        media_type=row.media_type,
+        format=row.format,
+        bytes=row.bytes,
+        sha256=row.sha256,
+        parts=tuple(Part(part["key"], part["bytes"]) for part in row.parts),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        erased_at=row.erased_at,
+    )

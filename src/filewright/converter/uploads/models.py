@@ -1,0 +1,89 @@
+"""An upload: bytes on their way in. It becomes an artifact when it is complete.
+
+The row is committed before the first byte is stored and every object's key begins with `uploads/<id>/`, so what a
+killed process left behind can always be found from the row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from filewright.chassis.db.base import Base, Json, UtcDateTime
+from filewright.converter.artifacts.models import Part
+
+UPLOAD_PREFIX = "upl"
+
+
+class UploadState(StrEnum):
+    """Where an upload is. Only `COMPLETE` may be used by a job."""
+
+    RECEIVING = "receiving"
+    COMPLETE = "complete"
+    TERMINATED = "terminated"
+    """Its owner, or the pruner, took it away; its objects are gone or about to be."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload as its owner sees it. `received` is how many bytes are safely stored, `length` how many were announced."""
+
+    id: str
+    tenant: str
+    state: UploadState
+    filename: str
+    length: int
+    received: int
+    parts: tuple[Part, ...]
+    expected_sha256: str | None
+    metadata: str | None
+    """The tus `Upload-Metadata` header as it came, given back on HEAD."""
+    artifact_id: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+class UploadRow(Base):
+    """One upload. `received` moves only by a guarded update that names the old value."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (
+        Index("ix_uploads_state_expires_at", "state", "expires_at"),
+        Index("ix_uploads_tenant_created_at", "tenant", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(128))
+    state: Mapped[str] = mapped_column(String(16))
+    filename: Mapped[str] = mapped_column(Text)
+    length: Mapped[int] = mapped_column(BigInteger)
+    received: Mapped[int] = mapped_column(BigInteger)
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    expected_sha256: Mapped[str | None] = mapped_column(String(64))
+    metadata_header: Mapped[str | None] = mapped_column(Text)
+    artifact_id: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def upload_of(row: UploadRow) -> Upload:
+    """The value of a row."""
+    return Upload(
+        id=row.id,
+        tenant=row.tenant,
+        state=UploadState(row.state),
+        filename=row.filename,
+        length=row.length,
+        received=row.received,
+        parts=tuple(Part(part["key"], part["bytes"]) for part in row.parts),
+        expected_sha256=row.expected_sha256,
+        metadata=row.metadata_header,
+        artifact_id=row.artifact_id,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )

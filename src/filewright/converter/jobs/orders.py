@@ -1,0 +1,44 @@
+"""What a caller orders, after the edge has checked its shape and before the service has looked anything up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+CONVERT = "convert"
+
+
+@dataclass(frozen=True)
+class JobInput:
+    """One file to work on: an upload of the caller, or an output of an earlier job of the caller. Exactly one."""
+
+    upload: str | None = None
+    job: str | None = None
+    output: int = 0
+    """Which output of `job`, counted from 0."""
+    source_format: str | None = None
+    """The caller's word on what the file is (`from`); None: by content."""
+
+
+@dataclass(frozen=True)
+class OrderedStep:
+    """One hop that the caller asked for by name."""
+
+    operation: str
+    to: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobOrder:
+    """A whole order."""
+
+    inputs: tuple[JobInput, ...]
+    to: str | None = None
+    """A format id or an extension."""
+    operation: str = CONVERT
+    options: Mapping[str, Any] = field(default_factory=dict)
+    password: str | None = field(default=None, repr=False)
+    tag: str | None = None
+    steps: tuple[OrderedStep, ...] = ()

@@ -1,0 +1,148 @@
+"""The wire shapes of jobs, exactly as the API shows them. Optional fields are absent when there is nothing to say."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from filewright.converter.jobs.states import PublicStatus, Stage
+
+
+def _nothing(value: object) -> bool:
+    return value is None
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+
+class RouteStep(_Shape):
+    """One hop of the route."""
+
+    engine: str
+    engine_version: str
+    source: Annotated[str, Field(alias="from")]
+    target: Annotated[str, Field(alias="to")]
+    lossy: bool
+
+
+class Input(_Shape):
+    """One input, and where it came from."""
+
+    upload: Annotated[str | None, Field(exclude_if=_nothing)] = None
+    job: Annotated[str | None, Field(exclude_if=_nothing)] = None
+    output: Annotated[int | None, Field(exclude_if=_nothing)] = None
+    name: str | None
+    format: str | None
+    media_type: str | None
+    bytes: int
+    sha256: str
+
+
+class Output(_Shape):
+    """One product. `url` is where its bytes are."""
+
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    pages: Annotated[int | None, Field(exclude_if=_nothing)] = None
+    width: Annotated[int | None, Field(exclude_if=_nothing)] = None
+    height: Annotated[int | None, Field(exclude_if=_nothing)] = None
+    duration: Annotated[float | None, Field(exclude_if=_nothing, description="Seconds.")] = None
+    url: str
+
+
+class JobProblem(_Shape):
+    """Why a job did not succeed: a problem (RFC 9457), as an HTTP error would carry it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str | None = None
+    retryable: bool
+    errors: tuple[Mapping[str, str], ...] = ()
+
+
+class Job(_Shape):
+    """What its owner sees of a job."""
+
+    id: str
+    status: PublicStatus
+    stage: Annotated[Stage | None, Field(description="Where a running job is.")]
+    progress: Annotated[int, Field(ge=0, le=100, description="Per cent; never decreases.")]
+    operation: str
+    source_format: str | None
+    target_format: str | None
+    route: tuple[RouteStep, ...]
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    fidelity: Annotated[float | None, Field(exclude_if=_nothing)] = None
+    error: Annotated[JobProblem | None, Field(exclude_if=_nothing)] = None
+    attempt: int
+    queue_position: Annotated[int | None, Field(exclude_if=_nothing, description="1 is next.")] = None
+    estimated_seconds: Annotated[float | None, Field(exclude_if=_nothing)] = None
+    cache: Literal["hit", "miss"] = "miss"
+    tag: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    links: Mapping[str, str]
+    revision: Annotated[int, Field(exclude=True)]
+    """Grows with each change: the ETag, the id of an event, and what a long poll compares."""
+
+
+class JobPage(_Shape):
+    """One page of a list, newest first."""
+
+    data: tuple[Job, ...]
+    next_cursor: str | None
+
+
+class QuotedLimits(_Shape):
+    """What the job may use."""
+
+    max_input_bytes: int
+    max_output_bytes: int
+    max_seconds: float
+    max_pages: int
+    max_pixels: int
+
+
+class Quote(_Shape):
+    """What a job would be, without making it."""
+
+    route: tuple[RouteStep, ...]
+    engine: Annotated[str, Field(description="The engine of the last step.")]
+    limits: QuotedLimits
+    estimated_seconds: float
+    cost: Annotated[float, Field(description="Credits; 0 where nothing is billed.")]
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """One event of a job's stream: `state`, `progress`, or the last one, `done`.
+
+    `id` resumes the stream after it. `data` is ready for JSON: `{status, stage, progress, attempt, at}`, and for `done`
+    the whole job.
+    """
+
+    id: int
+    event: Literal["state", "progress", "done"]
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class OpenedOutput:
+    """An output and the bytes asked for. Nothing is read until `chunks` is iterated."""
+
+    output: Output
+    chunks: AsyncIterator[bytes]

@@ -1,0 +1,175 @@
+"""The tables of jobs. Every row names its tenant; every statement that serves a caller is filtered by it.
+
+`jobs` is the truth about a job now, `job_events` (append-only) how it came there, `attempts` what each try did and
+where its objects lie, `usage` what is charged, once per job. `job_secrets` holds a file's password while the job
+lives and not a moment longer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from filewright.chassis.db.base import Base, Json, UtcDateTime
+
+_ID = String(40)
+_TENANT = String(128)
+_WORD = String(64)
+
+
+class JobRow(Base):
+    """One job. `revision` grows with every change of the row that its owner can see."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_claim", "state", "lane", "queued_at", "id"),
+        Index("ix_jobs_tenant_id", "tenant", "id"),
+        Index("ix_jobs_state_lease_until", "state", "lease_until"),
+        Index("ix_jobs_expires_at", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    tenant: Mapped[str] = mapped_column(_TENANT)
+    state: Mapped[str] = mapped_column(_WORD)
+    stage: Mapped[str | None] = mapped_column(_WORD)
+    progress: Mapped[int] = mapped_column(SmallInteger, default=0)
+    revision: Mapped[int] = mapped_column(Integer, default=1)
+
+    operation: Mapped[str] = mapped_column(_WORD)
+    source_format: Mapped[str | None] = mapped_column(_WORD)
+    target_format: Mapped[str | None] = mapped_column(_WORD)
+    options: Mapped[dict[str, Any]] = mapped_column(Json)
+    """As ordered and checked; keys sorted, so that equal orders are equal texts."""
+    route: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    """As planned; after success as taken: `{engine, engine_version, from, to, lossy}`."""
+    limits: Mapped[dict[str, Any]] = mapped_column(Json)
+    """The tier of the caller when it was accepted; a later change of tiers does not change a job."""
+    tag: Mapped[str | None] = mapped_column(Text)
+    estimated_seconds: Mapped[float | None] = mapped_column(Float)
+    fidelity: Mapped[float | None] = mapped_column(Float)
+    error: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """`{code, detail}` of what ended it; the rest of the problem follows from the code."""
+    rating: Mapped[int | None] = mapped_column(SmallInteger)
+    rating_comment: Mapped[str | None] = mapped_column(Text)
+
+    lane: Mapped[str] = mapped_column(_WORD)
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    lease_token: Mapped[str | None] = mapped_column(_ID)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    worker: Mapped[str | None] = mapped_column(_WORD)
+    """The instance that holds the lease."""
+    not_before: Mapped[datetime] = mapped_column(UtcDateTime)
+    deadline_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    cancel_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    crash_count: Mapped[int] = mapped_column(SmallInteger, default=0)
+    transient_count: Mapped[int] = mapped_column(SmallInteger, default=0)
+    hint_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    hint_n: Mapped[int] = mapped_column(Integer, default=0)
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the files of an erased job were seen to be gone; erased and empty means: the pruner has work."""
+
+
+class JobInputRow(Base):
+    """The n-th input of a job."""
+
+    __tablename__ = "job_inputs"
+    __table_args__ = (Index("ix_job_inputs_artifact_id", "artifact_id"),)
+
+    job_id: Mapped[str] = mapped_column(_ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    n: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    tenant: Mapped[str] = mapped_column(_TENANT)
+    artifact_id: Mapped[str] = mapped_column(_ID)
+    upload_id: Mapped[str | None] = mapped_column(_ID)
+    from_job: Mapped[str | None] = mapped_column(_ID)
+    from_output: Mapped[int | None] = mapped_column(Integer)
+    source_format: Mapped[str | None] = mapped_column(_WORD)
+    """The caller's word on the format, when it gave one."""
+
+
+class JobOutputRow(Base):
+    """The n-th output of a job that succeeded."""
+
+    __tablename__ = "job_outputs"
+    __table_args__ = (Index("ix_job_outputs_artifact_id", "artifact_id"),)
+
+    job_id: Mapped[str] = mapped_column(_ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    n: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    tenant: Mapped[str] = mapped_column(_TENANT)
+    artifact_id: Mapped[str] = mapped_column(_ID)
+    pages: Mapped[int | None] = mapped_column(Integer)
+    width: Mapped[int | None] = mapped_column(Integer)
+    height: Mapped[int | None] = mapped_column(Integer)
+    duration: Mapped[float | None] = mapped_column(Float)
+
+
+class AttemptRow(Base):
+    """One try. Committed before its first object is stored, so that every orphan can be found from here."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (Index("ix_attempts_swept", "swept", "ended_at"),)
+
+    job_id: Mapped[str] = mapped_column(_ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    tenant: Mapped[str] = mapped_column(_TENANT)
+    token: Mapped[str] = mapped_column(_ID)
+    worker: Mapped[str] = mapped_column(_WORD)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[str | None] = mapped_column(_WORD)
+    """The state it left the job in, or `lost` when its worker was never heard of again."""
+    stage: Mapped[str | None] = mapped_column(_WORD)
+    error: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    seconds: Mapped[float | None] = mapped_column(Float)
+    swept: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether no object of a try without result can be left in the store."""
+
+
+class JobEventRow(Base):
+    """One move. `seq` is the job's revision at that moment: growing, not gapless."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (Index("ix_job_events_at", "at"),)
+
+    job_id: Mapped[str] = mapped_column(_ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    tenant: Mapped[str] = mapped_column(_TENANT)
+    source: Mapped[str | None] = mapped_column(_WORD)
+    target: Mapped[str] = mapped_column(_WORD)
+    actor: Mapped[str] = mapped_column(_WORD)
+    attempt: Mapped[int] = mapped_column(Integer)
+    progress: Mapped[int] = mapped_column(SmallInteger)
+    code: Mapped[str | None] = mapped_column(_WORD)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class UsageRow(Base):
+    """What a job is charged for; the primary key makes it once."""
+
+    __tablename__ = "usage"
+    __table_args__ = (Index("ix_usage_tenant_at", "tenant", "at"),)
+
+    job_id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    tenant: Mapped[str] = mapped_column(_TENANT)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seconds: Mapped[float] = mapped_column(Float)
+    input_bytes: Mapped[int] = mapped_column(BigInteger)
+    output_bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+class JobSecretRow(Base):
+    """The password of a job's input, sealed, while the job is alive."""
+
+    __tablename__ = "job_secrets"
+
+    job_id: Mapped[str] = mapped_column(_ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    tenant: Mapped[str] = mapped_column(_TENANT)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)

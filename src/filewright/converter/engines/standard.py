@@ -8,17 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from filewright.converter.engines.mail import Mail
+from filewright.converter.engines.pandoc import Pandoc
+from filewright.converter.engines.plaintext import PlainText
 from filewright.converter.engines.port import Engine
+from filewright.converter.engines.typst import Typst
+from filewright.converter.engines.weasyprint import WeasyPrint
 
 
 def standard_engines() -> Sequence[Engine]:
     """Every engine, in the order in which `doctor` shows them. Among equal routes the one listed first is taken."""
     return (
         # documents and mark-up
+        Pandoc(),
+        Typst(),
+        WeasyPrint(),
+        PlainText(),
         # PDF
         # images and drawings
         # audio and video
         # data, sheets and geography
         # archives and e-mail
+        Mail(),
         # e-books, fonts, subtitles and meshes
     )

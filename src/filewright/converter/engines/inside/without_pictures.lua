@@ -1,0 +1,4 @@
+-- Puts a picture's description in its place.
+function Image(picture)
+  return picture.caption
+end

@@ -6,9 +6,10 @@ Fast and handsome for documents made of headings, paragraphs, lists, tables and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from filewright.converter.engines import pandoc
 from filewright.converter.engines.port import Availability, Conversion, Loss, Work
@@ -19,7 +20,7 @@ _SOURCES = ("md", "rst", "adoc", "org", "tex", "textile", "mediawiki", "docbook"
 _CONTENT_ONLY = ("html", "epub", "fb2", "odt", "docx", "rtf")
 """Sources with a look of their own, which this way does not keep: the last resort where nothing else is installed."""
 
-_OPTIONS = {
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "paper": {"type": "string", "enum": ["a4", "us-letter", "a5", "us-legal"], "default": "a4", "description": "Paper"},
     "toc": {"type": "boolean", "default": False, "description": "Put a table of contents in front"},
     "number_sections": {"type": "boolean", "default": False, "description": "Number the headings"},

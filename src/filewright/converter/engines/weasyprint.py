@@ -5,16 +5,17 @@ The page is all there is: a fetcher refuses every address but `data:`, and the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from filewright.converter.engines.port import Availability, Conversion, Loss, Work
 from filewright.converter.engines.utf8 import as_utf8
 
 _PANGO = "libpango-1.0.so.0"
 _INSTALL = "apt-get install -y --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0"
-_OPTIONS = {
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "paper": {"type": "string", "enum": ["A4", "letter", "A5", "legal"], "default": "A4", "description": "Paper"},
     "landscape": {"type": "boolean", "default": False, "description": "Turn the paper"},
     "margin_mm": {"type": "number", "minimum": 0, "maximum": 100, "default": 20, "description": "Margin, millimetres"},

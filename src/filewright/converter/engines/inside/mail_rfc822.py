@@ -33,7 +33,7 @@ def read_mbox(path: Path) -> list[Message]:
 def parse(data: bytes) -> EmailMessage:
     """A parsed message, with its parts. Refuses what has no header at all."""
     parsed = email.message_from_bytes(data, policy=policy.default)
-    if not isinstance(parsed, EmailMessage) or not parsed.keys():
+    if not parsed.keys():
         raise Refusal("corrupt_input")
     return parsed
 
@@ -56,7 +56,7 @@ def content(part: EmailMessage) -> bytes:
     """The decoded bytes of a part."""
     if part.get_content_type() == "message/rfc822":
         inner = part.get_payload()
-        return inner[0].as_bytes() if isinstance(inner, list) and inner else b""
+        return inner[0].as_bytes() if isinstance(inner, list) and isinstance(inner[0], EmailMessage) else b""
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
 

@@ -33,7 +33,7 @@ def _compile(source: str) -> bytes | None:
         made = typst.compile(source, root=".", format="pdf")
     except RuntimeError:
         return None
-    return made if isinstance(made, bytes) else None
+    return bytes(made)
 
 
 def _drawable(folder: Path) -> Iterable[str]:

@@ -1,0 +1,203 @@
+"""The way to the database: `write()` for one unit of work, `read()` for looking, and nothing else.
+
+Whoever answers a request or runs a task opens the unit of work here; the services inside it flush and never commit.
+Leaves what differs between databases to `dialect.py`, and the tables to those who own them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import async_sessionmaker
+
+from filewright.chassis import failpoints
+from filewright.chassis.clock import Clock, SystemClock
+from filewright.chassis.db import dialect, migrations, retry
+from filewright.chassis.db.errors import DatabaseUnavailable
+from filewright.chassis.db.sessions import ReadSession, WriteSession
+from filewright.chassis.telemetry.logs import get_logger
+
+__all__ = ["Database", "DatabaseUnavailable", "ReadSession", "WriteSession"]
+
+T = TypeVar("T")
+log = get_logger(__name__)
+_WRITTEN_WHILE_READING = "a change was made in a read session and would be lost: open it with write()"
+
+BEFORE_COMMIT = failpoints.declare("db.commit.before", "a unit of work is done and not yet committed")
+AFTER_COMMIT = failpoints.declare("db.commit.after", "a unit of work is committed and nobody knows it yet")
+
+
+class Database:
+    """SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://…`).
+
+    `pool_size` is the number of connections for this process, beside SQLite's one writer. With a `clock` given (tests
+    do), `now()` is that clock's time; otherwise it is the database's own.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8, clock: Clock | None = None) -> None:
+        self._url = dialect.async_url(url)
+        self._clock = clock
+        self._timer = SystemClock()
+        self._writer, self._reader = dialect.engines(self._url, pool_size=pool_size)
+        self._write_sessions = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)
+        self._read_sessions = async_sessionmaker(
+            self._reader, class_=ReadSession, expire_on_commit=False, autoflush=False
+        )
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`: for doctor's report, never for a decision."""
+        return self._url.get_backend_name()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteSession]:
+        """One unit of work: committed when the block ends, rolled back when it raises.
+
+        On SQLite the block is alone from its first line on, so it must not wait for anything slow. A commit that has
+        begun is carried to its end even when the caller is cancelled. Raises DatabaseUnavailable.
+        """
+        with _told_as_unavailable():
+            async with self._write_sessions() as session:
+                await self._begin(session)
+                yield session
+                await _to_its_end(_commit(session))
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """Look, without waiting for anybody who writes; a change made in here raises. Raises DatabaseUnavailable."""
+        with _told_as_unavailable(reading=True):
+            async with self._read_sessions() as session:
+                yield session
+                if session.new or session.dirty or session.deleted:
+                    raise TypeError(_WRITTEN_WHILE_READING)
+
+    async def transact(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
+        """Run `work` as one unit of work, and again when the database made it the victim of a conflict.
+
+        `work` may run several times, each time on a fresh session: keep effects outside the database out of it.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with self._write_sessions() as session:
+                    await self._begin(session)
+                    answer = await work(session)
+                    await _to_its_end(_commit(session))
+                return answer
+            except Exception as error:  # noqa: BLE001 - the decision sorts it, and re-raises what is not the database's
+                await self._wait_or_raise(error, attempt)
+
+    async def now(self, session: ReadSession) -> datetime:
+        """The database's clock, which alone decides about leases, deadlines and retry times.
+
+        SQLite lives in this process, so its clock is this machine's. On PostgreSQL it is the moment at which this
+        statement began, not the transaction: a unit of work that waited for a lock must not see old time.
+        """
+        if self._clock is not None:
+            return self._clock.now()
+        if self.dialect == dialect.SQLITE:
+            return self._timer.now()
+        moment: datetime = (await session.execute(select(func.statement_timestamp()))).scalar_one()
+        return moment
+
+    async def migrate(self, script_location: Path, revision: str = "head") -> None:
+        """Bring the schema to that revision. Processes that start at once wait for one another."""
+        with _told_as_unavailable():
+            await migrations.upgrade(self._url, script_location, revision)
+
+    async def revision(self) -> str | None:
+        """The schema's present revision; None when nothing was ever migrated."""
+        with _told_as_unavailable():
+            async with self._reader.connect() as connection:
+                return await connection.run_sync(migrations.current)
+
+    async def ping(self) -> None:
+        """Ask the database for one answer. Raises DatabaseUnavailable."""
+        async with self.read() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """End every connection. A closed database opens again on first use."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    async def _begin(self, session: WriteSession) -> None:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                await session.connection()
+            except Exception as error:  # noqa: BLE001 - as in transact
+                await session.rollback()
+                await self._wait_or_raise(error, attempt)
+            else:
+                return
+
+    async def _wait_or_raise(self, error: Exception, attempt: int) -> None:
+        decision = retry.after(dialect.trouble(error), attempt, jitter=random.random())  # noqa: S311 - spreads, hides nothing
+        match decision:
+            case retry.TryAgain(seconds):
+                log.info("database_retry", attempt=attempt, seconds=round(seconds, 3), error=type(error).__name__)
+                await self._timer.sleep(seconds)
+            case retry.GiveUp(unavailable=True):
+                raise _unavailable(error) from error
+            case _:
+                raise error
+
+
+async def _commit(session: WriteSession) -> None:
+    failpoints.hit(BEFORE_COMMIT)
+    await session.commit()
+    failpoints.hit(AFTER_COMMIT)
+    for announce in session.announcements():
+        try:
+            await announce()
+        except Exception:
+            # The work is committed and stays so; a hint that got lost only makes somebody poll.
+            log.exception("announcement_failed")
+
+
+async def _to_its_end(work: Awaitable[None]) -> None:
+    """Await this to its end, also when cancelled meanwhile; the cancellation is passed on afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("commit_failed_while_cancelled", error=type(error).__name__)
+        raise
+
+
+@contextmanager
+def _told_as_unavailable(*, reading: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not _is_the_databases(error):
+            raise
+        match dialect.trouble(error):
+            case dialect.Trouble.NONE:
+                raise
+            case dialect.Trouble.READ_ONLY if reading:
+                raise TypeError(_WRITTEN_WHILE_READING) from error
+            case _:
+                raise _unavailable(error) from error
+
+
+def _is_the_databases(error: Exception) -> bool:
+    """An OSError of the caller's own (a full disk elsewhere, a cut socket) passes through the block untouched."""
+    return type(error).__module__.partition(".")[0] in {"sqlalchemy", "asyncpg"}
+
+
+def _unavailable(error: Exception) -> DatabaseUnavailable:
+    log.warning("database_unavailable", error=type(error).__name__, cause=type(error.__cause__).__name__)
+    return DatabaseUnavailable()

@@ -1,0 +1,74 @@
+"""Alembic, driven from the program: one tree for both databases, safe when several processes start at once.
+
+The tree belongs to the product, which hands over its location. Its `env.py` is two lines:
+
+    from filewright.chassis.db.migrations import run
+    run(Base.metadata)
+
+All of an upgrade is one transaction under one lock, on SQLite as well, so a process that dies in the middle leaves
+the schema as it was.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command, context
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import URL, Connection, MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from filewright.chassis.db import dialect
+
+_OPTIONS: dict[str, Any] = {
+    "render_as_batch": True,  # SQLite alters a table by making it anew
+    "compare_type": True,
+    "transactional_ddl": True,  # true of SQLite as soon as the driver leaves BEGIN to us
+}
+
+
+async def upgrade(url: URL, script_location: Path, revision: str) -> None:
+    """Bring the database at `url` to that revision of the tree."""
+    engine = dialect.migration_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade, script_location, revision)
+    finally:
+        await engine.dispose()
+
+
+def run(metadata: MetaData) -> None:
+    """What the tree's `env.py` calls: migrate on the connection that the program handed over."""
+    connection = context.config.attributes.get("connection")
+    if connection is None:
+        raise RuntimeError("migrations run from the program: call Database.migrate")
+    context.configure(connection=connection, target_metadata=metadata, **_OPTIONS)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that the database is at."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+async def drift(engine: AsyncEngine, metadata: MetaData) -> list[Any]:
+    """What a new migration would have to change for the database to equal the code's tables; empty when it does."""
+
+    def compare(connection: Connection) -> list[Any]:
+        return list(compare_metadata(MigrationContext.configure(connection, opts=_OPTIONS), metadata))
+
+    async with engine.connect() as connection:
+        return await connection.run_sync(compare)
+
+
+def _upgrade(connection: Connection, script_location: Path, revision: str) -> None:
+    dialect.take_migration_lock(connection)
+    config = Config()
+    config.set_main_option("script_location", str(script_location).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+    dialect.check_references(connection)

@@ -1,0 +1,59 @@
+"""Publish what the outbox holds. Any number of relays may run: each takes rows that no other holds."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+
+from filewright.chassis import failpoints
+from filewright.chassis.db.database import Database
+from filewright.chassis.db.dialect import skip_locked
+from filewright.chassis.db.sessions import WriteSession
+from filewright.chassis.queue.outbox import OutboxRow
+from filewright.chassis.queue.port import QueueFull, Task, TaskQueue
+
+BEFORE_PUBLISH = failpoints.declare("outbox.publish.before", "rows are locked and no task is published yet")
+AFTER_PUBLISH = failpoints.declare("outbox.publish.after", "tasks are published and their rows not yet deleted")
+
+
+class Relay:
+    """Moves tasks from the outbox to the queue, at least once each.
+
+    Publishing comes before the commit that deletes the rows: a crash in between publishes twice, which a hint may be,
+    and never not at all.
+    """
+
+    def __init__(self, database: Database, queue: TaskQueue, *, batch: int = 100) -> None:
+        self._database = database
+        self._queue = queue
+        self._batch = batch
+
+    async def run_once(self) -> int:
+        """Publish up to one batch; returns how many. As many as a batch means that more may wait."""
+        if not await self._any():
+            return 0
+        async with self._database.write() as session:
+            rows = await self._held(session)
+            failpoints.hit(BEFORE_PUBLISH)
+            published = await self._publish(rows)
+            failpoints.hit(AFTER_PUBLISH)
+            await session.execute(delete(OutboxRow).where(OutboxRow.seq.in_(published)))
+        return len(published)
+
+    async def _any(self) -> bool:
+        """Looked up as a reader, so that an idle relay never takes SQLite's one write lock."""
+        async with self._database.read() as session:
+            return (await session.scalars(select(OutboxRow.seq).limit(1))).first() is not None
+
+    async def _held(self, session: WriteSession) -> list[OutboxRow]:
+        oldest_first = select(OutboxRow).order_by(OutboxRow.seq).limit(self._batch)
+        return list(await session.scalars(skip_locked(oldest_first)))
+
+    async def _publish(self, rows: list[OutboxRow]) -> list[int]:
+        published: list[int] = []
+        for row in rows:
+            try:
+                await self._queue.publish(Task(row.kind, row.task_id, row.lane))
+            except QueueFull:
+                break
+            published.append(row.seq)
+        return published

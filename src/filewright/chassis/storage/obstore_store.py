@@ -1,0 +1,176 @@
+"""Objects in a bucket (S3 and what speaks its language) or in memory, through the obstore library.
+
+`open_store(url)` picks the adapter for an address, a local folder included. A bucket's own housekeeping (creating it,
+a lifecycle rule that ends abandoned multipart uploads after a day) is the operator's, not this program's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from obstore.exceptions import BaseError
+from obstore.store import MemoryStore, S3Store
+
+from filewright.chassis import failpoints
+from filewright.chassis.storage.files import write_new_file
+from filewright.chassis.storage.intake import Intake
+from filewright.chassis.storage.local import STORED, LocalStore
+from filewright.chassis.storage.port import (
+    ObjectInfo,
+    ObjectMissing,
+    ObjectStore,
+    StoredObject,
+    StoreUnavailable,
+    check_key,
+    check_prefix,
+    check_range,
+)
+from filewright.chassis.storage.threads import in_thread
+
+PART_BYTES = 5 << 20
+"""S3 takes no smaller part (but the last). With 10,000 parts at most, an object may have 48 GiB."""
+PARTS_AT_ONCE = 2
+READ_BYTES = 1 << 20
+
+
+def open_store(url: str, *, access_key_id: str | None = None, secret_access_key: str | None = None) -> ObjectStore:
+    """The store at `file:///folder`, `memory://` or `s3://bucket/prefix?endpoint=http://host:port&region=…`.
+
+    Without keys an S3 client asks the machine (environment, instance role) as every S3 client does. Raises ValueError
+    for an address that is none of these.
+    """
+    address = urlsplit(url)
+    if address.scheme == "file" and address.path and not address.netloc:
+        return LocalStore(Path(unquote(address.path)))
+    if address.scheme == "memory":
+        return ObstoreStore(MemoryStore())
+    if address.scheme == "s3" and address.netloc:
+        query = {name: values[-1] for name, values in parse_qs(address.query).items()}
+        endpoint = query.get("endpoint")
+        config: dict[str, Any] = {"region": query.get("region", "us-east-1")}
+        if endpoint:
+            config |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
+        if access_key_id and secret_access_key:
+            config |= {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
+        return ObstoreStore(
+            S3Store(
+                address.netloc,
+                prefix=address.path.strip("/") or None,
+                client_options={
+                    "allow_http": bool(endpoint and endpoint.startswith("http://")),
+                    "connect_timeout": timedelta(seconds=5),
+                    "timeout": timedelta(seconds=60),  # of one request: a part, or 60 s without the end of a read
+                },
+                retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=30)},
+                **config,
+            )
+        )
+    raise ValueError("a storage URL is file:///folder, memory:// or s3://bucket")
+
+
+class ObstoreStore:
+    """Any store of the obstore library that is not a local folder."""
+
+    def __init__(self, store: MemoryStore | S3Store) -> None:
+        self._store = store
+
+    async def put(
+        self, key: str, chunks: AsyncIterable[bytes] | bytes, *, max_bytes: int | None = None
+    ) -> StoredObject:
+        check_key(key)
+        intake = Intake(max_bytes)
+        parts = _hashed(intake.blocks(chunks, PART_BYTES), intake)
+        first = await anext(parts, b"")
+        with _telling_failures(key):
+            if len(first) < PART_BYTES:
+                await self._store.put_async(key, first, use_multipart=False)
+            else:
+                # The library ends the multipart upload without an object when `parts` raises.
+                await self._store.put_async(
+                    key, _chained(first, parts), chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
+                )
+        failpoints.hit(STORED)
+        return intake.receipt(key)
+
+    def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        check_range(start, end)
+        return self._read(check_key(key), start, end)
+
+    async def _read(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
+        if start or end is not None:
+            # A range that starts past the end is an error to every server, each in its own words: cut it to size.
+            size = (await self.head(key)).bytes
+            end = size if end is None else min(end, size)
+            if start >= end:
+                return
+        with _telling_failures(key):
+            options: dict[str, Any] = {} if end is None else {"range": (start, end)}
+            answer = await self._store.get_async(key, options=options)
+            expected = answer.range[1] - answer.range[0]
+            async for chunk in answer.stream(min_chunk_size=READ_BYTES):
+                expected -= len(chunk)
+                yield bytes(chunk)
+        if expected:
+            raise StoreUnavailable
+
+    async def head(self, key: str) -> ObjectInfo:
+        with _telling_failures(key):
+            return _info(await self._store.head_async(check_key(key)))
+
+    async def delete(self, key: str) -> None:
+        try:
+            with _telling_failures(key):
+                await self._store.delete_async(check_key(key))
+        except ObjectMissing:
+            return
+
+    async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+        with _telling_failures(prefix):
+            async for batch in self._store.list(check_prefix(prefix) or None):
+                for meta in batch:
+                    yield _info(meta)
+
+    def local_path(self, key: str) -> Path | None:
+        check_key(key)
+        return None
+
+    async def fetch(self, key: str, path: Path, *, sha256: str | None = None) -> int:
+        return await write_new_file(path, self.get(key), sha256=sha256)
+
+    async def sweep(self) -> int:
+        """Nothing to do: what is half-written in a bucket is its lifecycle rule's."""
+        return 0
+
+    async def close(self) -> None:
+        """The library closes its connections by itself."""
+
+
+def _info(meta: Any) -> ObjectInfo:
+    return ObjectInfo(meta["path"], meta["size"], meta["last_modified"])
+
+
+async def _hashed(blocks: AsyncIterator[bytes], intake: Intake) -> AsyncIterator[bytes]:
+    async for block in blocks:
+        await in_thread(intake.hash, block)
+        yield block
+
+
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in rest:
+        yield part
+
+
+@contextmanager
+def _telling_failures(key: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise ObjectMissing(key) from None
+    except (BaseError, PermissionError) as error:
+        raise StoreUnavailable from error

@@ -1,0 +1,30 @@
+"""Blocking calls on a thread, in such a way that a cancelled caller never leaves one running behind its back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As `asyncio.to_thread`, but a cancellation is only passed on when the call has ended.
+
+    Otherwise the cancelled caller would close a file that the thread is still writing to, and the descriptor's number
+    may belong to another file by then.
+    """
+    call = asyncio.get_running_loop().run_in_executor(None, partial(function, *args, **kwargs))
+    cancelled: asyncio.CancelledError | None = None
+    while not call.done():
+        try:
+            await asyncio.wait([call])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        call.exception()  # looked at, so that the loop does not report it as lost
+        raise cancelled
+    return call.result()

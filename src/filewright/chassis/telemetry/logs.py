@@ -1,0 +1,177 @@
+"""Logs are events with fields: `log.info("attempt_finished", job_id=…, seconds=…)`, one line each, on stderr.
+
+JSON lines for machines, colours for a person at a terminal. Request and job ids ride along by context variable. No
+secret and no forged line gets out: values under a telling key are masked, credentials inside addresses as well, and
+whatever could break out of its line is escaped. What the libraries log (uvicorn, SQLAlchemy) takes the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, Literal, TextIO
+
+import orjson
+import structlog
+from structlog.contextvars import bound_contextvars
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+MASK: Final = "[redacted]"
+_SECRET_KEY = re.compile(
+    r"passw|secret|token|authori[sz]ation|cookie|credential|api[_-]?key|private[_-]?key|signature", re.IGNORECASE
+)
+_USERINFO = re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*(?=@)")
+_BEARER = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE)
+_DEPTH = 6
+# Without the values of local variables: they hold whatever a caller sent.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
+)
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """A logger whose lines carry `logger=name`. Safe to make at import, before `configure_logs`."""
+    logger: FilteringBoundLogger = structlog.get_logger(name)
+    return logger
+
+
+@contextmanager
+def log_context(**fields: object) -> Iterator[None]:
+    """Every line logged in this block (and in tasks started in it) carries these fields: `request_id`, `job_id`."""
+    with bound_contextvars(**fields):
+        yield
+
+
+def configure_logs(
+    style: Literal["json", "console"] = "json", level: str = "INFO", *, stream: TextIO | None = None
+) -> None:
+    """Set up the process's logging; called once by the entry point, again by tests.
+
+    Without `stream`, lines go to what `sys.stderr` is when they are written.
+    """
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    output = _Output(stream)
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    last: list[Processor] = (
+        [_TRACEBACKS, redact, structlog.processors.JSONRenderer(_json)]
+        if style == "json"
+        else [redact, _printable, structlog.dev.ConsoleRenderer(colors=output.isatty())]
+    )
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=lambda name="", *_: _LineLogger(output, name),
+        cache_logger_on_first_use=False,
+    )
+    _take_over_stdlib(shared, last, output, threshold)
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask secrets, by the name of their key or by the look of an address or header."""
+    return {key: MASK if _SECRET_KEY.search(key) else _masked(value, _DEPTH) for key, value in event.items()}
+
+
+def _masked(value: object, depth: int) -> object:
+    if isinstance(value, str):
+        return _masked_text(value)
+    if depth and isinstance(value, Mapping):
+        return {
+            str(key): MASK if _SECRET_KEY.search(str(key)) else _masked(inner, depth - 1)
+            for key, inner in value.items()
+        }
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [_masked(inner, depth - 1) for inner in value]
+    return value
+
+
+def _masked_text(text: str) -> str:
+    if "://" in text:
+        text = _USERINFO.sub(MASK, text)
+    return _BEARER.sub(rf"\1 {MASK}", text)
+
+
+def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """For the console only: JSON escapes by itself. Tracebacks are ours and keep their lines."""
+    return {
+        key: value if key in {"exception", "stack", "exc_info"} or not isinstance(value, str) else _escaped(value)
+        for key, value in event.items()
+    }
+
+
+def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _json(event: EventDict, **_options: object) -> str:
+    # Sorting would cost time; surrogates (a hostile file name) cannot be UTF-8, so they are escaped first.
+    try:
+        return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, UnicodeEncodeError):
+        return orjson.dumps({key: repr(value) for key, value in event.items()}).decode()
+
+
+class _Output:
+    """Where lines go. Looked up at each write, because a test or a supervisor may have replaced stderr."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        stream = self._stream or sys.stderr
+        stream.write(line + "\n")
+        stream.flush()
+
+    def isatty(self) -> bool:
+        return (self._stream or sys.stderr).isatty()
+
+
+class _LineLogger:
+    """What structlog calls at the end: every level is one write of one line."""
+
+    def __init__(self, output: _Output, name: str) -> None:
+        self._output = output
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        self._output.write(line)
+
+    debug = info = warning = warn = error = critical = exception = fatal = log = msg
+
+
+class _StdlibHandler(logging.Handler):
+    def __init__(self, output: _Output) -> None:
+        super().__init__()
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._output.write(self.format(record))
+        except Exception:  # noqa: BLE001 - the standard library's own way: logging never stops the program
+            self.handleError(record)
+
+
+def _take_over_stdlib(shared: list[Processor], last: list[Processor], output: _Output, threshold: int) -> None:
+    handler = _StdlibHandler(output)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    for old in [old for old in root.handlers if isinstance(old, _StdlibHandler)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    # Libraries are quieter than we are: their INFO is about themselves.
+    root.setLevel(max(threshold, logging.WARNING))

@@ -28,6 +28,8 @@ class JobRow(Base):
         Index("ix_jobs_claim", "state", "lane", "queued_at", "id"),
         Index("ix_jobs_tenant_id", "tenant", "id"),
         Index("ix_jobs_state_lease_until", "state", "lease_until"),
+        Index("ix_jobs_state_hint_at", "state", "hint_at"),
+        Index("ix_jobs_state_deadline_at", "state", "deadline_at"),
         Index("ix_jobs_expires_at", "expires_at"),
     )
 
@@ -66,7 +68,8 @@ class JobRow(Base):
     cancel_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     crash_count: Mapped[int] = mapped_column(SmallInteger, default=0)
     transient_count: Mapped[int] = mapped_column(SmallInteger, default=0)
-    hint_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    hint_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When the queue may be told of it again."""
     hint_n: Mapped[int] = mapped_column(Integer, default=0)
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -173,3 +176,12 @@ class JobSecretRow(Base):
     job_id: Mapped[str] = mapped_column(_ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     tenant: Mapped[str] = mapped_column(_TENANT)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class TenantGateRow(Base):
+    """One row per tenant; whoever accepts a job for it holds this row, so that a cap holds under any race."""
+
+    __tablename__ = "tenant_gates"
+
+    tenant: Mapped[str] = mapped_column(_TENANT, primary_key=True)
+    accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)

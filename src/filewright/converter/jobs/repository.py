@@ -1,0 +1,602 @@
+"""Every statement on the tables of jobs. A move is one guarded UPDATE; whoever matches no row has lost the race.
+
+All functions work inside the caller's unit of work and take `now` from `Database.now`, the one clock that decides
+about leases. Guards name the state that is left, and for a worker its attempt and token as well: the fence. What a
+function returns says who won; nothing is raised for losing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, func, literal, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
+
+from filewright.chassis.db.base import UtcDateTime
+from filewright.chassis.db.dialect import skip_locked, upsert
+from filewright.chassis.db.sessions import ReadSession, WriteSession
+from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.jobs.models import (
+    AttemptRow,
+    JobEventRow,
+    JobInputRow,
+    JobOutputRow,
+    JobRow,
+    JobSecretRow,
+    TenantGateRow,
+    UsageRow,
+)
+from filewright.converter.jobs.policy import MAX_CRASHES, Counters
+from filewright.converter.jobs.states import LEASED, LIVE, Actor, JobState, Stage, is_terminal, sources_of
+
+LOST = "lost"
+"""The outcome of an attempt whose worker was never heard of again."""
+NO_LEASE: Mapping[str, Any] = {"lease_token": None, "lease_until": None, "worker": None, "stage": None}
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work on a job: the fence of every write that a worker makes."""
+
+    job_id: str
+    attempt: int
+    token: str
+
+    def holds(self, *states: JobState) -> ColumnElement[bool]:
+        """The guard: this very attempt, still in one of these states."""
+        return and_(
+            JobRow.id == self.job_id,
+            JobRow.attempt == self.attempt,
+            JobRow.lease_token == self.token,
+            JobRow.state.in_(states),
+        )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What is written down about an attempt that is over."""
+
+    error: Mapping[str, Any] | None = None
+    seconds: float | None = None
+    stage: Stage | None = None
+
+
+# --- looking -----------------------------------------------------------------------------------------------------
+
+
+async def find(session: ReadSession, job_id: str, tenant: str | None = None) -> JobRow | None:
+    """The job; with a tenant, only when it is that tenant's."""
+    statement = select(JobRow).where(JobRow.id == job_id).execution_options(populate_existing=True)
+    if tenant is not None:
+        statement = statement.where(JobRow.tenant == tenant)
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def page(
+    session: ReadSession,
+    tenant: str,
+    *,
+    before: str | None,
+    limit: int,
+    states: Sequence[JobState] | None,
+    tag: str | None,
+) -> Sequence[JobRow]:
+    """Jobs of a tenant, newest first, older than the job `before`. Ids sort by birth."""
+    statement = select(JobRow).where(JobRow.tenant == tenant).order_by(JobRow.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(JobRow.id < before)
+    if states is not None:
+        statement = statement.where(JobRow.state.in_(states))
+    if tag is not None:
+        statement = statement.where(JobRow.tag == tag)
+    return (await session.scalars(statement)).all()
+
+
+async def inputs_of(session: ReadSession, job_ids: Sequence[str]) -> Sequence[tuple[JobInputRow, ArtifactRow | None]]:
+    """The inputs of these jobs in order, each with its artifact."""
+    statement = (
+        select(JobInputRow, ArtifactRow)
+        .outerjoin(ArtifactRow, ArtifactRow.id == JobInputRow.artifact_id)
+        .where(JobInputRow.job_id.in_(job_ids))
+        .order_by(JobInputRow.job_id, JobInputRow.n)
+    )
+    return [row.tuple() for row in await session.execute(statement)]
+
+
+async def outputs_of(session: ReadSession, job_ids: Sequence[str]) -> Sequence[tuple[JobOutputRow, ArtifactRow]]:
+    """The outputs of these jobs in order, each with its artifact."""
+    statement = (
+        select(JobOutputRow, ArtifactRow)
+        .join(ArtifactRow, ArtifactRow.id == JobOutputRow.artifact_id)
+        .where(JobOutputRow.job_id.in_(job_ids))
+        .order_by(JobOutputRow.job_id, JobOutputRow.n)
+    )
+    return [row.tuple() for row in await session.execute(statement)]
+
+
+async def events_after(session: ReadSession, job_id: str, seq: int) -> Sequence[JobEventRow]:
+    """The moves of a job after that revision, in order."""
+    statement = select(JobEventRow).where(JobEventRow.job_id == job_id, JobEventRow.seq > seq).order_by(JobEventRow.seq)
+    return (await session.scalars(statement)).all()
+
+
+async def state_at(session: ReadSession, job_id: str, revision: int) -> JobState | None:
+    """The state that the job had at that revision."""
+    statement = (
+        select(JobEventRow.target)
+        .where(JobEventRow.job_id == job_id, JobEventRow.seq <= revision)
+        .order_by(JobEventRow.seq.desc())
+        .limit(1)
+    )
+    target = (await session.scalars(statement)).one_or_none()
+    return JobState(target) if target else None
+
+
+async def waiting_ahead(session: ReadSession, job: JobRow) -> int:
+    """How many queued jobs will be claimed before this one."""
+    sooner = or_(
+        JobRow.lane < job.lane,
+        and_(JobRow.lane == job.lane, JobRow.queued_at < job.queued_at),
+        and_(JobRow.lane == job.lane, JobRow.queued_at == job.queued_at, JobRow.id < job.id),
+    )
+    statement = select(func.count()).select_from(JobRow).where(JobRow.state == JobState.QUEUED, sooner)
+    return (await session.scalars(statement)).one()
+
+
+async def live_jobs(session: ReadSession, tenant: str) -> int:
+    """How many jobs of the tenant are not over."""
+    statement = select(func.count()).select_from(JobRow).where(JobRow.tenant == tenant, JobRow.state.in_(LIVE))
+    return (await session.scalars(statement)).one()
+
+
+async def secret_of(session: ReadSession, job_id: str) -> bytes | None:
+    """The sealed password of a job, if it has one."""
+    return (await session.scalars(select(JobSecretRow.sealed).where(JobSecretRow.job_id == job_id))).one_or_none()
+
+
+async def attempt_of(session: ReadSession, lease: Lease) -> AttemptRow | None:
+    """The attempt that this lease is for."""
+    statement = select(AttemptRow).where(
+        AttemptRow.job_id == lease.job_id, AttemptRow.number == lease.attempt, AttemptRow.token == lease.token
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+# --- accepting ---------------------------------------------------------------------------------------------------
+
+
+async def hold_gate(session: WriteSession, tenant: str, now: datetime) -> None:
+    """Let no other process accept a job for this tenant until the unit of work ends."""
+    await upsert(session, TenantGateRow, {"tenant": tenant, "accepted_at": now}, key=["tenant"])
+
+
+async def insert(
+    session: WriteSession, job: JobRow, inputs: Sequence[JobInputRow], *, now: datetime, secret: bytes | None
+) -> None:
+    """Write a new job, queued, with its inputs, its first event and its secret."""
+    session.add(job)
+    await session.flush()
+    session.add_all(inputs)
+    if secret is not None:
+        session.add(JobSecretRow(job_id=job.id, tenant=job.tenant, sealed=secret))
+    session.add(_event(job, None, Actor.CALLER, now))
+    await session.flush()
+
+
+# --- the worker's moves ------------------------------------------------------------------------------------------
+
+
+async def claim(
+    session: WriteSession, *, now: datetime, worker: str, lease_for: timedelta, lane: str, suspects: bool = False
+) -> JobRow | None:
+    """Take the job that waits longest in the lane, under a new attempt number and token.
+
+    `suspects`: take only a job that has crashed twice, which must run alone; otherwise never such a one.
+    """
+    crashed_twice = JobRow.crash_count >= MAX_CRASHES - 1
+    next_in_line = skip_locked(
+        select(JobRow.id)
+        .where(
+            JobRow.state == JobState.QUEUED,
+            JobRow.lane == lane,
+            JobRow.not_before <= now,
+            JobRow.deadline_at > now,
+            crashed_twice if suspects else ~crashed_twice,
+        )
+        .order_by(JobRow.queued_at, JobRow.id)
+        .limit(1)
+    )
+    moved = await _move(
+        session,
+        JobState.RUNNING,
+        Actor.WORKER,
+        JobRow.id == next_in_line.scalar_subquery(),
+        now=now,
+        attempt=JobRow.attempt + 1,
+        lease_token=secrets.token_hex(16),
+        lease_until=now + lease_for,
+        worker=worker,
+        stage=Stage.FETCHING,
+        started_at=_kept_or(JobRow.started_at, now),
+    )
+    for job in moved:
+        session.add(
+            AttemptRow(
+                job_id=job.id,
+                number=job.attempt,
+                tenant=job.tenant,
+                token=job.lease_token,
+                worker=worker,
+                started_at=now,
+                swept=False,
+            )
+        )
+        await session.flush()
+        return job
+    return None
+
+
+async def beat(session: WriteSession, lease: Lease, *, now: datetime, lease_for: timedelta) -> JobState | None:
+    """Renew the lease; the job's state (`cancelling` asks to stop), or None when the lease is gone."""
+    statement = (
+        update(JobRow)
+        .where(lease.holds(*LEASED), JobRow.lease_until > now)
+        .values(lease_until=now + lease_for)
+        .returning(JobRow.state)
+        .execution_options(synchronize_session=False)
+    )
+    state = (await session.scalars(statement)).one_or_none()
+    return JobState(state) if state else None
+
+
+async def report(
+    session: WriteSession, lease: Lease, *, now: datetime, lease_for: timedelta, stage: Stage, progress: int
+) -> JobState | None:
+    """Write down how far the attempt is, which renews the lease too. What a caller was shown never goes back."""
+    statement = (
+        update(JobRow)
+        .where(lease.holds(*LEASED), JobRow.lease_until > now)
+        .values(
+            lease_until=now + lease_for,
+            stage=stage,
+            progress=case((JobRow.progress < progress, progress), else_=JobRow.progress),
+            revision=JobRow.revision + 1,
+        )
+        .returning(JobRow.state)
+        .execution_options(synchronize_session=False)
+    )
+    state = (await session.scalars(statement)).one_or_none()
+    return JobState(state) if state else None
+
+
+async def held_state(session: ReadSession, lease: Lease) -> JobState | None:
+    """The state of the job while this lease holds; None when it is gone."""
+    state = (await session.scalars(select(JobRow.state).where(lease.holds(*LEASED)))).one_or_none()
+    return JobState(state) if state else None
+
+
+async def commit(
+    session: WriteSession,
+    lease: Lease,
+    *,
+    now: datetime,
+    ended: Ended,
+    usage: Mapping[str, Any],
+    outputs: Sequence[JobOutputRow],
+    artifacts: Sequence[ArtifactRow],
+    **values: Any,
+) -> JobRow | None:
+    """The one way to success: outputs, usage and the move together, if this attempt still holds the job."""
+    job = await end(session, lease, JobState.SUCCEEDED, now=now, ended=ended, progress=100, error=None, **values)
+    if job is None:
+        return None
+    session.add_all(artifacts)
+    session.add_all(outputs)
+    session.add(UsageRow(job_id=job.id, tenant=job.tenant, at=now, **usage))
+    await session.flush()
+    return job
+
+
+async def end(
+    session: WriteSession, lease: Lease, target: JobState, *, now: datetime, ended: Ended, **values: Any
+) -> JobRow | None:
+    """End this attempt and leave the job in `target`; None when another has moved the job meanwhile."""
+    sources = sources_of(target, Actor.WORKER) & LEASED
+    moved = await _move(session, target, Actor.WORKER, lease.holds(*sources), now=now, **{**NO_LEASE, **values})
+    for job in moved:
+        await _end_attempt(session, lease.job_id, lease.attempt, now, target, ended)
+        return job
+    return None
+
+
+async def note_stale(session: WriteSession, lease: Lease, *, now: datetime, ended: Ended) -> None:
+    """Write down how an attempt ended that was no longer wanted. Its objects are already dropped."""
+    statement = update(AttemptRow).where(
+        AttemptRow.job_id == lease.job_id, AttemptRow.number == lease.attempt, AttemptRow.token == lease.token
+    )
+    await session.execute(
+        statement.values(ended_at=_kept_or(AttemptRow.ended_at, now), error=ended.error, seconds=ended.seconds)
+    )
+
+
+# --- the caller's moves ------------------------------------------------------------------------------------------
+
+
+async def move_for_caller(
+    session: WriteSession, job_id: str, tenant: str, target: JobState, *, now: datetime, **values: Any
+) -> JobRow | None:
+    """A move that the owner orders; None when no state of the job allows it."""
+    moved = await _move(
+        session, target, Actor.CALLER, and_(JobRow.id == job_id, JobRow.tenant == tenant), now=now, **values
+    )
+    for job in moved:
+        if target is JobState.ERASED:
+            await _end_attempt(session, job.id, job.attempt, now, LOST, Ended())
+        return job
+    return None
+
+
+async def rate(session: WriteSession, job_id: str, tenant: str, stars: int, comment: str | None) -> bool:
+    """Keep the owner's opinion of a job that succeeded or failed."""
+    statement = (
+        update(JobRow)
+        .where(
+            JobRow.id == job_id,
+            JobRow.tenant == tenant,
+            JobRow.state.in_((JobState.SUCCEEDED, JobState.FAILED, JobState.QUARANTINED, JobState.OVERDUE)),
+        )
+        .values(rating=stars, rating_comment=comment)
+        .returning(JobRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None
+
+
+# --- the loops' moves --------------------------------------------------------------------------------------------
+
+
+async def take_hints(session: WriteSession, *, now: datetime, limit: int) -> Sequence[JobRow]:
+    """Queued jobs that the queue should be told of, held until the unit of work ends."""
+    due = (
+        select(JobRow)
+        .where(JobRow.state == JobState.QUEUED, JobRow.hint_at <= now, JobRow.not_before <= now)
+        .order_by(JobRow.hint_at)
+        .limit(limit)
+    )
+    return (await session.scalars(skip_locked(due))).all()
+
+
+async def hint_at_once(session: WriteSession, job_ids: Sequence[str], now: datetime) -> None:
+    """The queue did not take these hints: offer them again at the next tick."""
+    await session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_(job_ids), JobRow.state == JobState.QUEUED)
+        .values(hint_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def wake_retries(session: WriteSession, *, now: datetime, limit: int) -> int:
+    """Queue again what has waited long enough."""
+    due = and_(JobRow.state == JobState.RETRY_WAIT, JobRow.not_before <= now, JobRow.deadline_at > now)
+    again = {"hint_at": now, "hint_n": 0}
+    return len(await _move(session, JobState.QUEUED, Actor.RESCUER, _some(due, limit), now=now, **again))
+
+
+async def rescue(session: WriteSession, *, now: datetime, limit: int, lapsed: ColumnElement[bool]) -> int:
+    """Take jobs from workers whose lease is void by `lapsed`: queued again, quarantined, or cancelled.
+
+    A death is charged to the file only while it was being converted: a deploy or a power cut condemns nobody.
+    """
+    blamed = JobRow.stage == Stage.CONVERTING
+    third = and_(blamed, JobRow.crash_count >= MAX_CRASHES - 1)
+    charge = JobRow.crash_count + case((blamed, 1), else_=0)
+    error = {"code": "quarantined", "detail": _QUARANTINED}
+    condemned = await _take_away(
+        session, JobState.QUARANTINED, and_(lapsed, third), now, limit, crash_count=charge, error=error
+    )
+    freed = await _take_away(
+        session, JobState.QUEUED, lapsed, now, limit, crash_count=charge, hint_at=now, hint_n=0, not_before=now
+    )
+    stopped = await _take_away(session, JobState.CANCELLED, lapsed, now, limit)
+    return condemned + freed + stopped
+
+
+async def end_overdue(session: WriteSession, *, now: datetime, limit: int) -> int:
+    """End what missed its deadline."""
+    late = 0
+    for state in sorted(sources_of(JobState.OVERDUE, Actor.RESCUER)):
+        due = and_(JobRow.state == state, JobRow.deadline_at <= now)
+        error = {"code": "timeout", "detail": _OVERDUE}
+        late += await _take_away(session, JobState.OVERDUE, due, now, limit, error=error)
+    return late
+
+
+async def erase_expired(session: WriteSession, *, now: datetime, limit: int) -> Sequence[str]:
+    """Mark jobs as erased whose files are past their retention; the files go next."""
+    due = and_(JobRow.state.in_(sources_of(JobState.ERASED, Actor.PRUNER)), JobRow.expires_at <= now)
+    moved = await _move(session, JobState.ERASED, Actor.PRUNER, _some(due, limit), now=now)
+    return [job.id for job in moved]
+
+
+async def uncleared(session: ReadSession, *, limit: int) -> Sequence[str]:
+    """Erased jobs whose files nobody has yet seen to be gone."""
+    statement = (
+        select(JobRow.id).where(JobRow.state == JobState.ERASED, JobRow.cleared_at.is_(None)).order_by(JobRow.id)
+    )
+    return (await session.scalars(statement.limit(limit))).all()
+
+
+async def mark_cleared(session: WriteSession, job_id: str, now: datetime) -> None:
+    """The files of an erased job are gone."""
+    statement = update(JobRow).where(JobRow.id == job_id, JobRow.state == JobState.ERASED).values(cleared_at=now)
+    await session.execute(statement.execution_options(synchronize_session=False))
+
+
+async def artifacts_to_erase(session: ReadSession, job_id: str) -> Sequence[ArtifactRow]:
+    """Files of an erased job that no other job has a right to: not its output, and not an input still to be read."""
+    mine = select(JobInputRow.artifact_id).where(JobInputRow.job_id == job_id)
+    made = select(JobOutputRow.artifact_id).where(JobOutputRow.job_id == job_id)
+    needed = exists().where(
+        JobInputRow.artifact_id == ArtifactRow.id,
+        JobInputRow.job_id == JobRow.id,
+        JobRow.id != job_id,
+        JobRow.state.in_(LIVE),
+    )
+    owned = exists().where(
+        JobOutputRow.artifact_id == ArtifactRow.id,
+        JobOutputRow.job_id == JobRow.id,
+        JobRow.id != job_id,
+        JobRow.state != JobState.ERASED,
+    )
+    statement = select(ArtifactRow).where(
+        or_(ArtifactRow.id.in_(mine), ArtifactRow.id.in_(made)), ArtifactRow.erased_at.is_(None), ~needed, ~owned
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def unswept_attempts(session: ReadSession, *, ended_before: datetime, limit: int) -> Sequence[AttemptRow]:
+    """Attempts without a result that ended long enough ago for their worker to be gone."""
+    statement = (
+        select(AttemptRow)
+        .where(AttemptRow.swept.is_(False), AttemptRow.ended_at <= ended_before)
+        .order_by(AttemptRow.ended_at)
+        .limit(limit)
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def mark_swept(session: WriteSession, attempt: AttemptRow) -> None:
+    """No object of this attempt is left without a row."""
+    statement = update(AttemptRow).where(AttemptRow.job_id == attempt.job_id, AttemptRow.number == attempt.number)
+    await session.execute(statement.values(swept=True).execution_options(synchronize_session=False))
+
+
+async def forget_events(session: WriteSession, *, before: datetime, limit: int) -> int:
+    """Delete moves of jobs that were cleared before that moment; the last one stays as the record of the end."""
+    old = (
+        select(JobRow.id)
+        .where(JobRow.state == JobState.ERASED, JobRow.cleared_at <= before)
+        .where(exists().where(JobEventRow.job_id == JobRow.id, JobEventRow.target != JobState.ERASED))
+        .limit(limit)
+    )
+    statement = (
+        delete(JobEventRow)
+        .where(JobEventRow.job_id.in_(old), JobEventRow.target != JobState.ERASED)
+        .returning(JobEventRow.job_id)
+        .execution_options(synchronize_session=False)
+    )
+    return len((await session.scalars(statement)).all())
+
+
+# --- the one place that moves ------------------------------------------------------------------------------------
+
+_QUARANTINED = (
+    "The conversion program died on this file three times, so it is not tried again. "
+    "Save the file anew in its program, or choose another target"
+)
+_OVERDUE = "The job was not done in time; order it again, or order less at once"
+
+
+async def _move(
+    session: WriteSession,
+    target: JobState,
+    actor: Actor,
+    guard: ColumnElement[bool],
+    *,
+    now: datetime,
+    **values: Any,
+) -> Sequence[JobRow]:
+    """Move every job that matches, and write one event for each. The table in `states.py` bounds what may match."""
+    if is_terminal(target):
+        values = {**NO_LEASE, "finished_at": _kept_or(JobRow.finished_at, now), **values}
+    statement = (
+        update(JobRow)
+        .where(JobRow.state.in_(sources_of(target, actor)), guard)
+        .values(state=target, revision=JobRow.revision + 1, **values)
+        .returning(JobRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    moved = (await session.scalars(statement)).all()
+    for job in moved:
+        session.add(_event(job, await _state_before(session, job), actor, now))
+    if moved and is_terminal(target):
+        await session.execute(delete(JobSecretRow).where(JobSecretRow.job_id.in_([job.id for job in moved])))
+    await session.flush()
+    return moved
+
+
+async def _state_before(session: WriteSession, job: JobRow) -> JobState | None:
+    """Events are written with every move, so the last one names the state that was just left."""
+    return await state_at(session, job.id, job.revision - 1)
+
+
+async def _take_away(
+    session: WriteSession, target: JobState, guard: ColumnElement[bool], now: datetime, limit: int, **values: Any
+) -> int:
+    """Move jobs against the will of whoever holds them: the token is void and the attempt is closed."""
+    sources = sources_of(target, Actor.RESCUER)
+    due = and_(guard, JobRow.state.in_(sources))
+    held: Select[Any] = select(JobRow.id, JobRow.attempt, JobRow.stage).where(due).limit(limit)
+    stages = {row.id: (row.attempt, row.stage) for row in await session.execute(skip_locked(held))}
+    if not stages:
+        return 0
+    moved = await _move(
+        session, target, Actor.RESCUER, and_(JobRow.id.in_(stages), due), now=now, **{**NO_LEASE, **values}
+    )
+    for job in moved:
+        attempt, stage = stages[job.id]
+        await _end_attempt(session, job.id, attempt, now, LOST, Ended(stage=Stage(stage) if stage else None))
+    return len(moved)
+
+
+async def _end_attempt(
+    session: WriteSession, job_id: str, number: int, now: datetime, outcome: str, ended: Ended
+) -> None:
+    statement = (
+        update(AttemptRow)
+        .where(AttemptRow.job_id == job_id, AttemptRow.number == number, AttemptRow.outcome.is_(None))
+        .values(
+            ended_at=now,
+            outcome=outcome,
+            error=ended.error,
+            seconds=ended.seconds,
+            stage=ended.stage,
+            swept=outcome == JobState.SUCCEEDED,
+        )
+    )
+    await session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _some(condition: ColumnElement[bool], limit: int) -> ColumnElement[bool]:
+    """That condition, for so many rows that no other process holds."""
+    held = skip_locked(select(JobRow.id).where(condition).order_by(JobRow.id).limit(limit))
+    return and_(JobRow.id.in_(held), condition)
+
+
+def _kept_or(column: InstrumentedAttribute[datetime | None], now: datetime) -> ColumnElement[datetime | None]:
+    return func.coalesce(column, literal(now, UtcDateTime()))
+
+
+def _event(job: JobRow, source: JobState | None, actor: Actor, now: datetime) -> JobEventRow:
+    return JobEventRow(
+        job_id=job.id,
+        seq=job.revision,
+        tenant=job.tenant,
+        source=source,
+        target=job.state,
+        actor=actor,
+        attempt=job.attempt,
+        progress=job.progress,
+        code=(job.error or {}).get("code") if job.state != JobState.QUEUED else None,
+        at=now,
+    )
+
+
+def counters_of(job: JobRow) -> Counters:
+    """How often its attempts have failed, by kind."""
+    return Counters(job.crash_count, job.transient_count)

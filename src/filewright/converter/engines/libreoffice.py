@@ -1,0 +1,115 @@
+"""Office documents, sheets, slides and drawings by LibreOffice, which is a separate program (MPL-2.0).
+
+This module says what one conversion takes, from a locked file to the last product. What LibreOffice can do stands in
+`libreoffice_filters`, how it is started in `libreoffice_office`, and locks are opened by `office_lock`.
+
+There is no true progress to be had from it. Sheets are never recalculated when the file holds the values, nothing
+that a document points at is fetched, and no macro runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from filewright.converter.engines import libreoffice_filters as filters
+from filewright.converter.engines import office_lock
+from filewright.converter.engines.libreoffice_filters import READERS, Kind, Reader
+from filewright.converter.engines.libreoffice_office import MINIMUM, Answer, ColdOffice, Office, Order, installation
+from filewright.converter.engines.port import Availability, Conversion, Work
+from filewright.converter.errors import CorruptInput, EngineMissing, OutputInvalid
+
+_INSTALL = (
+    "apt-get install -y --no-install-recommends libreoffice-writer-nogui libreoffice-calc-nogui "
+    "libreoffice-impress-nogui libreoffice-draw-nogui fonts-liberation fonts-dejavu fonts-crosextra-carlito "
+    "fonts-crosextra-caladea"
+)
+_LONGEST_BEGINNING = 16
+_METAFILE = "filewright.converter.engines.inside.metafile"
+
+
+class LibreOffice:
+    """The `libreoffice` engine. Debian's packages without a window system are enough."""
+
+    name = "libreoffice"
+    conversions: Sequence[Conversion] = filters.conversions()
+
+    def check(self) -> Availability:
+        found = installation()
+        if found is None:
+            return Availability(available=False, missing="LibreOffice", install=_INSTALL)
+        version = ".".join(map(str, found.version))
+        if found.version < MINIMUM:
+            wanted = ".".join(map(str, MINIMUM))
+            return Availability(available=False, version=version, missing=f"LibreOffice {wanted}", install=_INSTALL)
+        return Availability(available=True, version=version)
+
+    async def convert(self, work: Work) -> Sequence[Path]:
+        reader = READERS[work.conversion.source]
+        document = work.source
+        answer = None if work.password else await _open(work, document, reader)
+        if answer is None:
+            document = await office_lock.unlocked(work)
+            answer = await _open(work, document, reader) if work.password or document != work.source else None
+        if answer is None:
+            raise CorruptInput
+        products = _products(work, document, answer)
+        if reader.kind is Kind.PICTURE:
+            await work.python(f"{_METAFILE}:crop", warm=(_METAFILE,), drawing=work.inside(products[0]))
+        return products
+
+
+async def _open(work: Work, document: Path, reader: Reader) -> Answer | None:
+    """The first filter that opens the document has converted it. None when no filter does."""
+    if not _begins_well(document, reader):
+        return None
+    office = _office()
+    export = filters.export_argument(work.conversion, work.options)
+    for import_filter in reader.filters:
+        answer = await office.convert(work, Order(document, import_filter, export))
+        if answer.opened:
+            return answer
+    return None
+
+
+def _office() -> Office:
+    found = installation()
+    if found is None:
+        raise EngineMissing
+    return ColdOffice(found)
+
+
+def _begins_well(document: Path, reader: Reader) -> bool:
+    """Some filters (RTF, old sheets) make a document of any bytes; those must not see what is not theirs."""
+    if not reader.beginnings:
+        return True
+    with document.open("rb") as file:
+        return file.read(_LONGEST_BEGINNING).startswith(reader.beginnings)
+
+
+def _products(work: Work, document: Path, answer: Answer) -> Sequence[Path]:
+    """Give what was made our names. Until then it is named after the document, and a sheet's file after the sheet."""
+    made = sorted(path for path in work.out.iterdir() if path.is_file() and not path.is_symlink())
+    if not made:
+        raise _nothing_made(work)
+    if [path.name for path in made] == [f"{document.stem}.{work.conversion.target}"]:
+        return [made[0].rename(work.target)]
+    ordered = _in_order_of(answer.untrusted_lines, made)
+    return [
+        path.rename(work.out / f"output-{number:04}.{work.conversion.target}")
+        for number, path in enumerate(ordered, start=1)
+    ]
+
+
+def _nothing_made(work: Work) -> Exception:
+    if work.options.get("pages"):
+        return OutputInvalid("The document has none of the pages that `options.pages` asks for.")
+    if work.options.get("sheet"):
+        return OutputInvalid("The workbook has no sheet of the number that `options.sheet` asks for.")
+    return OutputInvalid()
+
+
+def _in_order_of(untrusted_lines: Sequence[str], made: Sequence[Path]) -> Sequence[Path]:
+    """Files in the order in which the program said that it writes them; what it did not name comes last."""
+    places = {line.rpartition("/")[2]: number for number, line in enumerate(untrusted_lines)}
+    return sorted(made, key=lambda path: places.get(path.name, len(places)))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from filewright.converter.engines.libreoffice import LibreOffice
 from filewright.converter.engines.mail import Mail
+from filewright.converter.engines.office2pdf import OFFICE2PDF
 from filewright.converter.engines.pandoc import Pandoc
 from filewright.converter.engines.plaintext import PlainText
 from filewright.converter.engines.port import Engine
@@ -19,6 +21,9 @@ from filewright.converter.engines.weasyprint import WeasyPrint
 def standard_engines() -> Sequence[Engine]:
     """Every engine, in the order in which `doctor` shows them. Among equal routes the one listed first is taken."""
     return (
+        # office
+        LibreOffice(),
+        OFFICE2PDF,
         # documents and mark-up
         Pandoc(),
         Typst(),

@@ -1,0 +1,54 @@
+"""Which files of this machine a converter may read: the system's programs and their data, and this Python's own.
+
+Nothing that belongs to a person or holds a secret is in here: no home, no /var but caches of the system, of /etc only
+what programs need to find their fonts, libraries and policies.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+
+import filewright
+
+TREES = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+
+ETC = (
+    "ImageMagick-6", "ImageMagick-7", "alternatives", "catdocrc", "fonts", "ghostscript", "ld.so.cache", "ld.so.conf",
+    "ld.so.conf.d", "libpaper.d", "libreoffice", "localtime", "magic", "magic.mime", "mime.types", "paperspecs",
+    "papersize", "vips",
+)  # fmt: skip
+"""Names below /etc."""
+
+CACHES = ("/var/cache/fontconfig", "/var/lib/ghostscript", "/var/lib/libreoffice")
+
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+MADE_UP = Path(__file__).parent / "etc"
+"""A passwd and a group that name nobody of this machine."""
+
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@cache
+def python_trees() -> tuple[str, ...]:
+    """This interpreter, its standard library, its installed packages and our own package."""
+    wanted = {
+        Path(sys.base_prefix),
+        Path(sys.base_exec_prefix),
+        Path(sys.prefix),
+        Path(sys.executable).resolve().parent.parent,
+        Path(filewright.__file__).resolve().parent.parent,
+    }
+    trees = sorted(path for path in wanted if not _covered(path, [Path("/usr")]))
+    return tuple(str(path) for path in trees if not _covered(path, [other for other in trees if other != path]))
+
+
+def search_path() -> str:
+    """PATH as a sandboxed program gets it: the system's, then the scripts that came with this Python's packages."""
+    return f"{PATH}:{Path(sys.prefix) / 'bin'}"
+
+
+def _covered(path: Path, trees: list[Path]) -> bool:
+    return any(path.is_relative_to(tree) for tree in trees)

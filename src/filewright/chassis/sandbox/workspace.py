@@ -1,0 +1,91 @@
+"""A private directory for one run of one job, gone when the run is over.
+
+Hostile programs leave odd things behind: directories nobody may enter, symbolic links to elsewhere, names that are no
+text. Removal goes by open directories and never follows a link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+_PRIVATE = 0o700
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """`inputs`, `out` for products, `tmp` for scratch. Use as a context manager, or call `remove`."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, jobs_dir: Path, name: str | None = None) -> Self:
+        """Make `jobs_dir/name`, or a random name; FileExistsError when somebody has it already."""
+        jobs_dir.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        path = jobs_dir / (name or secrets.token_hex(16))
+        path.mkdir(mode=_PRIVATE)
+        for part in ("in", "out", "tmp"):
+            (path / part).mkdir(mode=_PRIVATE)
+        return cls(path.resolve())
+
+    @property
+    def inputs(self) -> Path:
+        return self.path / "in"
+
+    @property
+    def out(self) -> Path:
+        return self.path / "out"
+
+    @property
+    def tmp(self) -> Path:
+        return self.path / "tmp"
+
+    def remove(self) -> None:
+        """Remove all of it, whatever a program made of it; a second call does nothing."""
+        remove_tree(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+
+def sweep(jobs_dir: Path) -> int:
+    """Remove what a killed process left in `jobs_dir`; how many entries. Only for when nothing runs there."""
+    removed = 0
+    if not jobs_dir.is_dir():
+        return 0
+    for entry in list(os.scandir(jobs_dir)):
+        if entry.is_dir(follow_symlinks=False):
+            remove_tree(Path(entry.path))
+        else:
+            Path(entry.path).unlink(missing_ok=True)
+        removed += 1
+    return removed
+
+
+def remove_tree(path: Path) -> None:
+    """`rm -rf`, also where directories were made unreadable. Raises OSError when something still stands."""
+
+    def make_way(function: Callable[..., Any], failed: str, error: Any) -> None:
+        if isinstance(error[1], FileNotFoundError):
+            return
+        parent = os.path.dirname(failed)  # noqa: PTH120 - may be no text
+        for place in (parent, failed):
+            with contextlib.suppress(OSError):
+                if stat.S_ISDIR(os.lstat(place).st_mode):
+                    os.chmod(place, _PRIVATE)  # noqa: PTH101
+        shutil.rmtree(failed) if os.path.isdir(failed) else os.unlink(failed)  # noqa: PTH108, PTH112
+
+    shutil.rmtree(path, onerror=make_way)

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from filewright.chassis.db.base import Base, Json, UtcDateTime
@@ -39,6 +39,7 @@ class Upload:
     filename: str
     length: int
     received: int
+    revision: int
     parts: tuple[Part, ...]
     expected_sha256: str | None
     metadata: str | None
@@ -49,7 +50,7 @@ class Upload:
 
 
 class UploadRow(Base):
-    """One upload. `received` moves only by a guarded update that names the old value."""
+    """One upload. It changes only by guarded updates that name the old `revision`, so of two writers one loses."""
 
     __tablename__ = "uploads"
     __table_args__ = (
@@ -65,6 +66,7 @@ class UploadRow(Base):
     received: Mapped[int] = mapped_column(BigInteger)
     parts: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     expected_sha256: Mapped[str | None] = mapped_column(String(64))
+    revision: Mapped[int] = mapped_column(Integer, default=0)
     metadata_header: Mapped[str | None] = mapped_column(Text)
     artifact_id: Mapped[str | None] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -80,6 +82,7 @@ def upload_of(row: UploadRow) -> Upload:
         filename=row.filename,
         length=row.length,
         received=row.received,
+        revision=row.revision,
         parts=tuple(Part(part["key"], part["bytes"]) for part in row.parts),
         expected_sha256=row.expected_sha256,
         metadata=row.metadata_header,

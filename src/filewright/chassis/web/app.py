@@ -1,0 +1,139 @@
+"""The application factory: routers in, an app out that answers every error as a problem.
+
+What a product adds are routers, health checks and a description. What every answer has in common is in `middleware`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import orjson
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+
+from filewright.chassis.clock import Clock
+from filewright.chassis.errors import ProblemError
+from filewright.chassis.telemetry.metrics import Metrics
+from filewright.chassis.web import health, openapi
+from filewright.chassis.web.jsonbody import validation_refusal
+from filewright.chassis.web.middleware import (
+    BodyWatch,
+    Faults,
+    Measured,
+    RequestContext,
+    RequestLimits,
+    SecurityHeaders,
+)
+from filewright.chassis.web.problems import (
+    Forbidden,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    problem_response,
+)
+from filewright.chassis.web.reference import reference_router
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+ALWAYS = (400, 401, 403, 404, 405, 408, 413, 429, 500, 503)
+"""Problems that any operation may answer."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the application says about itself."""
+
+    title: str
+    version: str
+    description: str
+
+
+@asynccontextmanager
+async def _nothing_to_start(_app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+def create_web_app(
+    site: Site,
+    *,
+    routers: Iterable[APIRouter],
+    state_of_health: health.Health,
+    metrics: Metrics,
+    clock: Clock,
+    lifespan: Lifespan = _nothing_to_start,
+) -> FastAPI:
+    """The application. `lifespan` starts and stops what must run beside the requests."""
+    app = FastAPI(
+        title=site.title,
+        version=site.version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(RequestContext),
+            Middleware(SecurityHeaders),
+            Middleware(Measured, metrics=metrics, clock=clock),
+            Middleware(BodyWatch),
+            Middleware(Faults),
+            Middleware(RequestLimits, clock=clock),
+        ],
+        exception_handlers={
+            ProblemError: _problem,
+            HTTPException: _http_exception,
+            RequestValidationError: _validation,
+            ClientDisconnect: _gone,
+        },
+    )
+    openapi.install(app, always=ALWAYS, description=site.description)
+    app.include_router(health.router(state_of_health))
+    app.include_router(_document_router(app))
+    app.include_router(reference_router(app))
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def _document_router(app: FastAPI) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/openapi.json", include_in_schema=False)
+    async def document() -> Response:
+        return Response(orjson.dumps(app.openapi()), media_type="application/json")
+
+    return routes
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return problem_response(error, request.scope)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 404:
+        return problem_response(NotFound("There is nothing at this address."), request.scope, headers)
+    if error.status_code == 405:
+        allowed = headers.get("Allow", headers.get("allow", "other methods"))
+        return problem_response(MethodNotAllowed(f"This address takes {allowed}."), request.scope, headers)
+    if error.status_code == 403:
+        return problem_response(Forbidden(), request.scope, headers)
+    return problem_response(InvalidRequest("The request cannot be read."), request.scope, headers)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [{**item, "loc": item["loc"][1:]} for item in error.errors()]  # without `query`, `path`, `header`
+    return problem_response(validation_refusal(found), request.scope)  # type: ignore[arg-type] # plain dicts
+
+
+async def _gone(request: Request, _error: Exception) -> Response:
+    """Nobody listens any more; the server drops this."""
+    return problem_response(InvalidRequest("The request ended too early."), request.scope)

@@ -1,0 +1,83 @@
+"""Whose request it is, by address: the true peer, unless a proxy that the operator named speaks for another.
+
+Everything a client can write (`X-Forwarded-For`, `Forwarded`, `X-Real-IP`) is ignored from anyone else. The server
+must run with its own guessing switched off (`proxy_headers=False`), because that trusts loopback by default.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+class Proxies:
+    """The proxies that are believed. An empty list believes nobody."""
+
+    def __init__(self, trusted: Iterable[Network] = ()) -> None:
+        self._trusted = tuple(trusted)
+
+    def client(self, scope: Scope) -> Address | None:
+        """The caller's address; None on a unix socket."""
+        peer = parse_address(scope["client"][0]) if scope.get("client") else None
+        if peer is None or not self._trusts(peer):
+            return peer
+        found = peer
+        for hop in reversed(_forwarded_for(scope)):
+            address = parse_address(hop)
+            if address is None:
+                break  # what stands left of nonsense was written by nobody we trust
+            found = address
+            if not self._trusts(address):
+                break
+        return found
+
+    def scheme(self, scope: Scope) -> str:
+        """`https` when a believed proxy says so, else what the connection is."""
+        said = self._said(scope, "x-forwarded-proto").lower()
+        return said if said in {"http", "https"} else str(scope.get("scheme", "http"))
+
+    def host(self, scope: Scope) -> str:
+        """The host (and port) that the client asked for; what a believed proxy says goes first."""
+        return self._said(scope, "x-forwarded-host") or Headers(scope=scope).get("host", "")
+
+    def _said(self, scope: Scope, header: str) -> str:
+        peer = parse_address(scope["client"][0]) if scope.get("client") else None
+        if peer is None or not self._trusts(peer):
+            return ""
+        return Headers(scope=scope).get(header, "").split(",")[-1].strip()
+
+    def _trusts(self, address: Address) -> bool:
+        return within(address, self._trusted)
+
+
+def within(address: Address, networks: Iterable[Network]) -> bool:
+    """Whether the address is in one of the networks."""
+    return any(address.version == network.version and address in network for network in networks)
+
+
+def parse_address(text: str) -> Address | None:
+    """An address as proxies write it: with or without port, brackets, quotes or zone; IPv4-mapped becomes IPv4."""
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _forwarded_for(scope: Scope) -> list[str]:
+    values = Headers(scope=scope).getlist("x-forwarded-for")
+    return [hop for value in values for hop in value.split(",")]

@@ -1,0 +1,156 @@
+"""The HTTP server, set up so that a stranger can neither hold it, fill it nor lie to it.
+
+uvicorn with its guesses switched off (proxy headers, server header, access log, WebSocket), a bound on the head of a
+request in bytes and in time, problems instead of plain text for what is not HTTP, and an end that is announced to the
+application before connections are closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import orjson
+import uvicorn
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from filewright.chassis.web.drain import Drain
+from filewright.chassis.web.middleware import API_HEADERS
+from filewright.chassis.web.problems import PROBLEM_JSON, HeadersTooLarge, InvalidRequest, RequestTimeout, problem_body
+
+MAX_HEAD_BYTES = 128 << 10
+HEAD_SECONDS = 20.0
+_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. The head of each request is bounded; `llhttp` itself would take it without end."""
+
+    _head_bytes = 0
+    _head_timer: asyncio.TimerHandle | None = None
+    _in_head = True
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class
+        super().connection_made(transport)
+        self._expect_head()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            self._arm_timer()
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(HeadersTooLarge(f"The head of a request is at most {MAX_HEAD_BYTES} bytes."))
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._stop_timer()
+        super().on_headers_complete()
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._expect_head()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(InvalidRequest("This is not a well-formed HTTP request."))
+
+    def _expect_head(self) -> None:
+        self._in_head = True
+        self._head_bytes = 0
+
+    def _arm_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._late)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _late(self) -> None:
+        self._head_timer = None
+        self._refuse(RequestTimeout("The head of the request took too long to arrive."))
+
+    def _refuse(self, error: InvalidRequest | RequestTimeout) -> None:
+        if self.transport.is_closing():
+            return
+        self._stop_timer()
+        answering = getattr(self.cycle, "response_complete", True) is False
+        if not answering:
+            self.transport.write(_plain_problem(error))
+        self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server that tells the application of its end first: long polls and event streams then let go.
+
+    `linger` seconds pass between the announcement and the end of accepting, for a load balancer to notice.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Drain, *, linger: float = 0.0) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._linger = linger
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._drain.begin()
+        if self._linger:
+            await asyncio.sleep(self._linger)
+        await super().shutdown(sockets=sockets)
+
+
+def make_server(
+    app: Any, drain: Drain, *, host: str = "127.0.0.1", port: int = 8000, grace: float = 30.0, linger: float = 0.0
+) -> Server:
+    """A server for this app; `await server.serve()`. `grace` bounds how long running requests may take at the end."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=int(grace),
+        backlog=2048,
+    )
+    return Server(config, drain, linger=linger)
+
+
+def _plain_problem(error: InvalidRequest | RequestTimeout) -> bytes:
+    body = orjson.dumps(problem_body(error, instance="/", request_id=""))
+    headers = {
+        **API_HEADERS,
+        "Content-Type": PROBLEM_JSON,
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
+    lines = [
+        f"HTTP/1.1 {error.status} {_REASONS[error.status]}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

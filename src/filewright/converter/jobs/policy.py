@@ -10,21 +10,22 @@ A crash is blamed on the file; an outage never is.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
 
 from filewright.chassis.db.errors import DatabaseUnavailable
 from filewright.chassis.errors import InternalError, ProblemError
 from filewright.chassis.sandbox.port import SandboxUnavailable
+from filewright.chassis.storage.port import ObjectDamaged, ObjectMissing, StoreUnavailable
 from filewright.chassis.web.problems import StorageUnavailable
-from filewright.converter.errors import ConversionError, EngineCrashed, Infected, Quarantined
+from filewright.converter.errors import ConversionError, EngineCrashed, Expired, Infected, Quarantined
 from filewright.converter.jobs.states import JobState
 
 MAX_CRASHES = 3
 MAX_TRANSIENT = 8
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
+_OUTAGES = (StoreUnavailable, ObjectDamaged, DatabaseUnavailable, SandboxUnavailable, OSError)
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def after(error: BaseException, counters: Counters, *, jitter: float) -> RetryAt
         return GiveUp(JobState.INFECTED, counters, error)
     if isinstance(error, ConversionError):
         return GiveUp(JobState.FAILED, counters, error)
+    if isinstance(error, ObjectMissing):
+        return GiveUp(JobState.FAILED, counters, Expired("The input was deleted before the job could read it"))
     if is_transient(error):
         return _after_outage(counters, jitter)
     return GiveUp(JobState.FAILED, counters, InternalError())
@@ -69,8 +72,7 @@ def after(error: BaseException, counters: Counters, *, jitter: float) -> RetryAt
 
 def is_transient(error: BaseException) -> bool:
     """Whether this is the fault of the machine or a dependency, which time may mend."""
-    outages = (StorageUnavailable, DatabaseUnavailable, SandboxUnavailable, OSError, sqlite3.OperationalError)
-    return isinstance(error, outages)
+    return isinstance(error, _OUTAGES)
 
 
 def window(times: int) -> timedelta:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from filewright.chassis.db.base import UtcDateTime
@@ -185,6 +185,12 @@ async def insert(
         session.add(JobSecretRow(job_id=job.id, tenant=job.tenant, sealed=secret))
     session.add(_event(job, None, Actor.CALLER, now))
     await session.flush()
+
+
+async def keep_artifacts(session: WriteSession, artifact_ids: Sequence[str], *, until: datetime) -> None:
+    """See that these files are not pruned before that moment."""
+    statement = update(ArtifactRow).where(ArtifactRow.id.in_(artifact_ids), ArtifactRow.expires_at < until)
+    await session.execute(statement.values(expires_at=until).execution_options(synchronize_session=False))
 
 
 # --- the worker's moves ------------------------------------------------------------------------------------------
@@ -524,6 +530,8 @@ async def _move(
     moved = (await session.scalars(statement)).all()
     for job in moved:
         session.add(_event(job, await _state_before(session, job), actor, now))
+        if is_terminal(target) and target is not JobState.ERASED:
+            job.expires_at = now + timedelta(seconds=job.limits["retention_seconds"])
     if moved and is_terminal(target):
         await session.execute(delete(JobSecretRow).where(JobSecretRow.job_id.in_([job.id for job in moved])))
     await session.flush()
@@ -541,8 +549,8 @@ async def _take_away(
     """Move jobs against the will of whoever holds them: the token is void and the attempt is closed."""
     sources = sources_of(target, Actor.RESCUER)
     due = and_(guard, JobRow.state.in_(sources))
-    held: Select[Any] = select(JobRow.id, JobRow.attempt, JobRow.stage).where(due).limit(limit)
-    stages = {row.id: (row.attempt, row.stage) for row in await session.execute(skip_locked(held))}
+    held = await session.scalars(skip_locked(select(JobRow).where(due).limit(limit)))
+    stages = {job.id: (job.attempt, job.stage) for job in held}
     if not stages:
         return 0
     moved = await _move(

@@ -1,0 +1,458 @@
+"""What callers may do with jobs: order, look, wait, listen, stop, try again, rate, take the result, delete.
+
+Every method takes the `Caller` and sees only that tenant's jobs; a job of another tenant is as unknown as one that
+never was. Each opens its own unit of work. What work means is left to the runner, when it is done to the worker, and
+what went wrong on the way to the loops of `maintenance`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from filewright.chassis import failpoints
+from filewright.chassis.coordination.port import Listener, Notifier
+from filewright.chassis.db.database import Database, ReadSession, WriteSession
+from filewright.chassis.ids import IdSource, is_id
+from filewright.chassis.queue.outbox import TOPIC as OUTBOX
+from filewright.chassis.queue.outbox import enqueue
+from filewright.chassis.queue.port import STANDARD, Task
+from filewright.chassis.telemetry.logs import get_logger
+from filewright.chassis.web.problems import Conflict, NotFound, invalid
+from filewright.converter.artifacts.models import Artifact, artifact_of
+from filewright.converter.errors import Cancelled, Expired, UnsupportedConversion
+from filewright.converter.jobs import repository, views
+from filewright.converter.jobs.errors import ConcurrencyLimited, stored
+from filewright.converter.jobs.models import JobInputRow, JobRow
+from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder
+from filewright.converter.jobs.ports import Files, Plan, Planner, Sources
+from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, OpenedOutput, Output, Quote
+from filewright.converter.jobs.sealing import Sealer
+from filewright.converter.jobs.states import PUBLIC_STATUS, Actor, JobState, PublicStatus, sources_of, stored_states
+from filewright.converter.tiers import Caller
+
+JOB_PREFIX = "job"
+TASK_KIND = "job"
+MAX_PAGE = 100
+MAX_TAG_CHARS = 200
+MAX_COMMENT_CHARS = 2_000
+
+ACCEPTED = failpoints.declare("jobs.submit.accepted", "a job is committed and its caller has not been told")
+CANCEL_ASKED = failpoints.declare("jobs.cancel.asked", "a running job is marked as cancelling, its worker not yet told")
+ERASE_MARKED = failpoints.declare("jobs.delete.marked", "a job is marked as erased and its files are still there")
+
+log = get_logger(__name__)
+Within = Callable[[WriteSession, Job], Awaitable[None]]
+
+
+def topic_of(job_id: str) -> str:
+    """Announced after every change of a job that its owner can see."""
+    return f"job:{job_id}"
+
+
+def stop_topic_of(job_id: str) -> str:
+    """Announced when a job that may be running is to stop."""
+    return f"job-stop:{job_id}"
+
+
+@dataclass(frozen=True)
+class JobRules:
+    """How long things may take, and where jobs queue."""
+
+    deadline: timedelta = timedelta(hours=24)
+    """After this long a job that is not over is ended with `timeout`."""
+    first_hint: timedelta = timedelta(seconds=15)
+    """The outbox tells the queue at once; after this the dispatcher tells it again."""
+    look_again: float = 2.0
+    """Seconds after which a waiter looks at the database although nobody announced anything."""
+    lane: str = STANDARD
+
+
+class Jobs:
+    """The service. `erase_files` empties an erased job; the pruner does it again for what a crash left."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        sources: Sources,
+        files: Files,
+        planner: Planner,
+        notifier: Notifier,
+        ids: IdSource,
+        sealer: Sealer,
+        erase_files: Callable[[str], Awaitable[None]],
+        rules: JobRules | None = None,
+    ) -> None:
+        self._database = database
+        self._sources = sources
+        self._files = files
+        self._planner = planner
+        self._notifier = notifier
+        self._ids = ids
+        self._sealer = sealer
+        self._erase_files = erase_files
+        self._rules = rules or JobRules()
+
+    # --- ordering ------------------------------------------------------------------------------------------------
+
+    async def submit(self, caller: Caller, order: JobOrder, *, within: Within | None = None) -> Job:
+        """Accept an order: when this returns, the job is on disk and will reach an end.
+
+        `within` runs in the same unit of work, so that what it writes is there if and only if the job is. Raises
+        InvalidRequest, NotFound, Expired, ConcurrencyLimited, and what the planner refuses.
+        """
+        _check_shape(order)
+        async with self._database.write() as session:
+            artifacts = [await self._resolve(session, caller, n, item) for n, item in enumerate(order.inputs)]
+            plan = self._plan(order, artifacts)
+            await self._admit(session, caller)
+            row = await self._insert(session, caller, order, artifacts, plan)
+            job = await views.job(session, row)
+            if within is not None:
+                await within(session, job)
+            session.after_commit(lambda: self._notifier.notify(OUTBOX))
+        failpoints.hit(ACCEPTED)
+        log.info("job_accepted", job_id=job.id, source=job.source_format, target=job.target_format)
+        return job
+
+    async def dry_run(self, caller: Caller, order: JobOrder) -> Quote:
+        """What `submit` would do, or raise; nothing is stored."""
+        _check_shape(order)
+        async with self._database.read() as session:
+            artifacts = [await self._resolve(session, caller, n, item) for n, item in enumerate(order.inputs)]
+        return views.quote(self._plan(order, artifacts), caller.tier)
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    async def get(self, caller: Caller, job_id: str) -> Job:
+        """The job. Raises NotFound."""
+        async with self._database.read() as session:
+            return await views.job(session, await self._own(session, caller, job_id))
+
+    async def list_page(
+        self,
+        caller: Caller,
+        *,
+        cursor: str | None = None,
+        limit: int = 20,
+        status: PublicStatus | None = None,
+        tag: str | None = None,
+    ) -> JobPage:
+        """The caller's jobs, newest first. `cursor` is the `next_cursor` of the page before."""
+        if cursor is not None and not is_id(cursor, JOB_PREFIX):
+            raise invalid("/cursor", "This is not a cursor of this list; take `next_cursor` of the last page as it is.")
+        limit = max(1, min(limit, MAX_PAGE))
+        states = None if status is None else sorted(stored_states(status))
+        async with self._database.read() as session:
+            rows = await repository.page(session, caller.tenant, before=cursor, limit=limit + 1, states=states, tag=tag)
+            shown = rows[:limit]
+            return JobPage(
+                data=await views.jobs(session, shown), next_cursor=shown[-1].id if len(rows) > limit else None
+            )
+
+    async def wait(
+        self,
+        caller: Caller,
+        job_id: str,
+        revision: int | None = None,
+        timeout: float = 20.0,  # noqa: ASYNC109 - an answer after the time, not an error
+    ) -> Job:
+        """The job as soon as its status is another than at `revision` (None: now), at the latest after `timeout`.
+
+        A job that is over is given at once: there is nothing to wait for.
+        """
+        async with self._notifier.listen(topic_of(job_id)) as listener:
+            job = await self.get(caller, job_id)
+            seen = job.status if revision is None else await self._status_at(job_id, revision)
+            over = asyncio.get_running_loop().time() + timeout
+            while job.status is seen and not _is_over(job) and await self._pause(listener, over):
+                job = await self.get(caller, job_id)
+            return job
+
+    async def wait_until_over(
+        self,
+        caller: Caller,
+        job_id: str,
+        timeout: float,  # noqa: ASYNC109 - an answer after the time, not an error
+    ) -> Job:
+        """The job as soon as it is over, at the latest after `timeout` as it is then."""
+        async with self._notifier.listen(topic_of(job_id)) as listener:
+            over = asyncio.get_running_loop().time() + timeout
+            job = await self.get(caller, job_id)
+            while not _is_over(job) and await self._pause(listener, over):
+                job = await self.get(caller, job_id)
+            return job
+
+    async def events(self, caller: Caller, job_id: str, after: int = 0) -> AsyncIterator[JobEvent]:
+        """The job's events after the event `after`, then each as it happens; ends with `done`.
+
+        Await this for the check that the job is there (NotFound), then iterate what it returns.
+        """
+        async with self._database.read() as session:
+            await self._own(session, caller, job_id)
+        return self._stream(caller, job_id, after)
+
+    async def output(self, caller: Caller, job_id: str, n: int) -> Output:
+        """What the n-th output is, counted from 0. Raises as `open_output`."""
+        async with self._database.read() as session:
+            return (await self._find_output(session, caller, job_id, n))[0]
+
+    async def open_output(
+        self, caller: Caller, job_id: str, n: int, start: int = 0, end: int | None = None
+    ) -> OpenedOutput:
+        """The n-th output and its bytes from `start` up to but not including `end`.
+
+        Raises NotFound, Conflict while the job is not over, the job's own error when it failed, and Expired when its
+        files are gone.
+        """
+        async with self._database.read() as session:
+            output, artifact = await self._find_output(session, caller, job_id, n)
+        return OpenedOutput(output, self._files.read(artifact, start, end))
+
+    # --- steering ------------------------------------------------------------------------------------------------
+
+    async def cancel(self, caller: Caller, job_id: str) -> Job:
+        """Stop the job: at once when it waits, within about a second when it runs. Raises Conflict when it is over.
+
+        Asking twice is asking once.
+        """
+        async with self._database.write() as session:
+            row = await self._own(session, caller, job_id)
+            if row.state != JobState.CANCELLING:
+                row = await self._cancel(session, row)
+            self._announce(session, job_id)
+            job = await views.job(session, row)
+        failpoints.hit(CANCEL_ASKED)
+        return job
+
+    async def retry(self, caller: Caller, job_id: str) -> Job:
+        """Queue a job again that failed or was cancelled. Raises Conflict when its state does not allow it.
+
+        A password is not kept after a job has ended: a protected file has to be ordered anew.
+        """
+        async with self._database.write() as session:
+            before = await self._own(session, caller, job_id)
+            now = await self._database.now(session)
+            if JobState(before.state) not in sources_of(JobState.QUEUED, Actor.CALLER):
+                raise Conflict(_NO_RETRY[PUBLIC_STATUS[JobState(before.state)]])
+            await self._admit(session, caller)
+            await self._keep_inputs(session, job_id)
+            row = await repository.move_for_caller(
+                session,
+                job_id,
+                caller.tenant,
+                JobState.QUEUED,
+                now=now,
+                **views.fresh_start(now, self._rules.deadline, self._rules.first_hint),
+            )
+            if row is None:
+                raise Conflict("The job has changed meanwhile; look at it again.")
+            enqueue(session, Task(TASK_KIND, row.id, row.lane))
+            session.after_commit(lambda: self._notifier.notify(OUTBOX))
+            self._announce(session, job_id)
+            return await views.job(session, row)
+
+    async def rate(self, caller: Caller, job_id: str, stars: int, comment: str | None = None) -> Job:
+        """Keep what the owner thinks of the result; a second rating replaces the first. Raises Conflict too early."""
+        if not 1 <= stars <= 5:
+            raise invalid("/stars", "Give 1 to 5 stars.")
+        if comment is not None and len(comment) > MAX_COMMENT_CHARS:
+            raise invalid("/comment", f"Write at most {MAX_COMMENT_CHARS} characters.")
+        async with self._database.write() as session:
+            row = await self._own(session, caller, job_id)
+            if not await repository.rate(session, job_id, caller.tenant, stars, comment):
+                raise Conflict("Only a job that has succeeded or failed can be rated.")
+            return await views.job(session, row)
+
+    async def delete(self, caller: Caller, job_id: str) -> None:
+        """Erase inputs and outputs now, whatever the job is doing; it is `expired` afterwards.
+
+        A file that another job still has to read, or made, stays with that job. Deleting twice is deleting once.
+        """
+        async with self._database.write() as session:
+            row = await self._own(session, caller, job_id)
+            now = await self._database.now(session)
+            if row.state != JobState.ERASED:
+                await repository.move_for_caller(session, job_id, caller.tenant, JobState.ERASED, now=now)
+                self._announce(session, job_id)
+        failpoints.hit(ERASE_MARKED)
+        await self._erase_files(job_id)
+
+    # --- below the surface ---------------------------------------------------------------------------------------
+
+    async def _own(self, session: ReadSession, caller: Caller, job_id: str) -> JobRow:
+        row = await repository.find(session, job_id, caller.tenant) if is_id(job_id, JOB_PREFIX) else None
+        if row is None:
+            raise NotFound("There is no such job.")
+        return row
+
+    async def _resolve(self, session: ReadSession, caller: Caller, n: int, item: JobInput) -> Artifact:
+        if item.job is not None:
+            _, artifact = await self._find_output(session, caller, item.job, item.output)
+        else:
+            found = await self._sources.artifact_of_upload(session, caller.tenant, item.upload or "")
+            if found is None:
+                raise NotFound(f"There is no such upload (input {n}).")
+            artifact = found
+        if artifact.erased:
+            raise Expired("The input is not kept any more; upload it again.")
+        return artifact
+
+    async def _find_output(self, session: ReadSession, caller: Caller, job_id: str, n: int) -> tuple[Output, Artifact]:
+        row = await self._own(session, caller, job_id)
+        views.check_has_outputs(row)
+        outputs = await repository.outputs_of(session, [row.id])
+        for output, artifact in outputs:
+            if output.n == n:
+                if artifact.erased_at is not None:
+                    raise Expired
+                return views.output(output, artifact), artifact_of(artifact)
+        raise NotFound(f"The job has {len(outputs)} outputs, counted from 0.")
+
+    def _plan(self, order: JobOrder, artifacts: list[Artifact]) -> Plan:
+        item = order.inputs[0]
+        return self._planner.plan(order.operation, artifacts[0], item.source_format, order.to or "", order.options)
+
+    async def _admit(self, session: WriteSession, caller: Caller) -> None:
+        await repository.hold_gate(session, caller.tenant, await self._database.now(session))
+        if await repository.live_jobs(session, caller.tenant) >= caller.tier.max_queued_jobs:
+            raise ConcurrencyLimited(retry_after=5.0)
+
+    async def _insert(
+        self, session: WriteSession, caller: Caller, order: JobOrder, artifacts: list[Artifact], plan: Plan
+    ) -> JobRow:
+        now = await self._database.now(session)
+        row = JobRow(
+            id=self._ids.new(JOB_PREFIX),
+            tenant=caller.tenant,
+            state=JobState.QUEUED,
+            stage=None,
+            progress=0,
+            revision=1,
+            attempt=0,
+            crash_count=0,
+            transient_count=0,
+            hint_n=0,
+            operation=order.operation,
+            source_format=plan.source_format,
+            target_format=plan.target_format,
+            options=dict(sorted(plan.options.items())),
+            route=[hop.as_json() for hop in plan.route],
+            limits=asdict(caller.tier),
+            tag=order.tag,
+            estimated_seconds=plan.estimated_seconds,
+            lane=self._rules.lane,
+            not_before=now,
+            deadline_at=now + self._rules.deadline,
+            hint_at=now + self._rules.first_hint,
+            created_at=now,
+            queued_at=now,
+        )
+        inputs = [
+            JobInputRow(
+                job_id=row.id,
+                n=n,
+                tenant=caller.tenant,
+                artifact_id=artifact.id,
+                upload_id=item.upload,
+                from_job=item.job,
+                from_output=item.output if item.job is not None else None,
+                source_format=item.source_format,
+            )
+            for n, (item, artifact) in enumerate(zip(order.inputs, artifacts, strict=True))
+        ]
+        secret = None if order.password is None else self._sealer.seal(order.password, context=row.id)
+        await repository.insert(session, row, inputs, now=now, secret=secret)
+        await repository.keep_artifacts(
+            session,
+            [artifact.id for artifact in artifacts],
+            until=row.deadline_at + timedelta(seconds=caller.tier.retention_seconds),
+        )
+        enqueue(session, Task(TASK_KIND, row.id, row.lane))
+        return row
+
+    async def _keep_inputs(self, session: WriteSession, job_id: str) -> None:
+        """Inputs must still be there for another try, and stay until it is over."""
+        found = await repository.inputs_of(session, [job_id])
+        artifacts = [artifact for _, artifact in found if artifact is not None]
+        if len(artifacts) < len(found) or any(artifact.erased_at is not None for artifact in artifacts):
+            raise Expired("The input is not kept any more; upload it again and order a new job.")
+        until = await self._database.now(session) + self._rules.deadline
+        await repository.keep_artifacts(session, [artifact.id for artifact in artifacts], until=until)
+
+    async def _cancel(self, session: WriteSession, job: JobRow) -> JobRow:
+        """Whichever guard matches wins; the first is tried again, because a running job may fall back into waiting."""
+        now = await self._database.now(session)
+        for target in (JobState.CANCELLED, JobState.CANCELLING, JobState.CANCELLED):
+            values = {"error": stored(Cancelled())} if target is JobState.CANCELLED else {}
+            moved = await repository.move_for_caller(
+                session, job.id, job.tenant, target, now=now, cancel_at=now, **values
+            )
+            if moved is not None:
+                return moved
+        raise Conflict("The job is over already; there is nothing to cancel.")
+
+    def _announce(self, session: WriteSession, job_id: str) -> None:
+        session.after_commit(lambda: self._notifier.notify(topic_of(job_id)))
+        session.after_commit(lambda: self._notifier.notify(stop_topic_of(job_id)))
+
+    async def _status_at(self, job_id: str, revision: int) -> PublicStatus | None:
+        async with self._database.read() as session:
+            state = await repository.state_at(session, job_id, revision)
+        return PUBLIC_STATUS[state] if state else None
+
+    async def _pause(self, listener: Listener, over: float) -> bool:
+        """Wait for news or for the next look; False when the time is over."""
+        left = over - asyncio.get_running_loop().time()
+        if left <= 0:
+            return False
+        await listener.wait(min(left, self._rules.look_again))
+        return True
+
+    async def _stream(self, caller: Caller, job_id: str, after: int) -> AsyncIterator[JobEvent]:
+        async with self._notifier.listen(topic_of(job_id)) as listener:
+            while True:
+                async with self._database.read() as session:
+                    job = await views.job(session, await self._own(session, caller, job_id))
+                    moves = await repository.events_after(session, job_id, after)
+                for move in moves:
+                    yield views.state_event(move)
+                if _is_over(job):
+                    yield views.done_event(job)
+                    return
+                if job.revision > max(after, moves[-1].seq if moves else 0):
+                    yield views.progress_event(job)
+                after = job.revision
+                await listener.wait(self._rules.look_again)
+
+
+_NO_RETRY: Mapping[PublicStatus, str] = {
+    PublicStatus.QUEUED: "The job waits already.",
+    PublicStatus.RUNNING: "The job is running.",
+    PublicStatus.SUCCEEDED: "The job has succeeded; order a new one to convert the file again.",
+    PublicStatus.FAILED: "This file is kept from being tried again; change the file, or choose another target.",
+    PublicStatus.EXPIRED: "The files of the job are gone; upload them again and order a new one.",
+}
+
+
+def _check_shape(order: JobOrder) -> None:
+    """What can be refused without looking anything up."""
+    if order.operation != CONVERT:
+        raise UnsupportedConversion(f"The operation {order.operation!r} is not offered here; `convert` is.")
+    if order.steps:
+        raise UnsupportedConversion("Chains of steps are not offered here; order one job after another.")
+    if len(order.inputs) != 1:
+        raise invalid("/inputs", "Give exactly one input; order several jobs, or a batch, for several files.")
+    if not order.to:
+        raise invalid("/to", "Name the target: a format id or an extension, such as `pdf`.")
+    if order.tag is not None and len(order.tag) > MAX_TAG_CHARS:
+        raise invalid("/tag", f"Use at most {MAX_TAG_CHARS} characters.")
+    if (order.inputs[0].upload is None) == (order.inputs[0].job is None):
+        raise invalid("/inputs/0", "Name either an `upload`, or a `job` and its `output`.")
+
+
+def _is_over(job: Job) -> bool:
+    return job.status not in {PublicStatus.QUEUED, PublicStatus.RUNNING}

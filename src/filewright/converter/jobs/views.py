@@ -1,0 +1,203 @@
+"""Rows to wire shapes: the one place where what is stored becomes what a caller sees."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from filewright.chassis.db.sessions import ReadSession
+from filewright.chassis.web.problems import Conflict
+from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.errors import Cancelled, Expired
+from filewright.converter.jobs import repository
+from filewright.converter.jobs.errors import problem_of_job, restored
+from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobOutputRow, JobRow
+from filewright.converter.jobs.ports import Plan
+from filewright.converter.jobs.schemas import (
+    Input,
+    Job,
+    JobEvent,
+    JobProblem,
+    Output,
+    Quote,
+    QuotedLimits,
+    RouteStep,
+)
+from filewright.converter.jobs.states import PUBLIC_STATUS, JobState, PublicStatus, Stage
+from filewright.converter.tiers import Tier
+
+
+async def job(session: ReadSession, row: JobRow) -> Job:
+    """The whole view of one job, with its place in the queue."""
+    ahead = await repository.waiting_ahead(session, row) if row.state == JobState.QUEUED else None
+    (view,) = await jobs(session, [row])
+    if ahead is None:
+        return view
+    # Every job before this one is taken to be of its size: an honest order of magnitude, no promise.
+    estimate = None if row.estimated_seconds is None else row.estimated_seconds * (ahead + 1)
+    return view.model_copy(update={"queue_position": ahead + 1, "estimated_seconds": estimate})
+
+
+async def jobs(session: ReadSession, rows: Sequence[JobRow]) -> tuple[Job, ...]:
+    """The views of many, without their places in the queue."""
+    ids = [row.id for row in rows]
+    inputs: dict[str, list[Input]] = defaultdict(list)
+    for item, artifact in await repository.inputs_of(session, ids):
+        inputs[item.job_id].append(_input(item, artifact))
+    outputs: dict[str, list[Output]] = defaultdict(list)
+    for made, artifact in await repository.outputs_of(session, ids):
+        outputs[made.job_id].append(output(made, artifact))
+    return tuple(_job(row, inputs[row.id], outputs[row.id]) for row in rows)
+
+
+def output(row: JobOutputRow, artifact: ArtifactRow) -> Output:
+    """One product."""
+    return Output(
+        name=artifact.filename,
+        media_type=artifact.media_type,
+        bytes=artifact.bytes,
+        sha256=artifact.sha256,
+        pages=row.pages,
+        width=row.width,
+        height=row.height,
+        duration=row.duration,
+        url=f"/v1/jobs/{row.job_id}/outputs/{row.n}",
+    )
+
+
+def check_has_outputs(row: JobRow) -> None:
+    """Raise what keeps a caller from this job's outputs: that it is not over, failed, or is erased."""
+    status = PUBLIC_STATUS[JobState(row.state)]
+    if status is PublicStatus.SUCCEEDED:
+        return
+    if status is PublicStatus.EXPIRED:
+        raise Expired
+    if status is PublicStatus.CANCELLED:
+        raise Cancelled
+    if status is PublicStatus.FAILED:
+        raise restored(row.error or {})
+    raise Conflict("The job is not over yet; wait for its end with `GET /v1/jobs/{id}?wait=20`.")
+
+
+def quote(plan: Plan, tier: Tier) -> Quote:
+    """What a planned job would be."""
+    return Quote(
+        route=tuple(RouteStep.model_validate(hop.as_json()) for hop in plan.route),
+        engine=plan.route[-1].engine,
+        limits=QuotedLimits(
+            max_input_bytes=tier.max_input_bytes,
+            max_output_bytes=tier.max_output_bytes,
+            max_seconds=tier.max_wall_seconds,
+            max_pages=tier.max_pages,
+            max_pixels=tier.max_pixels,
+        ),
+        estimated_seconds=plan.estimated_seconds,
+        cost=0.0,
+    )
+
+
+def fresh_start(now: datetime, deadline: timedelta, first_hint: timedelta) -> dict[str, Any]:
+    """What a job that is ordered again starts with; only its attempt numbers go on."""
+    return {
+        "progress": 0,
+        "error": None,
+        "crash_count": 0,
+        "transient_count": 0,
+        "hint_at": now + first_hint,
+        "hint_n": 0,
+        "queued_at": now,
+        "not_before": now,
+        "deadline_at": now + deadline,
+        "cancel_at": None,
+        "started_at": None,
+        "finished_at": None,
+        "expires_at": None,
+    }
+
+
+def state_event(move: JobEventRow) -> JobEvent:
+    """A move, as it was then."""
+    status = PUBLIC_STATUS[JobState(move.target)]
+    data = {"status": status, "stage": None, "progress": move.progress, "attempt": move.attempt, "at": _text(move.at)}
+    if move.target == JobState.RUNNING:
+        data["stage"] = Stage.FETCHING
+    if move.code is not None:
+        data["code"] = move.code
+    return JobEvent(move.seq, "state", data)
+
+
+def progress_event(view: Job) -> JobEvent:
+    """Where the job is now."""
+    data = {"status": view.status, "stage": view.stage, "progress": view.progress, "attempt": view.attempt}
+    return JobEvent(view.revision, "progress", data)
+
+
+def done_event(view: Job) -> JobEvent:
+    """The last event: the whole job."""
+    return JobEvent(view.revision, "done", view.model_dump(mode="json", by_alias=True))
+
+
+def _job(row: JobRow, inputs: Sequence[Input], outputs: Sequence[Output]) -> Job:
+    state = JobState(row.state)
+    status = PUBLIC_STATUS[state]
+    waits = status in {PublicStatus.QUEUED, PublicStatus.RUNNING}
+    return Job(
+        id=row.id,
+        status=status,
+        stage=Stage(row.stage) if row.stage and status is PublicStatus.RUNNING else None,
+        progress=row.progress,
+        operation=row.operation,
+        source_format=row.source_format,
+        target_format=row.target_format,
+        route=tuple(RouteStep.model_validate(hop) for hop in row.route),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs) if state is JobState.SUCCEEDED else (),
+        fidelity=row.fidelity,
+        error=JobProblem.model_validate(problem_of_job(row.error, row.id)) if row.error and not waits else None,
+        attempt=row.attempt,
+        estimated_seconds=_time_left(row) if waits else None,
+        tag=row.tag,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        expires_at=row.expires_at,
+        links=_links(row.id, status),
+        revision=row.revision,
+    )
+
+
+def _input(row: JobInputRow, artifact: ArtifactRow | None) -> Input:
+    return Input(
+        upload=row.upload_id,
+        job=row.from_job,
+        output=row.from_output,
+        name=artifact.filename if artifact else None,
+        format=artifact.format if artifact else None,
+        media_type=artifact.media_type if artifact else None,
+        bytes=artifact.bytes if artifact else 0,
+        sha256=artifact.sha256 if artifact else "",
+    )
+
+
+def _time_left(row: JobRow) -> float | None:
+    if row.estimated_seconds is None:
+        return None
+    return round(row.estimated_seconds * (100 - row.progress) / 100, 3)
+
+
+def _links(job_id: str, status: PublicStatus) -> dict[str, str]:
+    here = f"/v1/jobs/{job_id}"
+    links = {"self": here, "events": f"{here}/events"}
+    if status in {PublicStatus.QUEUED, PublicStatus.RUNNING}:
+        links["cancel"] = f"{here}/cancel"
+    if status in {PublicStatus.FAILED, PublicStatus.CANCELLED}:
+        links["retry"] = f"{here}/retry"
+    if status is PublicStatus.SUCCEEDED:
+        links["outputs"] = f"{here}/outputs"
+    return links
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -32,7 +32,10 @@ def read_mbox(path: Path) -> list[Message]:
 
 def parse(data: bytes) -> EmailMessage:
     """A parsed message, with its parts. Refuses what has no header at all."""
-    parsed = email.message_from_bytes(data, policy=policy.default)
+    try:
+        parsed = email.message_from_bytes(data, policy=policy.default)
+    except RecursionError as error:  # parts within parts, some hundred deep: no mail program writes that
+        raise Refusal("corrupt_input") from error
     if not parsed.keys():
         raise Refusal("corrupt_input")
     return parsed

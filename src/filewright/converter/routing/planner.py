@@ -1,0 +1,221 @@
+"""Find the cheapest chain of conversions from one format to another, and never one that makes no sense.
+
+A route is a path in the graph of conversions. What it may be:
+
+* at most three steps;
+* nothing follows a step that takes a part out (`Loss.MOST`) or that may make several files;
+* two steps that drop the layout (`Loss.LARGE`) are never chained;
+* once a picture, a sound or a film has been left or made, the kind of thing stays what it is: no photo becomes a
+  Word document by way of a PDF, and no film becomes a slide show by way of a still.
+
+"Cheapest" weighs CPU time, but a step more or a loss more weighs heavier than any engine's time, so that a direct and
+faithful conversion wins. The planner is pure: same abilities, same answer, ties broken by their order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from filewright.converter.engines.port import Conversion, FormatId, Loss
+from filewright.converter.errors import UnsupportedConversion, UnsupportedFormat
+from filewright.converter.formats.catalogue import FORMATS, Family
+from filewright.converter.formats.kinship import also
+
+MAX_STEPS = 3
+_STEP_WEIGHT = 1_000
+_LOSS_WEIGHT = {Loss.NONE: 0, Loss.SMALL: 500, Loss.LARGE: 5_000, Loss.MOST: 10_000}
+_SENSES = frozenset({Family.IMAGE, Family.AUDIO, Family.VIDEO})
+_DRAWINGS = frozenset({"svg", "eps", "emf", "wmf"})
+"""Pictures of lines and text, which can go through a PDF and still be what they were."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One hop of a route, by one engine."""
+
+    conversion: Conversion
+    engine: str
+
+    @property
+    def cost(self) -> int:
+        """What the planner minimises the sum of."""
+        return self.conversion.cost + _STEP_WEIGHT + _LOSS_WEIGHT[self.conversion.loss]
+
+    @property
+    def lossy(self) -> bool:
+        """Whether a person would miss something: layout, or a part of the content."""
+        return self.conversion.loss >= Loss.LARGE
+
+
+@dataclass(frozen=True)
+class Route:
+    """A chain of steps. The first step may take the source for a more general format (GeoJSON for JSON)."""
+
+    source: FormatId
+    target: FormatId
+    steps: tuple[Step, ...]
+
+    @property
+    def cost(self) -> int:
+        return sum(step.cost for step in self.steps)
+
+    @property
+    def loss(self) -> Loss:
+        """The worst of its steps."""
+        return max(step.conversion.loss for step in self.steps)
+
+    @property
+    def lossy(self) -> bool:
+        return any(step.lossy for step in self.steps)
+
+    @property
+    def many(self) -> bool:
+        """Whether it may give several files."""
+        return self.steps[-1].conversion.many
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time for a typical small file."""
+        return sum(step.conversion.cost for step in self.steps) / 1000
+
+    @property
+    def options(self) -> Mapping[str, Mapping[str, object]]:
+        """What the caller may set: the options of all steps; where two share a name, the later step's."""
+        return {name: schema for step in self.steps for name, schema in step.conversion.options.items()}
+
+
+class Planner:
+    """Routes over a fixed set of abilities: pairs of an engine's name and a conversion."""
+
+    def __init__(self, abilities: Iterable[tuple[str, Conversion]]) -> None:
+        self._edges: dict[FormatId, list[Step]] = {}
+        for engine, conversion in abilities:
+            self._edges.setdefault(conversion.source, []).append(Step(conversion, engine))
+        self._from: dict[FormatId, Mapping[FormatId, Route]] = {}
+
+    def cheapest(self, source: FormatId, target: FormatId, *, without: Collection[Step] = ()) -> Route:
+        """The route to take; `without` leaves out steps that were tried and failed.
+
+        Raises UnsupportedFormat when nothing at all can be made of the source, else UnsupportedConversion.
+        """
+        routes = self._routes(source) if not without else self._search(source, without)
+        route = routes.get(target)
+        if route is None:
+            raise self._no_way(source, target)
+        return route
+
+    def targets(self, source: FormatId) -> Sequence[Route]:
+        """The cheapest route to every format that can be made of this one, nearest first."""
+        return sorted(self._routes(source).values(), key=lambda route: (route.cost, route.target))
+
+    def sources(self) -> Sequence[FormatId]:
+        """Every format that something can be made of, in the catalogue's order."""
+        return [format_id for format_id in FORMATS if self._routes(format_id)]
+
+    def _routes(self, source: FormatId) -> Mapping[FormatId, Route]:
+        if source not in self._from:
+            self._from[source] = self._search(source)
+        return self._from[source]
+
+    def _search(self, source: FormatId, without: Collection[Step] = ()) -> Mapping[FormatId, Route]:
+        """Dijkstra's algorithm over (format, what the path so far forbids)."""
+        found: dict[FormatId, Route] = {}
+        settled: set[_State] = set()
+        starts = [_Path(0, (), _State(place, 0)) for place in (source, *also(source))]
+        waiting = [(path.cost, index, path) for index, path in enumerate(starts)]
+        born = len(waiting)
+        while waiting:
+            _, _, path = heapq.heappop(waiting)
+            if path.state in settled:
+                continue
+            settled.add(path.state)
+            if path.steps and not _is_detour(path.steps, source):
+                found.setdefault(path.state.place, Route(source, path.state.place, path.steps))
+            for step in self._edges.get(path.state.place, ()):
+                if step not in without and may_follow(path.steps, step):
+                    longer = path.with_step(step)
+                    born += 1
+                    heapq.heappush(waiting, (longer.cost, born, longer))
+        return found
+
+    def _no_way(self, source: FormatId, target: FormatId) -> UnsupportedFormat | UnsupportedConversion:
+        name = FORMATS[source].name if source in FORMATS else source
+        nearest = [route.target for route in self.targets(source)[:8]]
+        if not nearest:
+            return UnsupportedFormat(f"Nothing can be made of {name} ({source}) here.")
+        if target not in FORMATS:
+            return UnsupportedConversion(f"There is no such target format. {name} can become: {', '.join(nearest)}, …")
+        return UnsupportedConversion(
+            f"There is no way from {name} ({source}) to {FORMATS[target].name} ({target}). "
+            f"It can become: {', '.join(nearest)}, …"
+        )
+
+
+def may_follow(steps: Sequence[Step], step: Step) -> bool:
+    """Whether a route that has these steps may go on with this one: the rules at the head of this module."""
+    if not steps:
+        return True
+    if len(steps) >= MAX_STEPS or step.conversion.target in _places(steps):
+        return False
+    last = steps[-1].conversion
+    if last.loss is Loss.MOST or last.many:
+        return False
+    if step.conversion.loss is Loss.LARGE and any(before.conversion.loss is Loss.LARGE for before in steps):
+        return False
+    return not (_changes_kind(step) and any(_leaves_senses(before) for before in steps))
+
+
+def _is_detour(steps: Sequence[Step], source: FormatId) -> bool:
+    """Back to where it came from, taken for something more general."""
+    return steps[-1].conversion.target == source != steps[0].conversion.source
+
+
+def _places(steps: Sequence[Step]) -> set[FormatId]:
+    return {steps[0].conversion.source, *(step.conversion.target for step in steps)}
+
+
+def _kind(format_id: FormatId) -> str:
+    entry = FORMATS.get(format_id)
+    if entry is None:
+        return ""
+    return "drawing" if format_id in _DRAWINGS else entry.family
+
+
+def _changes_kind(step: Step) -> bool:
+    return _kind(step.conversion.source) != _kind(step.conversion.target)
+
+
+def _leaves_senses(step: Step) -> bool:
+    kinds = {_kind(step.conversion.source), _kind(step.conversion.target)}
+    return len(kinds) > 1 and bool(kinds & _SENSES)
+
+
+@dataclass(frozen=True)
+class _State:
+    """Where a path stands and what it may not do any more; a cheaper path in the same state is always as good."""
+
+    place: FormatId
+    steps: int
+    closed: bool = False
+    lost_layout: bool = False
+    crossed: bool = False
+
+
+@dataclass(frozen=True)
+class _Path:
+    cost: int
+    steps: tuple[Step, ...]
+    state: _State
+
+    def with_step(self, step: Step) -> _Path:
+        conversion = step.conversion
+        state = _State(
+            place=conversion.target,
+            steps=self.state.steps + 1,
+            closed=conversion.many or conversion.loss is Loss.MOST,
+            lost_layout=self.state.lost_layout or conversion.loss is Loss.LARGE,
+            crossed=self.state.crossed or _leaves_senses(step),
+        )
+        return _Path(self.cost + step.cost, (*self.steps, step), state)

@@ -75,8 +75,6 @@ def open_picture(path: str, format_id: str, max_pixels: int) -> Image.Image:
         _check_declared_size(Path(path), max_pixels)
     with reading():
         picture = Image.open(path, formats=DECODERS[format_id])
-        if format_id == "icns":
-            picture.size = max(picture.info["sizes"], key=lambda size: size[0] * size[2])  # type: ignore[misc]
         check_size(picture, max_pixels)
         return picture
 
@@ -120,7 +118,7 @@ def frame_count(picture: Image.Image, format_id: str, *, max_pixels: int, max_pa
             count = _counted(picture, max_pages)
     if count > max_pages:
         raise Refusal("too_many_pages")
-    if format_id in ANIMATED and count > 1 and count * picture.width * picture.height > 4 * max_pixels:
+    if format_id in ANIMATED and count > 1 and count * picture.width * picture.height > max_pixels:
         raise Refusal("image_too_large")
     return count
 
@@ -138,10 +136,13 @@ def _counted(picture: Image.Image, most: int) -> int:
     return count
 
 
-def frame(picture: Image.Image, number: int, max_pixels: int) -> Image.Image:
-    """Frame `number` (from 0), decoded to its last pixel and turned upright. The original is not changed."""
+def frame(picture: Image.Image, number: int | None, max_pixels: int) -> Image.Image:
+    """Frame `number` (from 0), decoded to its last pixel and turned upright. The original is not changed.
+
+    None is the picture as it opens: for a PSD all layers together, for an icon its largest size.
+    """
     with reading():
-        if number or getattr(picture, "is_animated", False):
+        if number is not None:
             picture.seek(number)
         check_size(picture, max_pixels)
         picture.load()

@@ -114,7 +114,8 @@ class ObstoreStore:
             expected = answer.range[1] - answer.range[0]
             async for chunk in answer.stream(min_chunk_size=READ_BYTES):
                 expected -= len(chunk)
-                yield bytes(chunk)
+                for at in range(0, len(chunk), READ_BYTES):  # memory gives all of an object as one chunk
+                    yield bytes(memoryview(chunk)[at : at + READ_BYTES])
         if expected:
             raise StoreUnavailable
 

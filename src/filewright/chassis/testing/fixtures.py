@@ -1,0 +1,215 @@
+"""Fixtures on real things: databases, stores, a clock. A test tree loads this module as a plug-in.
+
+SQLite, a local folder and memory are always there. PostgreSQL and S3 come as private servers, started once for each
+session when first wanted; where they are not installed their tests are skipped and say so, and with `--services` they
+fail instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from hypothesis import settings
+
+from filewright.chassis.clock import Clock
+from filewright.chassis.db.base import Base
+from filewright.chassis.db.database import Database
+from filewright.chassis.storage.obstore_store import open_store
+from filewright.chassis.storage.port import ObjectStore
+from filewright.chassis.testing.clock import FakeClock
+from filewright.chassis.testing.ids import SequentialIds
+from filewright.chassis.testing.servers import PrivatePostgres, PrivateS3, ServerMissing
+
+Schema = Callable[[Database], Awaitable[None]]
+_count = itertools.count(1)
+
+# The same examples on every run; `--hypothesis-profile nightly` looks for new ones.
+settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+settings.register_profile("nightly", deadline=None, max_examples=2000)
+settings.load_profile("ci")
+
+each_database = [
+    pytest.param("sqlite", id="sqlite"),
+    pytest.param("postgres", id="postgres", marks=pytest.mark.postgres),
+]
+each_store = [
+    pytest.param("local", id="local"),
+    pytest.param("memory", id="memory"),
+    pytest.param("s3", id="s3", marks=pytest.mark.s3),
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--services`."""
+    parser.addoption("--services", action="store_true", help="a missing service or engine fails instead of skipping")
+
+
+def missing(config: pytest.Config, what: str) -> None:
+    """End the test for want of something: a skip on a developer's machine, a failure where all must be there."""
+    if config.getoption("--services"):
+        pytest.fail(f"{what} (--services asks for it)")
+    pytest.skip(what)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Stands at noon on 1 January 2026 until the test moves it."""
+    return FakeClock()
+
+
+@pytest.fixture
+def ids() -> SequentialIds:
+    """`job_00000000000000000000000001` and so on."""
+    return SequentialIds()
+
+
+async def create_all_tables(database: Database) -> None:
+    """Every table that is imported by now, without migrations."""
+    async with database.write() as session:
+        await (await session.connection()).run_sync(Base.metadata.create_all)
+
+
+@pytest.fixture
+def database_schema() -> Schema:
+    """How an empty database becomes a usable one; a test tree overrides this with its migrations.
+
+    Return a function of a module: a template is kept for each function and copied for each test.
+    """
+    return create_all_tables
+
+
+@pytest.fixture
+def database_clock() -> Clock | None:
+    """Override to make `database.now()` a clock of the test's."""
+    return None
+
+
+@pytest.fixture(params=each_database)
+def database_url(request: pytest.FixtureRequest, database_schema: Schema, tmp_path: Path) -> str:
+    """The address of a fresh database with the schema in it, gone with the session."""
+    templates = request.getfixturevalue(f"_{request.param}_templates")
+    address: str = templates.copy(database_schema, tmp_path)
+    return address
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str, database_clock: Clock | None) -> AsyncIterator[Database]:
+    """A fresh database for this test, on SQLite and on PostgreSQL."""
+    opened = Database(database_url, clock=database_clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[PrivatePostgres]:
+    """A private PostgreSQL cluster."""
+    try:
+        server = PrivatePostgres()
+    except ServerMissing as error:
+        missing(request.config, str(error))
+        raise
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server(request: pytest.FixtureRequest) -> Iterator[PrivateS3]:
+    """A private S3 service."""
+    try:
+        server = PrivateS3()
+    except ServerMissing as error:
+        missing(request.config, str(error))
+        raise
+    server.make_bucket("filewright-tests")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=each_store)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    """An empty store: a folder, memory, and a prefix in a bucket."""
+    if request.param == "s3":
+        return s3_store(request.getfixturevalue("s3_server"))
+    return open_store("memory://" if request.param == "memory" else f"file://{tmp_path / 'objects'}")
+
+
+def s3_store(server: PrivateS3) -> ObjectStore:
+    """An empty store in the session's bucket."""
+    url = server.url("filewright-tests", f"{next(_count):06d}")
+    return open_store(url, access_key_id=server.key_id, secret_access_key=server.secret)
+
+
+class _SqliteTemplates:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[Schema, Path] = {}
+
+    def copy(self, schema: Schema, into: Path) -> str:
+        if schema not in self._made:
+            template = self._folder / f"template{len(self._made)}.db"
+            _run(_prepare(f"sqlite:///{template}", schema))
+            self._made[schema] = template
+        target = into / f"test{next(_count)}.db"
+        shutil.copyfile(self._made[schema], target)
+        return f"sqlite:///{target}"
+
+
+class _PostgresTemplates:
+    def __init__(self, server: PrivatePostgres) -> None:
+        self._server = server
+        self._made: dict[Schema, str] = {}
+
+    def copy(self, schema: Schema, _into: Path) -> str:
+        if schema not in self._made:
+            template = f"template_{len(self._made)}"
+            self._server.execute(f"CREATE DATABASE {template}")
+            _run(_prepare(self._server.url(template), schema))
+            self._made[schema] = template
+        name = f"test_{next(_count)}"
+        self._server.execute(f"CREATE DATABASE {name} TEMPLATE {self._made[schema]}")
+        return self._server.url(name)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> _SqliteTemplates:
+    return _SqliteTemplates(tmp_path_factory.mktemp("templates"))
+
+
+@pytest.fixture(scope="session")
+def _postgres_templates(postgres_server: PrivatePostgres) -> _PostgresTemplates:
+    return _PostgresTemplates(postgres_server)
+
+
+async def _prepare(url: str, schema: Schema) -> None:
+    database = Database(url)
+    try:
+        await schema(database)
+    finally:
+        await database.close()
+
+
+def _run(work: Awaitable[None]) -> None:
+    """Run to its end on a loop of its own, on a thread, so that the test's own loop stays as it is."""
+    failures: list[BaseException] = []
+
+    async def as_coroutine() -> None:
+        await work
+
+    def run() -> None:
+        try:
+            asyncio.run(as_coroutine())
+        except BaseException as error:  # noqa: BLE001 - carried to the test's thread
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]

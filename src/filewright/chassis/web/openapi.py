@@ -105,7 +105,7 @@ def _correct(document: dict[str, Any], routes: list[APIRoute], always: tuple[int
         schemas.pop(unused, None)
     models: list[type[BaseModel]] = [body.model for route in routes if (body := _json_body(route)) is not None]
     _, definitions = models_json_schema(
-        [(model, "validation") for model in dict.fromkeys([*models, Problem])], ref_template=_REF
+        [(model, "validation") for model in [*models, Problem]], ref_template=_REF
     )
     schemas.update(definitions["$defs"])
     for route in routes:

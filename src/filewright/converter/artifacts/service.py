@@ -1,0 +1,170 @@
+"""The bytes of artifacts: read them, bring them to a path, store them, and make them be gone.
+
+Rows are written in the unit of work of whoever calls; bytes are moved outside of any. Erasing marks the row first
+(from then on nobody may read), deletes the objects after, and forgets their keys last: killed in between, the pruner
+finishes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Text, cast, select, update
+
+from filewright.chassis import failpoints
+from filewright.chassis.db.database import Database, ReadSession, WriteSession
+from filewright.chassis.ids import IdSource
+from filewright.chassis.storage.port import ObjectDamaged, ObjectMissing, ObjectStore
+from filewright.chassis.telemetry.logs import get_logger
+from filewright.converter.artifacts.models import ARTIFACT_PREFIX, Artifact, ArtifactRow, Part, artifact_of
+from filewright.converter.errors import Expired
+
+log = get_logger(__name__)
+
+READ_BYTES = 1 << 20
+ERASE_MARKED = failpoints.declare("artifacts.erase.marked", "an artifact is marked as erased and its objects are there")
+
+
+class Artifacts:
+    """All stored files."""
+
+    def __init__(self, database: Database, store: ObjectStore, ids: IdSource) -> None:
+        self._database = database
+        self._store = store
+        self._ids = ids
+
+    # --- bytes ---------------------------------------------------------------------------------------------------
+
+    async def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to but not including `end`. Raises Expired when they are gone."""
+        stop = artifact.bytes if end is None else min(end, artifact.bytes)
+        before = 0
+        for part in artifact.parts:
+            first, last = max(start - before, 0), min(stop - before, part.bytes)
+            before += part.bytes
+            if first < last:
+                async for chunk in self._chunks(part.key, first, last):
+                    yield chunk
+        if before < artifact.bytes:
+            raise Expired
+
+    async def fetch(self, artifact: Artifact, path: Path) -> None:
+        """Write all bytes to a new file. Raises ObjectDamaged when they are not those that were stored, or Expired."""
+        if len(artifact.parts) == 1:
+            await self._fetch_whole(artifact, path)
+            return
+        digest = await self.gather(artifact.parts, path)
+        if digest != artifact.sha256:
+            await asyncio.to_thread(path.unlink)
+            raise ObjectDamaged(artifact.id)
+
+    async def gather(self, parts: Sequence[Part], path: Path) -> str:
+        """Write the parts, one after the other, to a new file; the digest of it all, in hex."""
+        sha256 = hashlib.sha256()
+        target = await asyncio.to_thread(path.open, "xb")
+        with target:
+            for part in parts:
+                async for chunk in self._chunks(part.key, 0, None):
+                    sha256.update(chunk)
+                    await asyncio.to_thread(target.write, chunk)
+        return sha256.hexdigest()
+
+    def local_path(self, parts: Sequence[Part]) -> Path | None:
+        """Where the bytes are, when they are one plain file of this machine. For reading only."""
+        return self._store.local_path(parts[0].key) if len(parts) == 1 else None
+
+    # --- rows ----------------------------------------------------------------------------------------------------
+
+    def new_id(self) -> str:
+        return self._ids.new(ARTIFACT_PREFIX)
+
+    def add(self, session: WriteSession, artifact: Artifact) -> None:
+        """Make the artifact known, in the caller's unit of work. Its objects are stored already."""
+        session.add(
+            ArtifactRow(
+                id=artifact.id,
+                tenant=artifact.tenant,
+                filename=artifact.filename,
+                media_type=artifact.media_type,
+                format=artifact.format,
+                bytes=artifact.bytes,
+                sha256=artifact.sha256,
+                parts=[{"key": part.key, "bytes": part.bytes} for part in artifact.parts],
+                created_at=artifact.created_at,
+                expires_at=artifact.expires_at,
+                erased_at=artifact.erased_at,
+            )
+        )
+
+    async def get(self, session: ReadSession, tenant: str, artifact_id: str) -> Artifact | None:
+        """The artifact, when it is this tenant's."""
+        row = await session.get(ArtifactRow, artifact_id)
+        return artifact_of(row) if row is not None and row.tenant == tenant else None
+
+    async def keep_until(self, session: WriteSession, artifact_ids: Iterable[str], moment: datetime) -> None:
+        """Keep these at least until then."""
+        await session.execute(
+            update(ArtifactRow)
+            .where(ArtifactRow.id.in_(list(artifact_ids)), ArtifactRow.expires_at < moment)
+            .values(expires_at=moment)
+        )
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    async def erase(self, artifact_ids: Sequence[str]) -> int:
+        """Make these unreadable now and delete their objects; how many were there. Doing it twice does no harm."""
+        async with self._database.write() as session:
+            await self.mark_erased(session, artifact_ids)
+        failpoints.hit(ERASE_MARKED)
+        return await self._empty(artifact_ids)
+
+    async def mark_erased(self, session: WriteSession, artifact_ids: Sequence[str]) -> None:
+        """The first half of `erase`, in the caller's unit of work: nobody can read them any more."""
+        now = await self._database.now(session)
+        await session.execute(
+            update(ArtifactRow)
+            .where(ArtifactRow.id.in_(list(artifact_ids)), ArtifactRow.erased_at.is_(None))
+            .values(erased_at=now)
+        )
+
+    async def prune_once(self, batch: int = 100) -> int:
+        """Erase what is past its time, and finish what was begun; how many."""
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            due = select(ArtifactRow.id).where(ArtifactRow.expires_at < now, ArtifactRow.erased_at.is_(None))
+            await self.mark_erased(session, (await session.scalars(due.limit(batch))).all())
+            begun = select(ArtifactRow.id).where(
+                ArtifactRow.erased_at.is_not(None), cast(ArtifactRow.parts, Text) != "[]"
+            )
+            unfinished = (await session.scalars(begun.limit(batch))).all()
+        return await self._empty(unfinished) if unfinished else 0
+
+    async def _empty(self, artifact_ids: Sequence[str]) -> int:
+        async with self._database.read() as session:
+            rows = (await session.scalars(select(ArtifactRow).where(ArtifactRow.id.in_(list(artifact_ids))))).all()
+            artifacts = [artifact_of(row) for row in rows if row.erased_at is not None]
+        for artifact in artifacts:
+            for part in artifact.parts:
+                await self._store.delete(part.key)
+        async with self._database.write() as session:
+            emptied = [artifact.id for artifact in artifacts]
+            await session.execute(update(ArtifactRow).where(ArtifactRow.id.in_(emptied)).values(parts=[]))
+        return len(artifacts)
+
+    async def _chunks(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._store.get(key, start, end):
+                yield chunk
+        except ObjectMissing:
+            log.info("artifact_gone_while_read")
+            raise Expired from None
+
+    async def _fetch_whole(self, artifact: Artifact, path: Path) -> None:
+        try:
+            await self._store.fetch(artifact.parts[0].key, path, sha256=artifact.sha256)
+        except ObjectMissing:
+            raise Expired from None

@@ -1,0 +1,485 @@
+"""Take bytes in: in one piece, in several that can be resumed, or as a form's file; and turn them into an artifact.
+
+    create ──▶ receiving ──▶ complete        (an artifact exists; only now may a job use it)
+                   │
+                   └──▶ terminated           (by its owner or past its time; objects are deleted)
+
+The row is committed before the first byte is stored, and every object of an upload has a key below `uploads/<id>/`.
+Each change names the revision that it saw, so of two requests that write at once one is refused and nothing is mixed.
+A long body is stored in segments: what was received before a connection broke, or a process was killed, is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+
+from filewright.chassis import failpoints
+from filewright.chassis.db.database import Database, ReadSession, WriteSession
+from filewright.chassis.errors import FieldError
+from filewright.chassis.ids import IdSource, is_id
+from filewright.chassis.storage.port import ObjectStore, StoredObject, TooManyBytes
+from filewright.chassis.telemetry.logs import get_logger
+from filewright.chassis.web.problems import ChecksumMismatch, Conflict, InvalidRequest, NotFound
+from filewright.converter.artifacts.models import Artifact, Part
+from filewright.converter.artifacts.service import Artifacts
+from filewright.converter.errors import Expired, TooLarge
+from filewright.converter.tiers import Caller
+from filewright.converter.uploads.models import UPLOAD_PREFIX, Upload, UploadRow, UploadState, upload_of
+from filewright.converter.uploads.recognition import Recognition, recognise
+
+log = get_logger(__name__)
+
+SEGMENT_BYTES = 32 << 20
+"""How much of a long body is stored at a time; a killed process loses at most this."""
+MAX_FILENAME_CHARS = 4096
+UNKNOWN_LENGTH = -1
+
+ROW_COMMITTED = failpoints.declare("uploads.create.committed", "an upload's row is there and no byte of it is stored")
+SEGMENT_STORED = failpoints.declare(
+    "uploads.segment.stored", "a segment's object is stored and the row does not say so"
+)
+BEFORE_COMPLETE = failpoints.declare("uploads.complete.before", "all bytes are stored and there is no artifact yet")
+
+Created = Callable[[WriteSession, Upload], Any]
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What a client says the bytes of one request hash to."""
+
+    algorithm: str
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class Completed:
+    """An upload and the artifact that it became."""
+
+    upload: Upload
+    artifact: Artifact
+
+
+class Uploads:
+    """All uploads. `scratch` is a directory for files that exist for a moment."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        store: ObjectStore,
+        artifacts: Artifacts,
+        ids: IdSource,
+        scratch: Path,
+        lifetime: timedelta = timedelta(hours=24),
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._artifacts = artifacts
+        self._ids = ids
+        self._scratch = scratch
+        self._lifetime = lifetime
+        self._segment_bytes = segment_bytes
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    async def get(self, caller: Caller, upload_id: str) -> Upload:
+        """The upload. Raises NotFound, or Expired for one that is past its time."""
+        async with self._database.read() as session:
+            return await self._own(session, caller.tenant, upload_id)
+
+    async def look(self, caller: Caller, upload_id: str) -> tuple[Upload, Artifact | None]:
+        """The upload, and the artifact once it is complete."""
+        async with self._database.read() as session:
+            upload = await self._own(session, caller.tenant, upload_id)
+            return upload, await self._artifact(session, upload)
+
+    async def artifact_of_upload(self, session: ReadSession, tenant: str, upload_id: str) -> Artifact | None:
+        """The artifact of a complete upload of this tenant; None when there is no such upload for it.
+
+        Raises Conflict while it is still receiving, and Expired when its bytes are gone.
+        """
+        try:
+            upload = await self._own(session, tenant, upload_id)
+        except NotFound:
+            return None
+        artifact = await self._artifact(session, upload)
+        if artifact is None:
+            raise Conflict("The upload is not complete yet; send the rest of its bytes first.")
+        if artifact.erased:
+            raise Expired("The uploaded file is not kept any more; upload it again.")
+        return artifact
+
+    # --- receiving -----------------------------------------------------------------------------------------------
+
+    async def create(
+        self,
+        caller: Caller,
+        *,
+        filename: str,
+        length: int,
+        sha256: str | None = None,
+        metadata: str | None = None,
+        within: Created | None = None,
+    ) -> Upload:
+        """Announce an upload of `length` bytes. `within` runs in the same unit of work. Raises TooLarge."""
+        if length > caller.tier.max_input_bytes:
+            raise _too_large(caller)
+        async with self._database.write() as session:
+            upload = await self._insert(session, caller, filename, length, sha256, metadata)
+            if within is not None:
+                await within(session, upload)
+        failpoints.hit(ROW_COMMITTED)
+        return upload
+
+    async def append(
+        self,
+        caller: Caller,
+        upload_id: str,
+        offset: int,
+        chunks: AsyncIterator[bytes],
+        *,
+        checksum: Checksum | None = None,
+        cut_short: Callable[[], bool] = lambda: False,
+    ) -> Upload:
+        """Add bytes at `offset`. Whatever arrived is kept, also when the body breaks off; the last byte completes it.
+
+        With a checksum, all of the request's bytes are kept or none: none when they do not match (ChecksumMismatch) or
+        when the body was `cut_short`. Raises Conflict when `offset` is not where the upload stands.
+        """
+        upload = await self.get(caller, upload_id)
+        if upload.received != offset:
+            raise Conflict(f"The upload stands at {upload.received} bytes, not at {offset}.")
+        if upload.state is UploadState.COMPLETE:
+            return upload
+        if checksum is None:
+            return await self._append_kept(upload, chunks)
+        return await self._append_checked(upload, chunks, checksum, cut_short)
+
+    async def replace(self, caller: Caller, upload_id: str, chunks: AsyncIterator[bytes]) -> Upload:
+        """Take the whole file in one body, instead of whatever came before. Raises InvalidRequest for a wrong size."""
+        upload = await self.get(caller, upload_id)
+        if upload.state is UploadState.COMPLETE:
+            raise Conflict("The upload is complete; its bytes do not change any more.")
+        stored = await self._put(upload, chunks, limit=upload.length, refusal=_wrong_size(upload.length))
+        if stored.bytes != upload.length:
+            await self._store.delete(stored.key)
+            raise _wrong_size(upload.length)
+        moved = await self._move(upload, [Part(stored.key, stored.bytes)], drop=[stored])
+        await self._drop(part.key for part in upload.parts)
+        return moved
+
+    async def receive(self, caller: Caller, filename: str, chunks: AsyncIterator[bytes]) -> Completed:
+        """Take a file of unknown length in one go. Raises TooLarge; whatever it raises, nothing of it is left."""
+        upload = await self.create(caller, filename=filename, length=UNKNOWN_LENGTH)
+        try:
+            stored = await self._put(upload, chunks, limit=caller.tier.max_input_bytes, refusal=_too_large(caller))
+            upload = replace(upload, length=stored.bytes)
+            moved = await self._move(upload, [Part(stored.key, stored.bytes)])
+            return await self._finish(moved, known_sha256=stored.sha256)
+        except BaseException:
+            await asyncio.shield(self._abandon(upload))
+            raise
+
+    async def complete(self, caller: Caller, upload_id: str, sha256: str | None = None) -> Completed:
+        """Make an artifact of what was received. Asking twice is asking once. Raises Conflict while bytes are missing."""
+        upload, artifact = await self.look(caller, upload_id)
+        if artifact is not None:
+            _compare(artifact.sha256, sha256)
+            return Completed(upload, artifact)
+        if upload.received != upload.length:
+            raise Conflict(f"{upload.received} of {upload.length} bytes have arrived; send the rest first.")
+        return await self._finish(upload, said_sha256=sha256)
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    async def terminate(self, caller: Caller, upload_id: str) -> None:
+        """Take the upload away. Once it is complete its bytes belong to an artifact that jobs may be using: that is
+        erased too, unless a job has been given it (the job's deletion erases it then).
+        """
+        upload = await self.get(caller, upload_id)
+        await self._end(upload)
+
+    async def prune_once(self, batch: int = 100) -> int:
+        """Delete uploads that are past their time without having been completed; how many."""
+        async with self._database.read() as session:
+            now = await self._database.now(session)
+            due = (
+                select(UploadRow)
+                .where(UploadRow.state != UploadState.COMPLETE, UploadRow.expires_at < now)
+                .order_by(UploadRow.expires_at)
+                .limit(batch)
+            )
+            uploads = [upload_of(row) for row in (await session.scalars(due)).all()]
+        for upload in uploads:
+            if upload.state is UploadState.RECEIVING:
+                await self._abandon(upload)
+            else:
+                await self._forget(upload)
+        return len(uploads)
+
+    # --- below the surface ---------------------------------------------------------------------------------------
+
+    async def _own(self, session: ReadSession, tenant: str, upload_id: str) -> Upload:
+        row = await session.get(UploadRow, upload_id) if is_id(upload_id, UPLOAD_PREFIX) else None
+        if row is None or row.tenant != tenant or row.state == UploadState.TERMINATED:
+            raise NotFound("There is no such upload.")
+        if row.state == UploadState.RECEIVING and row.expires_at < await self._database.now(session):
+            raise Expired("The upload took longer than its time; begin it again.")
+        return upload_of(row)
+
+    async def _artifact(self, session: ReadSession, upload: Upload) -> Artifact | None:
+        if upload.artifact_id is None:
+            return None
+        return await self._artifacts.get(session, upload.tenant, upload.artifact_id)
+
+    async def _insert(
+        self,
+        session: WriteSession,
+        caller: Caller,
+        filename: str,
+        length: int,
+        sha256: str | None,
+        metadata: str | None,
+    ) -> Upload:
+        now = await self._database.now(session)
+        row = UploadRow(
+            id=self._ids.new(UPLOAD_PREFIX),
+            tenant=caller.tenant,
+            state=UploadState.RECEIVING,
+            filename=opaque_name(filename),
+            length=length,
+            received=0,
+            revision=0,
+            parts=[],
+            expected_sha256=sha256,
+            metadata_header=metadata,
+            artifact_id=None,
+            created_at=now,
+            expires_at=now + self._lifetime,
+        )
+        session.add(row)
+        await session.flush()
+        return upload_of(row)
+
+    async def _append_kept(self, upload: Upload, chunks: AsyncIterator[bytes]) -> Upload:
+        segments = _Segments(chunks, limit=upload.length - upload.received)
+        while await segments.more():
+            stored = await self._put(upload, segments.next(self._segment_bytes))
+            failpoints.hit(SEGMENT_STORED)
+            upload = await self._move(upload, [*upload.parts, Part(stored.key, stored.bytes)], drop=[stored])
+        return await self._completed_if_whole(upload)
+
+    async def _append_checked(
+        self, upload: Upload, chunks: AsyncIterator[bytes], checksum: Checksum, cut_short: Callable[[], bool]
+    ) -> Upload:
+        digest = hashlib.new(checksum.algorithm, usedforsecurity=False)
+        segments = _Segments(chunks, limit=upload.length - upload.received, seen=digest.update)
+        stored: list[StoredObject] = []
+        try:
+            while await segments.more():
+                stored.append(await self._put(upload, segments.next(self._segment_bytes)))
+            if cut_short():
+                raise InvalidRequest("The body ended too early, so its checksum cannot be compared.")
+            if digest.digest() != checksum.digest:
+                raise ChecksumMismatch("The bytes do not match `Upload-Checksum`; send them again.")
+        except BaseException:
+            await asyncio.shield(self._drop(item.key for item in stored))
+            raise
+        parts = [*upload.parts, *(Part(item.key, item.bytes) for item in stored)]
+        return await self._completed_if_whole(await self._move(upload, parts, drop=stored))
+
+    async def _completed_if_whole(self, upload: Upload) -> Upload:
+        if upload.received < upload.length:
+            return upload
+        return (await self._finish(upload)).upload
+
+    async def _put(
+        self,
+        upload: Upload,
+        chunks: AsyncIterator[bytes],
+        *,
+        limit: int | None = None,
+        refusal: Exception | None = None,
+    ) -> StoredObject:
+        key = f"uploads/{upload.id}/{upload.received:012d}-{secrets.token_hex(8)}"
+        try:
+            return await self._store.put(key, chunks, max_bytes=limit)
+        except TooManyBytes as error:
+            raise refusal or error from None
+
+    async def _move(self, upload: Upload, parts: Sequence[Part], *, drop: Sequence[StoredObject] = ()) -> Upload:
+        """Set the parts, if nobody else changed the upload meanwhile; else drop what was stored, and raise Conflict."""
+        values = {"parts": _as_json(parts), "received": sum(part.bytes for part in parts), "length": upload.length}
+        async with self._database.write() as session:
+            moved = await self._update(session, upload, values)
+        if moved is None:
+            await self._drop(item.key for item in drop)
+            raise Conflict("Another request is writing to this upload; ask where it stands and go on from there.")
+        return moved
+
+    async def _update(self, session: WriteSession, upload: Upload, values: dict[str, Any]) -> Upload | None:
+        """The guarded change: only of an upload that is receiving, and only as it was seen."""
+        done = await session.execute(
+            update(UploadRow)
+            .where(
+                UploadRow.id == upload.id,
+                UploadRow.revision == upload.revision,
+                UploadRow.state == UploadState.RECEIVING,
+            )
+            .values(**values, revision=upload.revision + 1)
+            .returning(UploadRow.id)
+        )
+        if done.first() is None:
+            return None
+        return upload_of((await session.scalars(select(UploadRow).where(UploadRow.id == upload.id))).one())
+
+    async def _finish(
+        self, upload: Upload, *, known_sha256: str | None = None, said_sha256: str | None = None
+    ) -> Completed:
+        """Look at the bytes, then make the artifact and complete the upload in one commit."""
+        sha256, recognition = await self._examine(upload, known_sha256)
+        _compare(sha256, said_sha256)
+        _compare(sha256, upload.expected_sha256)
+        failpoints.hit(BEFORE_COMPLETE)
+        async with self._database.write() as session:
+            now = await self._database.now(session)
+            artifact = Artifact(
+                id=self._artifacts.new_id(),
+                tenant=upload.tenant,
+                filename=upload.filename,
+                media_type=recognition.media_type,
+                format=recognition.format,
+                bytes=upload.received,
+                sha256=sha256,
+                parts=upload.parts,
+                created_at=now,
+                expires_at=now + self._lifetime,
+            )
+            self._artifacts.add(session, artifact)
+            done = await self._update(session, upload, {"state": UploadState.COMPLETE, "artifact_id": artifact.id})
+            if done is None:
+                raise Conflict("Another request is completing this upload.")
+        return Completed(done, artifact)
+
+    async def _examine(self, upload: Upload, known_sha256: str | None) -> tuple[str, Recognition]:
+        """Digest and type. A file that lies in one piece on this machine is looked at where it is."""
+        here = self._artifacts.local_path(upload.parts)
+        if here is not None and known_sha256 is not None:
+            return known_sha256, await asyncio.to_thread(recognise, here, upload.filename)
+        path = self._scratch / f"{upload.id}-{secrets.token_hex(4)}"
+        try:
+            sha256 = await self._artifacts.gather(upload.parts, path)
+            return sha256, await asyncio.to_thread(recognise, path, upload.filename)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                await asyncio.to_thread(path.unlink)
+
+    async def _end(self, upload: Upload) -> None:
+        async with self._database.write() as session:
+            await session.execute(
+                update(UploadRow)
+                .where(UploadRow.id == upload.id)
+                .values(state=UploadState.TERMINATED, revision=UploadRow.revision + 1)
+            )
+        if upload.artifact_id is None:
+            await self._forget(upload)
+
+    async def _abandon(self, upload: Upload) -> None:
+        """End an upload that never became an artifact."""
+        async with self._database.write() as session:
+            done = await session.execute(
+                update(UploadRow)
+                .where(UploadRow.id == upload.id, UploadRow.state == UploadState.RECEIVING)
+                .values(state=UploadState.TERMINATED, revision=UploadRow.revision + 1)
+                .returning(UploadRow.id)
+            )
+            ended = done.first() is not None
+        if ended:
+            await self._forget(upload)
+
+    async def _forget(self, upload: Upload) -> None:
+        """Delete the objects, then the row: killed in between, the pruner comes here again."""
+        async for item in self._store.list(f"uploads/{upload.id}"):
+            await self._store.delete(item.key)
+        async with self._database.write() as session:
+            row = await session.get(UploadRow, upload.id)
+            if row is not None and row.artifact_id is None:
+                await session.delete(row)
+
+    async def _drop(self, keys: Any) -> None:
+        for key in keys:
+            await self._store.delete(key)
+
+
+class _Segments:
+    """A stream of bytes cut into runs of a given size. Raises InvalidRequest past `limit` bytes."""
+
+    def __init__(
+        self, chunks: AsyncIterator[bytes], *, limit: int, seen: Callable[[bytes], object] = lambda _: None
+    ) -> None:
+        self._chunks = chunks
+        self._left = limit
+        self._seen = seen
+        self._rest = b""
+
+    async def more(self) -> bool:
+        """Whether there is another byte."""
+        while not self._rest:
+            piece = await anext(self._chunks, None)
+            if piece is None:
+                return False
+            if len(piece) > self._left:
+                raise TooLarge("More bytes came than the upload was announced with.")
+            self._left -= len(piece)
+            self._seen(piece)
+            self._rest = piece
+        return True
+
+    async def next(self, size: int) -> AsyncIterator[bytes]:
+        """The next run, at most `size` bytes."""
+        while size > 0 and await self.more():
+            piece, self._rest = self._rest[:size], self._rest[size:]
+            size -= len(piece)
+            yield piece
+
+
+def opaque_name(name: str) -> str:
+    """A name as any database can keep it: nothing is interpreted, only what is no text is replaced."""
+    readable = name.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if len(readable) > MAX_FILENAME_CHARS:
+        raise InvalidRequest(
+            f"A file name has at most {MAX_FILENAME_CHARS} characters.",
+            errors=(FieldError("/filename", f"at most {MAX_FILENAME_CHARS} characters"),),
+        )
+    return readable
+
+
+def _as_json(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    return [{"key": part.key, "bytes": part.bytes} for part in parts]
+
+
+def _compare(sha256: str, said: str | None) -> None:
+    if said is not None and said.lower() != sha256:
+        raise InvalidRequest(
+            "The stored bytes have another SHA-256 than you said; upload the file again.",
+            errors=(FieldError("/sha256", "not the digest of the bytes that arrived"),),
+        )
+
+
+def _too_large(caller: Caller) -> TooLarge:
+    return TooLarge(f"The file is larger than the {caller.tier.max_input_bytes} bytes that are allowed.")
+
+
+def _wrong_size(length: int) -> InvalidRequest:
+    return InvalidRequest(f"The upload was announced with {length} bytes; send exactly as many.")

@@ -7,7 +7,7 @@ jobs; sources know which artifact an upload became; files move an artifact's byt
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -105,19 +105,32 @@ class Converted:
     fidelity: float | None = None
 
 
+class Reporter(Protocol):
+    """Where a converter says how far it is. What the caller of the job sees never goes back."""
+
+    async def enter(self, stage: Stage) -> None:
+        """A stage begins; it is written down when this returns. Must be awaited before `converting` begins: a death
+        in that stage is blamed on the file, in any other it is not.
+        """
+        ...
+
+    def note(self, stage: Stage) -> None:
+        """A stage begins; it is written down soon. For use where nothing can be awaited."""
+        ...
+
+    def progress(self, fraction: float) -> None:
+        """How much of the conversion is done, 0..1 over all its steps."""
+        ...
+
+
 class Converter(Protocol):
     """Carries an assignment out."""
 
     async def convert(
-        self,
-        assignment: Assignment,
-        *,
-        workspace: Path,
-        on_stage: Callable[[Stage], None],
-        on_progress: Callable[[float], None],
-        cancel: asyncio.Event,
+        self, assignment: Assignment, *, workspace: Path, reporter: Reporter, cancel: asyncio.Event
     ) -> Converted:
-        """Inspect, convert and check. `on_progress` takes 0..1 over all steps; setting `cancel` ends it in a second.
+        """Inspect, convert and check; products lie in the workspace. Setting `cancel`, or cancelling the awaiting task,
+        ends it within a second, with no process left.
 
         Raises a ConversionError for everything that is the file's, a limit's or an engine's fault, and
         SandboxUnavailable or OSError for what is this machine's.

@@ -23,7 +23,7 @@ from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import Conflict, NotFound, invalid
 from filewright.converter.artifacts.models import Artifact, artifact_of
 from filewright.converter.errors import Cancelled, Expired, UnsupportedConversion
-from filewright.converter.jobs import repository, views
+from filewright.converter.jobs import repository, topics, views
 from filewright.converter.jobs.errors import ConcurrencyLimited, stored
 from filewright.converter.jobs.models import JobInputRow, JobRow
 from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder
@@ -45,16 +45,6 @@ ERASE_MARKED = failpoints.declare("jobs.delete.marked", "a job is marked as eras
 
 log = get_logger(__name__)
 Within = Callable[[WriteSession, Job], Awaitable[None]]
-
-
-def topic_of(job_id: str) -> str:
-    """Announced after every change of a job that its owner can see."""
-    return f"job:{job_id}"
-
-
-def stop_topic_of(job_id: str) -> str:
-    """Announced when a job that may be running is to stop."""
-    return f"job-stop:{job_id}"
 
 
 @dataclass(frozen=True)
@@ -164,7 +154,7 @@ class Jobs:
 
         A job that is over is given at once: there is nothing to wait for.
         """
-        async with self._notifier.listen(topic_of(job_id)) as listener:
+        async with self._notifier.listen(topics.changed(job_id)) as listener:
             job = await self.get(caller, job_id)
             seen = job.status if revision is None else await self._status_at(job_id, revision)
             over = asyncio.get_running_loop().time() + timeout
@@ -179,7 +169,7 @@ class Jobs:
         timeout: float,  # noqa: ASYNC109 - an answer after the time, not an error
     ) -> Job:
         """The job as soon as it is over, at the latest after `timeout` as it is then."""
-        async with self._notifier.listen(topic_of(job_id)) as listener:
+        async with self._notifier.listen(topics.changed(job_id)) as listener:
             over = asyncio.get_running_loop().time() + timeout
             job = await self.get(caller, job_id)
             while not _is_over(job) and await self._pause(listener, over):
@@ -396,8 +386,8 @@ class Jobs:
         raise Conflict("The job is over already; there is nothing to cancel.")
 
     def _announce(self, session: WriteSession, job_id: str) -> None:
-        session.after_commit(lambda: self._notifier.notify(topic_of(job_id)))
-        session.after_commit(lambda: self._notifier.notify(stop_topic_of(job_id)))
+        session.after_commit(lambda: self._notifier.notify(topics.changed(job_id)))
+        session.after_commit(lambda: self._notifier.notify(topics.stop(job_id)))
 
     async def _status_at(self, job_id: str, revision: int) -> PublicStatus | None:
         async with self._database.read() as session:
@@ -413,7 +403,7 @@ class Jobs:
         return True
 
     async def _stream(self, caller: Caller, job_id: str, after: int) -> AsyncIterator[JobEvent]:
-        async with self._notifier.listen(topic_of(job_id)) as listener:
+        async with self._notifier.listen(topics.changed(job_id)) as listener:
             while True:
                 async with self._database.read() as session:
                     job = await views.job(session, await self._own(session, caller, job_id))

@@ -1,0 +1,111 @@
+"""Put an attempt's products into the store, under keys of that attempt alone, and take them out again.
+
+No key is ever written by two attempts, so a worker that was given up for dead can at most leave orphans, and the
+attempt's row says where to look for them (`attempt_folder`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from filewright.chassis.ids import IdSource
+from filewright.chassis.storage.port import ObjectDamaged, ObjectStore, TooManyBytes
+from filewright.chassis.storage.threads import in_thread
+from filewright.converter.artifacts.models import ARTIFACT_PREFIX, ArtifactRow
+from filewright.converter.errors import TooLarge
+from filewright.converter.jobs.models import JobOutputRow
+from filewright.converter.jobs.ports import Product
+from filewright.converter.jobs.repository import Lease
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class StoredProduct:
+    """A product whose bytes are safe."""
+
+    product: Product
+    key: str
+    bytes: int
+    sha256: str
+
+
+def attempt_folder(job_id: str, attempt: int) -> str:
+    """Below this key lies everything that the attempt stored, and nothing else."""
+    return f"results/{job_id}/{attempt}"
+
+
+async def store_products(
+    store: ObjectStore, lease: Lease, products: Sequence[Product], *, max_bytes: int
+) -> tuple[StoredProduct, ...]:
+    """Store all of them and look that they are there. Raises TooLarge past `max_bytes` together."""
+    stored: list[StoredProduct] = []
+    left = max_bytes
+    for n, product in enumerate(products):
+        key = f"{attempt_folder(lease.job_id, lease.attempt)}/{n}"
+        try:
+            kept = await store.put(key, _blocks(product.path), max_bytes=left)
+        except TooManyBytes:
+            raise TooLarge(
+                "The result is larger than is allowed here; choose a smaller file or another target"
+            ) from None
+        if kept.sha256 != product.sha256 or (await store.head(key)).bytes != product.bytes:
+            raise ObjectDamaged("what was stored is not what was made")
+        stored.append(StoredProduct(product, key, kept.bytes, kept.sha256))
+        left -= kept.bytes
+    return tuple(stored)
+
+
+async def drop_products(store: ObjectStore, job_id: str, attempt: int) -> int:
+    """Delete everything that the attempt stored; how many objects. Safe to repeat."""
+    keys = [item.key async for item in store.list(attempt_folder(job_id, attempt))]
+    for key in keys:
+        await store.delete(key)
+    return len(keys)
+
+
+def rows_of(
+    stored: Sequence[StoredProduct], lease: Lease, *, tenant: str, ids: IdSource, now: datetime, expires_at: datetime
+) -> tuple[list[JobOutputRow], list[ArtifactRow]]:
+    """The rows that make stored products the outputs of the job."""
+    outputs: list[JobOutputRow] = []
+    artifacts: list[ArtifactRow] = []
+    for n, item in enumerate(stored):
+        artifact = ArtifactRow(
+            id=ids.new(ARTIFACT_PREFIX),
+            tenant=tenant,
+            filename=item.product.name,
+            media_type=item.product.media_type,
+            format=item.product.format,
+            bytes=item.bytes,
+            sha256=item.sha256,
+            parts=[{"key": item.key, "bytes": item.bytes}],
+            created_at=now,
+            expires_at=expires_at,
+        )
+        output = JobOutputRow(
+            job_id=lease.job_id,
+            n=n,
+            tenant=tenant,
+            artifact_id=artifact.id,
+            pages=item.product.pages,
+            width=item.product.width,
+            height=item.product.height,
+            duration=item.product.duration,
+        )
+        artifacts.append(artifact)
+        outputs.append(output)
+    return outputs, artifacts
+
+
+async def _blocks(path: Path) -> AsyncIterator[bytes]:
+    file: BinaryIO = await in_thread(path.open, "rb")
+    try:
+        while block := await in_thread(file.read, _BLOCK):
+            yield block
+    finally:
+        file.close()

@@ -1,0 +1,422 @@
+"""One attempt at one job, from the claim to the commit.
+
+    claim ─▶ fetch ─▶ convert (scan, engines, checks) ─▶ store ─▶ commit
+                 every step under a lease that is renewed beside it
+
+Whatever happens on the way ends in exactly one guarded move of the job, or in none when the job is no longer this
+attempt's: then what it stored is dropped and it goes silently. Which move is `policy.after`'s decision. Nothing here
+raises for a job that fails; an attempt that cannot write its end leaves that to the rescuer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from filewright.chassis import failpoints
+from filewright.chassis.clock import Clock
+from filewright.chassis.coordination.port import Notifier
+from filewright.chassis.db.database import Database, DatabaseUnavailable, WriteSession
+from filewright.chassis.errors import InternalError
+from filewright.chassis.ids import IdSource
+from filewright.chassis.sandbox.workspace import Workspace
+from filewright.chassis.storage.port import ObjectStore, StoreUnavailable
+from filewright.chassis.storage.threads import in_thread
+from filewright.chassis.telemetry.logs import get_logger, log_context
+from filewright.chassis.telemetry.metrics import Metrics
+from filewright.converter.artifacts.models import Artifact, artifact_of
+from filewright.converter.errors import Cancelled, Expired, PasswordRequired, Timeout
+from filewright.converter.jobs import policy, repository, topics
+from filewright.converter.jobs.errors import stored as stored_error
+from filewright.converter.jobs.lease import LeaseKeeper, LeaseRules, Verdict
+from filewright.converter.jobs.models import JobRow
+from filewright.converter.jobs.policy import Counters, GiveUp, RetryAt
+from filewright.converter.jobs.ports import Assignment, Converted, Converter, Files
+from filewright.converter.jobs.repository import Ended, Lease
+from filewright.converter.jobs.results import StoredProduct, drop_products, rows_of, store_products
+from filewright.converter.jobs.sealing import CannotOpen, Sealer
+from filewright.converter.jobs.states import JobState, Stage
+from filewright.converter.tiers import Tier
+
+CLAIMED = failpoints.declare("jobs.claim.after", "a job is claimed and nothing of it is done")
+FETCHING = failpoints.declare("jobs.fetch.before", "the workspace is there, the input not yet in it")
+FETCHED = failpoints.declare("jobs.fetch.after", "the input lies in the workspace")
+CONVERTING = failpoints.declare("jobs.convert.before", "the converter is about to be called")
+CONVERTED = failpoints.declare("jobs.convert.after", "the products lie in the workspace, checked, and nowhere else")
+STORED = failpoints.declare("jobs.store.after", "the products are stored and the job does not know them")
+COMMITTING = failpoints.declare("jobs.commit.inside", "all rows of the result are written and not committed")
+COMMITTED = failpoints.declare("jobs.commit.after", "the job has succeeded and nobody was told")
+FAILING = failpoints.declare("jobs.fail.before", "an attempt has failed and the job does not know")
+DROPPING = failpoints.declare("jobs.drop.before", "an attempt without result still has objects in the store")
+
+STALE = "stale"
+"""The outcome of an attempt whose job was no longer its own."""
+UNKNOWN = "unknown"
+"""The outcome of an attempt that could not reach the database until its lease was over."""
+_GRACE_SECONDS = 30.0
+_COMMIT_PAUSE_SECONDS = 0.5
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job that is this worker's for as long as the lease is renewed, with all that the work needs."""
+
+    lease: Lease
+    tenant: str
+    operation: str
+    source_format: str | None
+    target_format: str
+    options: dict[str, object]
+    tier: Tier
+    counters: Counters
+
+
+class JobRunner:
+    """Claims and runs. One instance serves all slots of a worker; an attempt shares nothing with another."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        store: ObjectStore,
+        files: Files,
+        converter: Converter,
+        notifier: Notifier,
+        ids: IdSource,
+        clock: Clock,
+        sealer: Sealer,
+        jobs_dir: Path,
+        instance: str,
+        metrics: Metrics,
+        rules: LeaseRules | None = None,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._files = files
+        self._converter = converter
+        self._notifier = notifier
+        self._ids = ids
+        self._clock = clock
+        self._sealer = sealer
+        self._jobs_dir = jobs_dir
+        self._instance = instance
+        self._rules = rules or LeaseRules()
+        self._attempts = metrics.counter("attempts_finished", "Attempts at jobs that ended.", ("outcome",))
+        self._seconds = metrics.histogram("attempt_seconds", "Seconds of an attempt.", ("outcome",))
+        self._stale = metrics.counter("stale_commits", "Results refused because the job was no longer the attempt's.")
+
+    async def claim(self, lane: str, *, suspects: bool = False) -> Claimed | None:
+        """Take the next job of the lane, if there is one. Raises DatabaseUnavailable."""
+        async with self._database.write() as session:
+            row = await repository.claim(
+                session,
+                now=await self._database.now(session),
+                worker=self._instance,
+                lease_for=self._rules.lease_for,
+                lane=lane,
+                suspects=suspects,
+            )
+            if row is None:
+                return None
+            self._announce(session, row.id)
+            claimed = _claimed(row)
+        failpoints.hit(CLAIMED)
+        return claimed
+
+    async def run(self, job: Claimed) -> str:
+        """Work on a claimed job to the attempt's end; says how it ended. When cancelled, gives the job back first."""
+        began = self._clock.monotonic()
+        with log_context(job_id=job.lease.job_id, attempt=job.lease.attempt):
+            outcome = await self._attempt(job, began)
+            seconds = self._clock.monotonic() - began
+            self._attempts.labels(outcome).inc()
+            self._seconds.labels(outcome).observe(seconds)
+            log.info("attempt_finished", outcome=outcome, seconds=round(seconds, 3))
+            return outcome
+
+    # --- the story -----------------------------------------------------------------------------------------------
+
+    async def _attempt(self, job: Claimed, began: float) -> str:
+        keeper = LeaseKeeper(self._database, self._notifier, job.lease, self._rules)
+        try:
+            async with self._workspace() as workspace:
+                converted, stored = await self._work_under_lease(job, workspace, keeper)
+                ended = Ended(stage=Stage.STORING, seconds=self._clock.monotonic() - began)
+                return await self._commit(job, keeper, converted, stored, ended)
+        except asyncio.CancelledError:
+            await _to_its_end(self._give_back(job, keeper))
+            raise
+        except Exception as error:  # noqa: BLE001 - the policy sorts every error there is
+            ended = Ended(stage=keeper.stage, seconds=self._clock.monotonic() - began, error=_noted(error))
+            return await self._settle(job, keeper, error, ended)
+
+    @asynccontextmanager
+    async def _workspace(self) -> AsyncIterator[Workspace]:
+        workspace = await in_thread(Workspace.create, self._jobs_dir)
+        try:
+            yield workspace
+        finally:
+            try:
+                await in_thread(workspace.remove)
+            except OSError:
+                log.exception("workspace_left_behind")
+
+    async def _work_under_lease(
+        self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper
+    ) -> tuple[Converted, tuple[StoredProduct, ...]]:
+        """Work with the keeper beside it, which ends the work when the lease is lost or the caller cancels."""
+        work = asyncio.create_task(self._work(job, workspace, keeper))
+        keeping = asyncio.create_task(keeper.keep(lambda: _cancel(work)))
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if keeper.verdict is None:
+                raise
+            raise _Stopped from None
+        finally:
+            work.cancel()
+            keeping.cancel()
+            await asyncio.gather(work, keeping, return_exceptions=True)
+
+    async def _work(
+        self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper
+    ) -> tuple[Converted, tuple[StoredProduct, ...]]:
+        artifact, password = await self._open(job)
+        failpoints.hit(FETCHING)
+        source = workspace.inputs / f"input.{job.source_format or 'bin'}"
+        await self._files.fetch(artifact, source)
+        failpoints.hit(FETCHED)
+        assignment = Assignment(
+            source=source,
+            filename=artifact.filename,
+            source_format=job.source_format,
+            target_format=job.target_format,
+            options=job.options,
+            tier=job.tier,
+            operation=job.operation,
+            password=password,
+        )
+        failpoints.hit(CONVERTING)
+        converted = await self._convert(assignment, workspace, keeper)
+        failpoints.hit(CONVERTED)
+        await keeper.enter(Stage.STORING)
+        stored = await store_products(self._store, job.lease, converted.products, max_bytes=job.tier.max_output_bytes)
+        failpoints.hit(STORED)
+        return converted, stored
+
+    async def _convert(self, assignment: Assignment, workspace: Workspace, keeper: LeaseKeeper) -> Converted:
+        """The sandbox keeps the tier's time; this outer limit is for a converter that does not."""
+        try:
+            async with asyncio.timeout(assignment.tier.max_wall_seconds + _GRACE_SECONDS):
+                return await self._converter.convert(
+                    assignment, workspace=workspace.path, reporter=keeper, cancel=keeper.cancel
+                )
+        except TimeoutError:
+            raise Timeout from None
+
+    async def _open(self, job: Claimed) -> tuple[Artifact, str | None]:
+        async with self._database.read() as session:
+            inputs = await repository.inputs_of(session, [job.lease.job_id])
+            sealed = await repository.secret_of(session, job.lease.job_id)
+        row = inputs[0][1] if inputs else None
+        if row is None or row.erased_at is not None:
+            raise Expired("The input was deleted before the job could read it")
+        try:
+            password = None if sealed is None else self._sealer.open(sealed, context=job.lease.job_id)
+        except CannotOpen:
+            raise PasswordRequired("The password cannot be read any more; order the job again with it") from None
+        return artifact_of(row), password
+
+    # --- the ends ------------------------------------------------------------------------------------------------
+
+    async def _commit(
+        self,
+        job: Claimed,
+        keeper: LeaseKeeper,
+        converted: Converted,
+        stored: tuple[StoredProduct, ...],
+        ended: Ended,
+    ) -> str:
+        async def commit(session: WriteSession) -> JobRow | None:
+            now = await self._database.now(session)
+            expires_at = now + timedelta(seconds=job.tier.retention_seconds)
+            outputs, artifacts = rows_of(
+                stored, job.lease, tenant=job.tenant, ids=self._ids, now=now, expires_at=expires_at
+            )
+            inputs = await repository.inputs_of(session, [job.lease.job_id])
+            row = await repository.commit(
+                session,
+                job.lease,
+                now=now,
+                ended=ended,
+                usage={
+                    "seconds": ended.seconds or 0.0,
+                    "input_bytes": sum(artifact.bytes for _, artifact in inputs if artifact is not None),
+                    "output_bytes": sum(item.bytes for item in stored),
+                },
+                outputs=outputs,
+                artifacts=artifacts,
+                route=[hop.as_json() for hop in converted.route],
+                source_format=converted.source_format or job.source_format,
+                fidelity=converted.fidelity,
+            )
+            failpoints.hit(COMMITTING)
+            return row
+
+        outcome = await self._write_end(job, keeper, JobState.SUCCEEDED, commit)
+        if outcome == JobState.SUCCEEDED:
+            failpoints.hit(COMMITTED)
+        return outcome if outcome != STALE else await self._go_silently(job, ended)
+
+    async def _settle(self, job: Claimed, keeper: LeaseKeeper, error: Exception, ended: Ended) -> str:
+        """Write down what becomes of the job after an error."""
+        failpoints.hit(FAILING)
+        if keeper.verdict is Verdict.LOST:
+            return await self._go_silently(job, ended)
+        decision = self._decide(job, keeper, error)
+        target = decision.state if isinstance(decision, GiveUp) else JobState.RETRY_WAIT
+        await self._drop(job)
+
+        async def end(session: WriteSession) -> JobRow | None:
+            now = await self._database.now(session)
+            return await repository.end(
+                session, job.lease, target, now=now, ended=ended, **_values(decision, now=now)
+            ) or await repository.end(session, job.lease, JobState.CANCELLED, now=now, ended=ended, **_CANCELLED)
+
+        outcome = await self._write_end(job, keeper, target, end)
+        return outcome if outcome != STALE else await self._go_silently(job, ended)
+
+    def _decide(self, job: Claimed, keeper: LeaseKeeper, error: Exception) -> RetryAt | GiveUp:
+        if keeper.verdict is Verdict.CANCELLED:
+            return GiveUp(JobState.CANCELLED, job.counters, Cancelled())
+        decision = policy.after(error, job.counters, jitter=random.random())  # noqa: S311 - spreads retries
+        if decision.error.code == InternalError.code:
+            log.error("attempt_defect", exc_info=error)
+        else:
+            log.info("attempt_failed", error=type(error).__name__, code=decision.error.code)
+        return decision
+
+    async def _give_back(self, job: Claimed, keeper: LeaseKeeper) -> None:
+        """The worker stops: free the job at once, and blame nobody."""
+        await self._drop(job)
+
+        async def end(session: WriteSession) -> JobRow | None:
+            now = await self._database.now(session)
+            ended = Ended(stage=keeper.stage)
+            return await repository.end(
+                session, job.lease, JobState.QUEUED, now=now, ended=ended, hint_at=now, hint_n=0, not_before=now
+            ) or await repository.end(session, job.lease, JobState.CANCELLED, now=now, ended=ended, **_CANCELLED)
+
+        await self._write_end(job, keeper, JobState.QUEUED, end)
+
+    async def _write_end(
+        self,
+        job: Claimed,
+        keeper: LeaseKeeper,
+        target: JobState,
+        end: Callable[[WriteSession], Awaitable[JobRow | None]],
+    ) -> str:
+        """Write the end of the attempt, trying for as long as no other worker can hold the job; says how it ended.
+
+        A connection that breaks during a commit leaves open whether it happened. The next try then matches no row,
+        and the attempt's own row says what became of it.
+        """
+        while True:
+            try:
+                async with self._database.write() as session:
+                    row = await end(session)
+                    state = None if row is None else row.state
+                    if row is not None:
+                        self._announce(session, row.id)
+                return state or await self._known_outcome(job.lease, target)
+            except DatabaseUnavailable:
+                if not keeper.safe:
+                    log.warning("end_not_written", outcome=target)
+                    return UNKNOWN
+                await self._clock.sleep(_COMMIT_PAUSE_SECONDS)
+
+    async def _known_outcome(self, lease: Lease, target: JobState) -> str:
+        async with self._database.read() as session:
+            attempt = await repository.attempt_of(session, lease)
+        return target if attempt is not None and attempt.outcome == target else STALE
+
+    async def _go_silently(self, job: Claimed, ended: Ended) -> str:
+        """The job is another's: drop what was stored, count it, touch nothing else."""
+        self._stale.inc()
+        await self._drop(job)
+        try:
+            async with self._database.write() as session:
+                await repository.note_stale(session, job.lease, now=await self._database.now(session), ended=ended)
+        except DatabaseUnavailable:
+            log.info("stale_attempt_not_noted")
+        return STALE
+
+    async def _drop(self, job: Claimed) -> None:
+        """Delete what this attempt stored, unless the database knows it as the result.
+
+        What is left by a failure here, the pruner finds by the attempt's row.
+        """
+        try:
+            failpoints.hit(DROPPING)
+            if await self._known_outcome(job.lease, JobState.SUCCEEDED) == STALE:
+                await drop_products(self._store, job.lease.job_id, job.lease.attempt)
+        except (StoreUnavailable, DatabaseUnavailable, OSError) as error:
+            log.info("drop_left_to_pruner", error=type(error).__name__)
+
+    def _announce(self, session: WriteSession, job_id: str) -> None:
+        session.after_commit(lambda: self._notifier.notify(topics.changed(job_id)))
+
+
+class _Stopped(Exception):
+    """The keeper ended the work."""
+
+
+_CANCELLED = {"error": stored_error(Cancelled())}
+
+
+def _claimed(row: JobRow) -> Claimed:
+    assert row.lease_token is not None
+    return Claimed(
+        lease=Lease(row.id, row.attempt, row.lease_token),
+        tenant=row.tenant,
+        operation=row.operation,
+        source_format=row.source_format,
+        target_format=row.target_format or "",
+        options=row.options,
+        tier=Tier(**row.limits),
+        counters=repository.counters_of(row),
+    )
+
+
+def _values(decision: RetryAt | GiveUp, *, now: datetime) -> dict[str, Any]:
+    """What a decision writes into the job's row."""
+    counts = {"crash_count": decision.counters.crashes, "transient_count": decision.counters.transients}
+    if isinstance(decision, RetryAt):
+        return {**counts, "not_before": now + decision.delay}
+    return {**counts, "error": stored_error(decision.error)}
+
+
+def _noted(error: Exception) -> dict[str, Any]:
+    """What an attempt's row keeps of an error: for operators, and without anything a caller wrote."""
+    return {"kind": type(error).__name__, "code": getattr(error, "code", None)}
+
+
+def _cancel(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await this although the present task is being cancelled."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    task.result()

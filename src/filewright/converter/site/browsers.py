@@ -7,19 +7,18 @@ bytes of a finished conversion are a download in any case.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import orjson
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from filewright.converter.site.pages import problem_page
 from filewright.converter.tiers import Caller
 
 _FORM_TARGET = "/v1/convert"
-_SMALL = 1 << 20
 
 
 class BrowserAnswers:
@@ -50,19 +49,21 @@ class BrowserAnswers:
 
     async def _show(self, held: list[Message], scope: Scope, receive: Receive, send: Send) -> None:
         start = held[0]
-        body = b"".join(message.get("body", b"") for message in held[1:])[:_SMALL]
+        body = b"".join(message.get("body", b"") for message in held[1:])
         answer = orjson.loads(body)
-        if start["status"] == 202:
-            response = RedirectResponse(f"/jobs/{answer['id']}", status_code=303)
-        else:
-            response = problem_page(
-                self._caller_of(Request(scope)),
-                code=answer["code"],
-                heading=answer["title"],
-                detail=answer["detail"],
-                status=start["status"],
-            )
-        await response(scope, receive, send)
+        shown = self._answer(scope, start["status"], orjson.loads(body))
+        await shown(scope, receive, send)
+
+    def _answer(self, scope: Scope, status: int, answer: Mapping[str, str]) -> Response:
+        if status == 202:
+            return RedirectResponse(f"/jobs/{answer['id']}", status_code=303)
+        return problem_page(
+            self._caller_of(Request(scope)),
+            code=answer["code"],
+            heading=answer["title"],
+            detail=answer["detail"],
+            status=status,
+        )
 
 
 def _is_form_of_a_browser(scope: Scope) -> bool:

@@ -42,7 +42,7 @@ class JsonBody(Generic[M]):
         raw = await read_body(request, self._max_bytes)
         if not raw and self.optional:
             return self.model()
-        _require_json(request)
+        require_json(request)
         return check(self.model, parse_json(raw))
 
 
@@ -72,7 +72,8 @@ def validation_refusal(errors: Sequence[ErrorDetails], pointer: str = "") -> Inv
     return InvalidRequest(f"{first.pointer or 'The body'}: {first.detail}", errors=tuple(found))
 
 
-def _require_json(request: Request) -> None:
+def require_json(request: Request) -> None:
+    """Raise UnsupportedMediaType for a body that does not say it is JSON."""
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")

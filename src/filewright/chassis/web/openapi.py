@@ -7,7 +7,7 @@ nothing of problems. Here each operation gets its body, its problems, and the he
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -86,6 +86,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return described
 
 
+def answers(model: type[BaseModel], description: str, *, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation: this model."""
+    return {status: {"model": model, "description": description}}
+
+
 def install(app: FastAPI, *, always: Iterable[int], description: str) -> None:
     """Make `app.openapi()` give the corrected document. Every operation may answer the problems in `always`."""
 
@@ -104,9 +109,10 @@ def _correct(document: dict[str, Any], routes: list[APIRoute], always: tuple[int
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     models: list[type[BaseModel]] = [body.model for route in routes if (body := _json_body(route)) is not None]
-    _, definitions = models_json_schema(
-        [(model, "validation") for model in [*models, Problem]], ref_template=_REF
-    )
+    wanted: list[tuple[type[BaseModel], Literal["validation"]]] = [
+        (model, "validation") for model in [*models, Problem]
+    ]
+    _, definitions = models_json_schema(wanted, ref_template=_REF)  # type: ignore[arg-type] # its list is invariant
     schemas.update(definitions["$defs"])
     for route in routes:
         for method in route.methods or ():

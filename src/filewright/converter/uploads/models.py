@@ -31,7 +31,7 @@ class UploadState(StrEnum):
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload as its owner sees it. `received` is how many bytes are safely stored, `length` how many were announced."""
+    """An upload as its owner sees it: `received` bytes are safely stored of the `length` that were announced."""
 
     id: str
     tenant: str

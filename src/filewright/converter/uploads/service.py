@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -50,7 +50,13 @@ SEGMENT_STORED = failpoints.declare(
 )
 BEFORE_COMPLETE = failpoints.declare("uploads.complete.before", "all bytes are stored and there is no artifact yet")
 
-Created = Callable[[WriteSession, Upload], Any]
+Created = Callable[[WriteSession, Upload], Awaitable[None]]
+InUse = Callable[[ReadSession, str], Awaitable[bool]]
+"""Whether something still has a right to an artifact, by its id."""
+
+
+async def _by_nobody(_session: ReadSession, _artifact_id: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class Uploads:
         artifacts: Artifacts,
         ids: IdSource,
         scratch: Path,
+        in_use: InUse = _by_nobody,
         lifetime: timedelta = timedelta(hours=24),
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
@@ -88,6 +95,7 @@ class Uploads:
         self._artifacts = artifacts
         self._ids = ids
         self._scratch = scratch
+        self._in_use = in_use
         self._lifetime = lifetime
         self._segment_bytes = segment_bytes
 
@@ -102,7 +110,10 @@ class Uploads:
         """The upload, and the artifact once it is complete."""
         async with self._database.read() as session:
             upload = await self._own(session, caller.tenant, upload_id)
-            return upload, await self._artifact(session, upload)
+            artifact = await self._artifact(session, upload)
+        if artifact is not None and artifact.erased:
+            raise Expired("The uploaded file is not kept any more; upload it again.")
+        return upload, artifact
 
     async def artifact_of_upload(self, session: ReadSession, tenant: str, upload_id: str) -> Artifact | None:
         """The artifact of a complete upload of this tenant; None when there is no such upload for it.
@@ -163,8 +174,8 @@ class Uploads:
         if upload.state is UploadState.COMPLETE:
             return upload
         if checksum is None:
-            return await self._append_kept(upload, chunks)
-        return await self._append_checked(upload, chunks, checksum, cut_short)
+            return await self._append_kept(caller, upload, chunks)
+        return await self._append_checked(caller, upload, chunks, checksum, cut_short)
 
     async def replace(self, caller: Caller, upload_id: str, chunks: AsyncIterator[bytes]) -> Upload:
         """Take the whole file in one body, instead of whatever came before. Raises InvalidRequest for a wrong size."""
@@ -186,37 +197,48 @@ class Uploads:
             stored = await self._put(upload, chunks, limit=caller.tier.max_input_bytes, refusal=_too_large(caller))
             upload = replace(upload, length=stored.bytes)
             moved = await self._move(upload, [Part(stored.key, stored.bytes)])
-            return await self._finish(moved, known_sha256=stored.sha256)
+            return await self._finish(caller, moved, known_sha256=stored.sha256)
         except BaseException:
             await asyncio.shield(self._abandon(upload))
             raise
 
     async def complete(self, caller: Caller, upload_id: str, sha256: str | None = None) -> Completed:
-        """Make an artifact of what was received. Asking twice is asking once. Raises Conflict while bytes are missing."""
+        """Make an artifact of what was received. Asking twice is asking once. Raises Conflict while bytes are missing.
+
+        With `sha256` given, here or at the beginning, also InvalidRequest when the bytes have another digest.
+        """
         upload, artifact = await self.look(caller, upload_id)
         if artifact is not None:
             _compare(artifact.sha256, sha256)
             return Completed(upload, artifact)
         if upload.received != upload.length:
             raise Conflict(f"{upload.received} of {upload.length} bytes have arrived; send the rest first.")
-        return await self._finish(upload, said_sha256=sha256)
+        return await self._finish(caller, upload, said_sha256=sha256)
 
     # --- the end -------------------------------------------------------------------------------------------------
 
     async def terminate(self, caller: Caller, upload_id: str) -> None:
-        """Take the upload away. Once it is complete its bytes belong to an artifact that jobs may be using: that is
-        erased too, unless a job has been given it (the job's deletion erases it then).
-        """
+        """Take the upload away, and its bytes with it, unless a job was given them: then they are the job's."""
         upload = await self.get(caller, upload_id)
-        await self._end(upload)
+        async with self._database.write() as session:
+            await session.execute(
+                update(UploadRow)
+                .where(UploadRow.id == upload.id)
+                .values(state=UploadState.TERMINATED, revision=UploadRow.revision + 1)
+            )
+            used = upload.artifact_id is not None and await self._in_use(session, upload.artifact_id)
+        if upload.artifact_id is None:
+            await self._forget(upload)
+        elif not used:
+            await self._artifacts.erase([upload.artifact_id])
 
     async def prune_once(self, batch: int = 100) -> int:
-        """Delete uploads that are past their time without having been completed; how many."""
+        """Delete uploads that are past their time and never became an artifact; how many."""
         async with self._database.read() as session:
             now = await self._database.now(session)
             due = (
                 select(UploadRow)
-                .where(UploadRow.state != UploadState.COMPLETE, UploadRow.expires_at < now)
+                .where(UploadRow.artifact_id.is_(None), UploadRow.expires_at < now)
                 .order_by(UploadRow.expires_at)
                 .limit(batch)
             )
@@ -272,16 +294,21 @@ class Uploads:
         await session.flush()
         return upload_of(row)
 
-    async def _append_kept(self, upload: Upload, chunks: AsyncIterator[bytes]) -> Upload:
+    async def _append_kept(self, caller: Caller, upload: Upload, chunks: AsyncIterator[bytes]) -> Upload:
         segments = _Segments(chunks, limit=upload.length - upload.received)
         while await segments.more():
             stored = await self._put(upload, segments.next(self._segment_bytes))
             failpoints.hit(SEGMENT_STORED)
             upload = await self._move(upload, [*upload.parts, Part(stored.key, stored.bytes)], drop=[stored])
-        return await self._completed_if_whole(upload)
+        return await self._completed_if_whole(caller, upload)
 
     async def _append_checked(
-        self, upload: Upload, chunks: AsyncIterator[bytes], checksum: Checksum, cut_short: Callable[[], bool]
+        self,
+        caller: Caller,
+        upload: Upload,
+        chunks: AsyncIterator[bytes],
+        checksum: Checksum,
+        cut_short: Callable[[], bool],
     ) -> Upload:
         digest = hashlib.new(checksum.algorithm, usedforsecurity=False)
         segments = _Segments(chunks, limit=upload.length - upload.received, seen=digest.update)
@@ -297,12 +324,12 @@ class Uploads:
             await asyncio.shield(self._drop(item.key for item in stored))
             raise
         parts = [*upload.parts, *(Part(item.key, item.bytes) for item in stored)]
-        return await self._completed_if_whole(await self._move(upload, parts, drop=stored))
+        return await self._completed_if_whole(caller, await self._move(upload, parts, drop=stored))
 
-    async def _completed_if_whole(self, upload: Upload) -> Upload:
+    async def _completed_if_whole(self, caller: Caller, upload: Upload) -> Upload:
         if upload.received < upload.length:
             return upload
-        return (await self._finish(upload)).upload
+        return (await self._finish(caller, upload)).upload
 
     async def _put(
         self,
@@ -345,7 +372,7 @@ class Uploads:
         return upload_of((await session.scalars(select(UploadRow).where(UploadRow.id == upload.id))).one())
 
     async def _finish(
-        self, upload: Upload, *, known_sha256: str | None = None, said_sha256: str | None = None
+        self, caller: Caller, upload: Upload, *, known_sha256: str | None = None, said_sha256: str | None = None
     ) -> Completed:
         """Look at the bytes, then make the artifact and complete the upload in one commit."""
         sha256, recognition = await self._examine(upload, known_sha256)
@@ -364,7 +391,7 @@ class Uploads:
                 sha256=sha256,
                 parts=upload.parts,
                 created_at=now,
-                expires_at=now + self._lifetime,
+                expires_at=now + timedelta(seconds=caller.tier.retention_seconds),
             )
             self._artifacts.add(session, artifact)
             done = await self._update(session, upload, {"state": UploadState.COMPLETE, "artifact_id": artifact.id})
@@ -375,8 +402,9 @@ class Uploads:
     async def _examine(self, upload: Upload, known_sha256: str | None) -> tuple[str, Recognition]:
         """Digest and type. A file that lies in one piece on this machine is looked at where it is."""
         here = self._artifacts.local_path(upload.parts)
-        if here is not None and known_sha256 is not None:
-            return known_sha256, await asyncio.to_thread(recognise, here, upload.filename)
+        if here is not None:
+            digest = known_sha256 or await asyncio.to_thread(_digest, here)
+            return digest, await asyncio.to_thread(recognise, here, upload.filename)
         path = self._scratch / f"{upload.id}-{secrets.token_hex(4)}"
         try:
             sha256 = await self._artifacts.gather(upload.parts, path)
@@ -384,16 +412,6 @@ class Uploads:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 await asyncio.to_thread(path.unlink)
-
-    async def _end(self, upload: Upload) -> None:
-        async with self._database.write() as session:
-            await session.execute(
-                update(UploadRow)
-                .where(UploadRow.id == upload.id)
-                .values(state=UploadState.TERMINATED, revision=UploadRow.revision + 1)
-            )
-        if upload.artifact_id is None:
-            await self._forget(upload)
 
     async def _abandon(self, upload: Upload) -> None:
         """End an upload that never became an artifact."""
@@ -417,7 +435,7 @@ class Uploads:
             if row is not None and row.artifact_id is None:
                 await session.delete(row)
 
-    async def _drop(self, keys: Any) -> None:
+    async def _drop(self, keys: Iterable[str]) -> None:
         for key in keys:
             await self._store.delete(key)
 
@@ -463,6 +481,11 @@ def opaque_name(name: str) -> str:
             errors=(FieldError("/filename", f"at most {MAX_FILENAME_CHARS} characters"),),
         )
     return readable
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _as_json(parts: Sequence[Part]) -> list[dict[str, Any]]:

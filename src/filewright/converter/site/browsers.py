@@ -50,7 +50,6 @@ class BrowserAnswers:
     async def _show(self, held: list[Message], scope: Scope, receive: Receive, send: Send) -> None:
         start = held[0]
         body = b"".join(message.get("body", b"") for message in held[1:])
-        answer = orjson.loads(body)
         shown = self._answer(scope, start["status"], orjson.loads(body))
         await shown(scope, receive, send)
 

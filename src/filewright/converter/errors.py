@@ -11,6 +11,7 @@
         │   └── ResourceLimit  Timeout
         ├── EngineError               our tools failed: a retry or an operator helps
         │   ├── EngineMissing  EngineCrashed  OutputInvalid  Quarantined
+        ├── InvalidOptions            the order is the problem: another option or value helps
         └── JobEnded                  Cancelled  Expired
 
 The class is the caller's choice; `code`, `status` and `exit_code` follow from it and are the contract of the API and
@@ -74,6 +75,15 @@ class PasswordRequired(InputError):
 class WrongPassword(InputError):
     code = "wrong_password"
     title = "The password does not open the file"
+
+
+class InvalidOptions(ConversionError):
+    """The order is at fault, not the file: an option that the conversion does not have, or a wrong value."""
+
+    code = "invalid_request"
+    status = 400
+    title = "An option is wrong"
+    exit_code = 2
 
 
 class Infected(InputError):

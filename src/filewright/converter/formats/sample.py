@@ -13,8 +13,8 @@ from typing import Self
 HEAD_BYTES = 64 << 10
 TAIL_BYTES = (64 << 10) + 22
 """Enough for the end record of a ZIP with the longest comment."""
-BUDGET_BYTES = 24 << 20
-"""All reads of one sample together. A directory of 65,535 ZIP entries with long names fits."""
+BUDGET_BYTES = 64 << 20
+"""All reads of one sample together. Only hostile files come near it."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,130 @@
+"""Believe no engine: what it left in `out/` is looked at as if a stranger had sent it.
+
+A product must be a plain file where it says it is, not empty, within the limits, of the type that was asked for, and
+must open with a reader that did not make it (`inside/probe.py`, in the sandbox). Anything else is OutputInvalid.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from filewright.chassis.sandbox.port import Ending, Limits, PythonCall, Sandbox
+from filewright.converter.conversion.inside.probe import LOOKED_AT
+from filewright.converter.errors import OutputInvalid, ResourceLimit
+from filewright.converter.formats.catalogue import FORMATS
+from filewright.converter.formats.detection import detect
+from filewright.converter.formats.kinship import also
+
+MAX_PRODUCTS = 10_000
+_PROBE = "filewright.converter.conversion.inside.probe:probe"
+_WARM = ("filewright.converter.conversion.inside.probe", "PIL.Image", "pypdfium2")
+_BLOCK = 1 << 20
+_ANY_ENCODING = frozenset(
+    {"eml", "mbox", "mhtml", "ps", "eps", "rtf", "tex", "man", "dxf", "obj", "svg", "xml", "html"}
+)
+"""Text formats that name their own encoding, or may hold bytes of others."""
+_TWINS = ({"gz", "tar.gz"}, {"bz2", "tar.bz2"}, {"xz", "tar.xz"}, {"zst", "tar.zst"}, {"ass", "ssa"}, {"m4a", "mp4"})
+
+
+def check_files(products: Sequence[Path], out: Path, target: str, *, max_bytes: int) -> None:
+    """Blocking and cheap: plain files, sizes, types. Every step's products go through this."""
+    if not products:
+        raise OutputInvalid("The conversion ended without a result.")
+    if len(products) > MAX_PRODUCTS:
+        raise ResourceLimit(f"The conversion made more than {MAX_PRODUCTS:,} files.")
+    total = 0
+    for product in products:
+        total += _plain_size(product, out)
+        _check_type(product, target)
+    if total > max_bytes:
+        raise ResourceLimit(f"The result has {total:,} bytes; {max_bytes:,} are allowed.")
+
+
+async def probe(
+    products: Sequence[Path], target: str, *, sandbox: Sandbox, workspace: Path, limits: Limits
+) -> Sequence[Mapping[str, float]]:
+    """Open the products; a fact sheet for each. Text is read here, all else in the sandbox."""
+    if FORMATS[target].text:
+        for product in products:
+            _check_text(product, target)
+    if target not in LOOKED_AT:
+        return [{} for _ in products]
+    call = PythonCall(
+        _PROBE, {"paths": [str(path.relative_to(workspace)) for path in products], "format_id": target}, _WARM
+    )
+    outcome = await sandbox.run(call, workspace=workspace, limits=limits)
+    if outcome.ending is not Ending.COMPLETED:
+        raise OutputInvalid
+    return [_facts(sheet) for sheet in _sheets(outcome.untrusted_value, len(products))]
+
+
+def digest(path: Path) -> tuple[int, str]:
+    """Bytes and SHA-256, of the file itself and never of what a link points at."""
+    sha256, size = hashlib.sha256(), 0
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123 - Path.open follows links
+        while block := file.read(_BLOCK):
+            sha256.update(block)
+            size += len(block)
+    return size, sha256.hexdigest()
+
+
+def _plain_size(product: Path, out: Path) -> int:
+    """The sandbox may have left a link to anywhere: only plain files in real directories below `out` are taken."""
+    if product.parent.resolve() != product.parent or not product.is_relative_to(out):
+        raise OutputInvalid
+    try:
+        found = product.lstat()
+    except OSError:
+        raise OutputInvalid from None
+    if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+        raise OutputInvalid
+    return found.st_size
+
+
+def _check_type(product: Path, target: str) -> None:
+    found = detect(product, believed=target)
+    if found.damaged or not _is_kind(found.format, target):
+        raise OutputInvalid
+
+
+def _is_kind(found: str | None, target: str) -> bool:
+    if found is None:
+        return target in {"tga", "mpg", "ts", "pcx", "dbf", "ac3", "icns"}
+    return found == target or target in also(found) or {found, target} in _TWINS
+
+
+def _check_text(product: Path, target: str) -> None:
+    if target in _ANY_ENCODING:
+        return
+    with product.open("rb") as file:
+        decoder = codecs.getincrementaldecoder(
+            "utf-16" if file.peek(2)[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8"
+        )()
+        try:
+            while block := file.read(_BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            raise OutputInvalid from None
+
+
+def _sheets(value: object, count: int) -> list[object]:
+    if not isinstance(value, list) or len(value) != count:
+        raise OutputInvalid
+    return value
+
+
+def _facts(sheet: object) -> Mapping[str, float]:
+    """What the child said, as far as it is numbers."""
+    if not isinstance(sheet, dict):
+        raise OutputInvalid
+    return {
+        key: value
+        for key, value in sheet.items()
+        if isinstance(key, str) and isinstance(value, int | float) and 0 <= value < 1 << 53
+    }

@@ -1,0 +1,351 @@
+"""The way of one file from what it is to what it should be. This is the heart of the product:
+
+    inspect    is it what it says, readable, harmless to read?            inspection.py
+    plan       which engines, in which order, with which options?         routing, options.py
+    run        each step in a workspace and a sandbox of its own          engines
+    check      open every product with a reader that did not make it      checks.py
+
+When an engine crashes or gives something broken and another way leads to the same target, that one is tried, within
+the same time. What is the file's own fault is never tried twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filewright.chassis.clock import Clock, SystemClock
+from filewright.chassis.sandbox.port import Limits, Sandbox
+from filewright.converter.conversion import checks
+from filewright.converter.conversion.inspection import Inspection, inspect
+from filewright.converter.conversion.names import product_names
+from filewright.converter.conversion.options import check_options, part_of
+from filewright.converter.conversion.orders import Assignment, Converted, Hop, Plan, Product, Stage
+from filewright.converter.engines.port import Work
+from filewright.converter.engines.registry import Registry
+from filewright.converter.errors import (
+    Cancelled,
+    CorruptInput,
+    EmptyInput,
+    EngineCrashed,
+    EngineMissing,
+    InvalidOptions,
+    OutputInvalid,
+    Timeout,
+    UnsupportedConversion,
+    UnsupportedFormat,
+)
+from filewright.converter.formats.catalogue import FORMATS, by_name
+from filewright.converter.routing.planner import Planner, Route, Step
+from filewright.converter.tiers import Tier
+
+_TRIES = 3
+"""Routes tried for one file."""
+_PROBE_SECONDS = 60.0
+_SHARE_OF_STEPS = 0.97
+"""Of the progress; the rest is checking."""
+
+OnStage = Callable[[Stage], None]
+OnProgress = Callable[[float], None]
+
+
+class Converter:
+    """Converts files with the engines that are installed here. One instance serves many conversions at once."""
+
+    def __init__(self, registry: Registry, sandbox: Sandbox, *, clock: Clock | None = None) -> None:
+        self._registry = registry
+        self._sandbox = sandbox
+        self._clock = clock or SystemClock()
+        self.planner = Planner(registry.abilities())
+        """Over what is installed."""
+        self._ideal = Planner(registry.declared())
+
+    async def inspect(
+        self,
+        path: Path,
+        filename: str | None,
+        *,
+        tier: Tier,
+        from_format: str | None = None,
+        password: str | None = None,
+    ) -> Inspection:
+        """See `inspection.inspect`; raises the error that a caller should see when the file is no good."""
+        return await asyncio.to_thread(inspect, path, filename, tier=tier, from_format=from_format, password=password)
+
+    def plan(self, source_format: str, target: str, options: Mapping[str, Any] | None = None) -> Plan:
+        """How a file of that format would be converted; `target` is a format id, an extension or a media type.
+
+        Raises UnsupportedFormat, UnsupportedConversion, EngineMissing (a way exists, but not installed here) or
+        InvalidOptions.
+        """
+        route = self._route(source_format, _target(target), options or {})
+        return Plan(
+            source_format=route.source,
+            target_format=route.target,
+            route=self._hops(route),
+            options=check_options(route, options or {}),
+            estimated_seconds=round(route.cpu_seconds, 3),
+        )
+
+    async def convert(
+        self,
+        assignment: Assignment,
+        *,
+        workspace: Path,
+        on_stage: OnStage = lambda _: None,
+        on_progress: OnProgress = lambda _: None,
+        cancel: asyncio.Event | None = None,
+    ) -> Converted:
+        """Carry an assignment out; the products lie below `workspace`, which the caller made and removes.
+
+        `on_progress` takes 0..1, never falling, over all steps. Setting `cancel` ends it within a second. Raises a
+        ConversionError, or SandboxUnavailable and OSError for what is this machine's fault.
+        """
+        started = self._clock.monotonic()
+        inspection = await self.inspect(
+            assignment.source,
+            assignment.filename,
+            tier=assignment.tier,
+            from_format=assignment.source_format,
+            password=assignment.password,
+        )
+        attempt = _Attempt(assignment, workspace, cancel, _Progress(on_progress), started, self._clock)
+        failed: list[Step] = []
+        while True:
+            route = self._route(inspection.format, _target(assignment.target_format), assignment.options, failed)
+            check_options(route, assignment.options)
+            try:
+                on_stage(Stage.CONVERTING)
+                files = await self._run(attempt, route)
+                on_stage(Stage.CHECKING)
+                products = await self._finish(attempt, route, files)
+            except _StepFailed as failure:
+                failed.append(failure.step)
+                if len(failed) >= _TRIES or not self._has_way(inspection.format, assignment, failed):
+                    raise failure.error from None
+                continue
+            attempt.progress.report(1.0)
+            return Converted(
+                source_format=inspection.format,
+                target_format=route.target,
+                route=self._hops(route),
+                products=products,
+                seconds=round(self._clock.monotonic() - started, 3),
+                fallen_back_from=tuple(step.engine for step in failed),
+            )
+
+    def _route(self, source: str, target: str, options: Mapping[str, Any], without: Sequence[Step] = ()) -> Route:
+        """The cheapest route that knows all the options; when none does, the cheapest, for its error to be told."""
+        try:
+            first = route = self.planner.cheapest(source, target, without=without)
+        except (UnsupportedFormat, UnsupportedConversion):
+            if not without:
+                self._complain_of_missing(source, target)
+            raise
+        left_out = list(without)
+        while not set(options) <= set(route.options):
+            left_out.append(route.steps[-1])
+            try:
+                route = self.planner.cheapest(source, target, without=left_out)
+            except (UnsupportedFormat, UnsupportedConversion):
+                return first
+        return route
+
+    def _has_way(self, source: str, assignment: Assignment, failed: Sequence[Step]) -> bool:
+        try:
+            route = self._route(source, _target(assignment.target_format), assignment.options, failed)
+            check_options(route, assignment.options)
+        except (UnsupportedFormat, UnsupportedConversion, InvalidOptions):
+            return False
+        return True
+
+    def _complain_of_missing(self, source: str, target: str) -> None:
+        """When the way exists and only an engine is not installed, that is what a person should hear."""
+        try:
+            route = self._ideal.cheapest(source, target)
+        except (UnsupportedFormat, UnsupportedConversion):
+            return
+        missing = [step.engine for step in route.steps if not self._registry.availability(step.engine).available]
+        install = self._registry.availability(missing[0]).install if missing else ""
+        raise EngineMissing(
+            f"{source} to {target} needs {' and '.join(missing)}, which is not installed here. {install}".strip()
+        )
+
+    def _hops(self, route: Route) -> tuple[Hop, ...]:
+        return tuple(
+            Hop(
+                engine=step.engine,
+                engine_version=self._registry.version(step.engine),
+                source=step.conversion.source,
+                target=step.conversion.target,
+                lossy=step.lossy,
+            )
+            for step in route.steps
+        )
+
+    async def _run(self, attempt: _Attempt, route: Route) -> Sequence[Path]:
+        """All steps; each takes the one product of the step before."""
+        sources: Sequence[Path] = [attempt.assignment.source]
+        whole, done = sum(step.conversion.cost for step in route.steps) or 1, 0
+        for number, step in enumerate(route.steps):
+            share = (_SHARE_OF_STEPS * done / whole, _SHARE_OF_STEPS * (done + step.conversion.cost) / whole)
+            try:
+                sources = await self._run_step(attempt, route, step, sources[0], share)
+            except (EngineCrashed, EngineMissing, OutputInvalid) as error:
+                raise _StepFailed(step, error) from error
+            except (CorruptInput, EmptyInput) as error:
+                if number == 0:
+                    raise
+                raise _StepFailed(route.steps[number - 1], OutputInvalid()) from error
+            done += step.conversion.cost
+        return sources
+
+    async def _run_step(
+        self, attempt: _Attempt, route: Route, step: Step, source: Path, share: tuple[float, float]
+    ) -> Sequence[Path]:
+        workspace = attempt.next_workspace()
+        given = workspace / "in" / f"input.{FORMATS[step.conversion.source].extension}"
+        await asyncio.to_thread(_hand_over, source, given, attempt.workspace)
+        tier = attempt.assignment.tier
+        work = Work(
+            source=given,
+            workspace=workspace,
+            conversion=step.conversion,
+            sandbox=self._sandbox,
+            limits=attempt.limits(),
+            options=part_of(step.conversion, attempt.assignment.options),
+            password=attempt.assignment.password if step is route.steps[0] else None,
+            on_progress=attempt.progress.part(*share),
+            cancel=attempt.cancel,
+            max_pixels=tier.max_pixels,
+            max_pages=tier.max_pages,
+        )
+        products = await self._registry.engine(step.engine).convert(work)
+        await asyncio.to_thread(
+            checks.check_files, products, work.out, step.conversion.target, max_bytes=tier.max_output_bytes
+        )
+        attempt.progress.report(share[1])
+        return products
+
+    async def _finish(self, attempt: _Attempt, route: Route, files: Sequence[Path]) -> tuple[Product, ...]:
+        limits = attempt.limits(at_most=_PROBE_SECONDS)
+        workspace = attempt.current_workspace
+        try:
+            sheets = await checks.probe(files, route.target, sandbox=self._sandbox, workspace=workspace, limits=limits)
+        except OutputInvalid as error:
+            raise _StepFailed(route.steps[-1], error) from error
+        names = product_names(attempt.assignment.filename, route.target, len(files))
+        return tuple(
+            [
+                await asyncio.to_thread(_product, path, name, route.target, facts)
+                for path, name, facts in zip(files, names, sheets, strict=True)
+            ]
+        )
+
+
+def _target(name: str) -> str:
+    found = by_name(name)
+    if found is None:
+        printable = "".join(c for c in name if c.isprintable())[:32]
+        raise UnsupportedConversion(f"There is no format called {printable!r}. `filewright formats` lists them all.")
+    return found.id
+
+
+def _hand_over(source: Path, given: Path, workspace: Path) -> None:
+    """What is the job's own is linked; a file of the user's is copied, because an engine could write to it."""
+    if source.resolve().is_relative_to(workspace.resolve()):
+        os.link(source, given)
+    else:
+        shutil.copyfile(source, given)
+
+
+def _product(path: Path, name: str, target: str, facts: Mapping[str, float]) -> Product:
+    size, sha256 = checks.digest(path)
+    duration = facts.get("duration")
+    return Product(
+        path=path,
+        name=name,
+        format=target,
+        media_type=FORMATS[target].media_type,
+        bytes=size,
+        sha256=sha256,
+        pages=_whole(facts.get("pages")),
+        width=_whole(facts.get("width")),
+        height=_whole(facts.get("height")),
+        duration=float(duration) if duration is not None else None,
+    )
+
+
+def _whole(number: float | None) -> int | None:
+    return int(number) if number is not None else None
+
+
+class _StepFailed(Exception):
+    """An engine, not the file, is at fault: another route may do."""
+
+    def __init__(self, step: Step, error: EngineCrashed | EngineMissing | OutputInvalid) -> None:
+        self.step = step
+        self.error = error
+        super().__init__(step.engine)
+
+
+class _Progress:
+    """Fractions of the whole, never falling."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
+        self._highest = 0.0
+
+    def report(self, fraction: float) -> None:
+        if fraction > self._highest:
+            self._highest = min(1.0, fraction)
+            self._on_progress(self._highest)
+
+    def part(self, start: float, end: float) -> OnProgress:
+        """For one step, which counts its own 0..1."""
+        return lambda fraction: self.report(start + (end - start) * min(1.0, max(0.0, fraction)))
+
+
+@dataclass
+class _Attempt:
+    """What all steps of one conversion share: its directory, its time, its progress."""
+
+    assignment: Assignment
+    workspace: Path
+    cancel: asyncio.Event | None
+    progress: _Progress
+    started: float
+    clock: Clock
+    steps: int = 0
+
+    @property
+    def current_workspace(self) -> Path:
+        return self.workspace / f"step-{self.steps}"
+
+    def next_workspace(self) -> Path:
+        """A fresh directory for a step."""
+        self.steps += 1
+        for part in ("in", "out", "tmp"):
+            (self.current_workspace / part).mkdir(mode=0o700, parents=True)
+        return self.current_workspace
+
+    def limits(self, at_most: float | None = None) -> Limits:
+        """What is left of the tier's time, and its other limits."""
+        if self.cancel is not None and self.cancel.is_set():
+            raise Cancelled
+        tier = self.assignment.tier
+        left = tier.max_wall_seconds - (self.clock.monotonic() - self.started)
+        if left <= 0:
+            raise Timeout(f"The conversion took longer than the {tier.max_wall_seconds:.0f} seconds that are allowed.")
+        wall = min(left, at_most) if at_most is not None else left
+        return Limits(
+            wall_seconds=wall,
+            cpu_seconds=2 * wall,
+            memory_bytes=tier.max_memory_bytes,
+            write_bytes=tier.max_output_bytes,
+        )

@@ -1,0 +1,55 @@
+"""Check what a caller set against what the steps of a route declare, and hand each step its own part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from filewright.chassis.errors import FieldError
+from filewright.converter.engines.port import Conversion
+from filewright.converter.errors import InvalidOptions
+from filewright.converter.routing.planner import Route
+
+
+def check_options(route: Route, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options with the defaults of the route filled in; InvalidOptions names every wrong one and what is right."""
+    unknown = [name for name in options if name not in route.options]
+    if unknown:
+        raise InvalidOptions(_unknown(unknown[0], route), errors=tuple(_not_known(name, route) for name in unknown))
+    wrong = tuple(error for name, value in options.items() for error in _problems(name, value, route.options[name]))
+    if wrong:
+        raise InvalidOptions(f"Option {wrong[0].pointer.rsplit('/', 1)[-1]}: {wrong[0].detail}", errors=wrong)
+    defaults = {name: schema["default"] for name, schema in route.options.items() if "default" in schema}
+    return {**defaults, **options}
+
+
+def part_of(conversion: Conversion, chosen: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of one step: what the caller chose, else the step's own defaults."""
+    return {
+        name: chosen.get(name, schema.get("default"))
+        for name, schema in conversion.options.items()
+        if name in chosen or "default" in schema
+    }
+
+
+def _problems(name: str, value: Any, schema: Mapping[str, Any]) -> list[FieldError]:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow to import, and most orders set nothing
+
+    return [
+        FieldError(f"/options/{name}", _sentence(error.message, schema))
+        for error in Draft202012Validator(schema).iter_errors(value)
+    ]
+
+
+def _sentence(message: str, schema: Mapping[str, Any]) -> str:
+    described = schema.get("description")
+    return f"{message[:200]}. {described}" if described else f"{message[:200]}."
+
+
+def _unknown(name: str, route: Route) -> str:
+    allowed = ", ".join(sorted(route.options)) or "none"
+    return f"There is no option {name[:64]!r} for {route.source} to {route.target}. Allowed: {allowed}."
+
+
+def _not_known(name: str, route: Route) -> FieldError:
+    return FieldError(f"/options/{name[:64]}", _unknown(name, route))

@@ -1,0 +1,97 @@
+"""The values that go into a conversion and come out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from filewright.converter.tiers import Tier
+
+
+class Stage(StrEnum):
+    """Where a conversion is, in the words of the API."""
+
+    CONVERTING = "converting"
+    CHECKING = "checking"
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One step of a route, as callers see it."""
+
+    engine: str
+    engine_version: str
+    source: str
+    target: str
+    lossy: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of the API."""
+        return {
+            "engine": self.engine,
+            "engine_version": self.engine_version,
+            "from": self.source,
+            "to": self.target,
+            "lossy": self.lossy,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a file would be converted."""
+
+    source_format: str
+    target_format: str
+    route: tuple[Hop, ...]
+    options: Mapping[str, Any]
+    """Checked, defaults filled in."""
+    estimated_seconds: float
+    """CPU time for a typical small file; a big one takes longer."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One file, and what is wanted of it."""
+
+    source: Path
+    """Only read; may lie anywhere."""
+    filename: str
+    """What the user calls it: for its type, where the content leaves a choice, and for the products' names."""
+    target_format: str
+    tier: Tier
+    source_format: str | None = None
+    """The caller's word on what the file is; None: by content."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Product:
+    """One finished file in the workspace, checked. `name` is what a caller may call it."""
+
+    path: Path
+    name: str
+    format: str
+    media_type: str
+    bytes: int
+    sha256: str
+    pages: int | None = None
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion gave: at least one product, and the route that was really taken."""
+
+    source_format: str
+    target_format: str
+    route: tuple[Hop, ...]
+    products: tuple[Product, ...]
+    seconds: float
+    fallen_back_from: tuple[str, ...] = ()
+    """Engines that were tried before, and crashed or gave something broken."""

@@ -1,7 +1,8 @@
 """What every engine that makes pictures shares: one shape of engine, one set of options, one set of figures.
 
 A person who asks for a jpg with `quality` and `width` gets the same whether it comes from a photo, a drawing or a page
-of a PDF, so all these engines declare the options that are made here and hand them to one writer, `inside.pictures.writing`.
+of a PDF, so all these engines declare the options that are made here and hand them to one writer,
+`inside.pictures.writing`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from filewright.converter.engines.port import Availability, Conversion, Loss, Wo
 
 Options = Mapping[str, Mapping[str, Any]]
 
-WARM = tuple(f"filewright.converter.engines.inside.{name}" for name in ("pillow", "vips", "resvg", "pdfium"))
+WARM = tuple(
+    f"filewright.converter.engines.inside.{name}"
+    for name in ("pillow", "vips", "resvg", "pdfium", "unlocked", "high_range")
+)
 """One warm parent for all of them: together they are smaller than two parents would be."""
 
 WRITTEN: Mapping[str, int] = {
@@ -100,6 +104,7 @@ class PixelEngine:
     """Distributions it needs; the version of the first is shown."""
     function: str
     conversions: Sequence[Conversion]
+    warm: tuple[str, ...] = WARM
 
     def check(self) -> Availability:
         return check_packages(*self.packages)
@@ -107,7 +112,7 @@ class PixelEngine:
     async def convert(self, work: Work) -> Sequence[Path]:
         untrusted_names = await work.python(
             self.function,
-            warm=WARM,
+            warm=self.warm,
             source=work.inside(work.source),
             source_format=work.conversion.source,
             target=work.conversion.target,

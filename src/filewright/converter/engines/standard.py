@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from filewright.converter.engines.exactdoc import EXACTDOC
+from filewright.converter.engines.ghostscript import Ghostscript
+from filewright.converter.engines.high_range import OPENEXR
 from filewright.converter.engines.libreoffice import LibreOffice
 from filewright.converter.engines.mail import Mail
 from filewright.converter.engines.office2pdf import OFFICE2PDF
 from filewright.converter.engines.pandoc import Pandoc
+from filewright.converter.engines.pdfium import PDFIUM
+from filewright.converter.engines.pillow import PILLOW
 from filewright.converter.engines.plaintext import PlainText
+from filewright.converter.engines.poppler import Poppler
 from filewright.converter.engines.port import Engine
+from filewright.converter.engines.resvg import RESVG
+from filewright.converter.engines.stills import Stills
 from filewright.converter.engines.typst import Typst
+from filewright.converter.engines.vector import VECTOR
+from filewright.converter.engines.vips import VIPS
 from filewright.converter.engines.weasyprint import WeasyPrint
 
 
@@ -30,7 +40,17 @@ def standard_engines() -> Sequence[Engine]:
         WeasyPrint(),
         PlainText(),
         # PDF
+        PDFIUM,
+        EXACTDOC,
+        Poppler(),
+        Ghostscript(),
         # images and drawings
+        PILLOW,
+        VIPS,
+        RESVG,
+        VECTOR,
+        OPENEXR,
+        Stills(),
         # audio and video
         # data, sheets and geography
         # archives and e-mail

@@ -46,7 +46,7 @@ def convert(
     for done, number in enumerate(pages):
         report(done / len(pages))
         name = f"output.{target}" if len(pages) == 1 else f"output-{number + 1:04}.{target}"
-        picture = _drawn(document, number, options, max_pixels)
+        picture = drawn(document, number, options, max_pixels)
         _save(picture, name, target, options, max_pixels)
         names.append(name)
     return names
@@ -82,7 +82,7 @@ def _page(document: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
         raise Refusal("corrupt_input") from error
 
 
-def _drawn(document: pypdfium2.PdfDocument, number: int, options: Mapping[str, Any], max_pixels: int) -> Image.Image:
+def drawn(document: pypdfium2.PdfDocument, number: int, options: Mapping[str, Any], max_pixels: int) -> Image.Image:
     page = _page(document, number)
     width, height = page.get_size()
     scale = _scale(width, height, options, max_pixels)
@@ -90,7 +90,7 @@ def _drawn(document: pypdfium2.PdfDocument, number: int, options: Mapping[str, A
     try:
         # A hair smaller, so that 1650.0000000000002 pixels are not drawn as 1651.
         bitmap = page.render(scale=scale * (1 - 1e-7), fill_color=(*sheet, 255), rev_byteorder=True)  # type: ignore[misc]
-        picture = bitmap.to_pil().convert("RGB")
+        picture: Image.Image = bitmap.to_pil().convert("RGB")
     except pypdfium2.PdfiumError as error:
         raise Refusal("corrupt_input") from error
     page.close()
@@ -138,8 +138,7 @@ def _tidy(text: str) -> str:
 def _text(document: pypdfium2.PdfDocument, pages: list[int], report: Report) -> list[str]:
     """Each page's text, ended by a form feed as readers of text expect; a page of pictures is an empty one."""
     with Path("out/output.txt").open("w", encoding="utf-8") as file:
-        for text in _page_texts(document, pages, report):
-            file.write(f"{text}\n\f" if text else "\f")
+        file.writelines(f"{text}\n\f" if text else "\f" for text in _page_texts(document, pages, report))
     return ["output.txt"]
 
 
@@ -172,6 +171,6 @@ def _paragraphs(text: str) -> str:
 
 def _picture(document: pypdfium2.PdfDocument, number: int, max_pixels: int) -> str:
     packed = io.BytesIO()
-    _drawn(document, number, {"dpi": 110}, max_pixels).save(packed, "JPEG", quality=85)
+    drawn(document, number, {"dpi": 110}, max_pixels).save(packed, "JPEG", quality=85)
     data = base64.b64encode(packed.getvalue()).decode()
     return f'<img alt="Page {number + 1}" style="max-width:100%" src="data:image/jpeg;base64,{data}">\n'

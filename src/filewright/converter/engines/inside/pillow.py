@@ -11,7 +11,6 @@ from PIL import Image
 from filewright.chassis.sandbox.child import Refusal, Report
 from filewright.converter.engines.inside.pictures import paged, reading, writing
 
-
 _ORIENTATION = 0x0112
 _TURNED = {5, 6, 7, 8}
 """EXIF orientations in which width and height change places."""

@@ -43,9 +43,9 @@ def convert(
 def _is_deep_colour(picture: Image.Image) -> bool:
     """More than 8 bits in each of several channels, by the header. Deep greys Pillow keeps by itself."""
     if picture.format == "PNG":
-        return bool(picture.tile) and "16" in str(picture.tile[0].args)
+        return any("16" in str(tile.args) for tile in getattr(picture, "tile", ()))
     bits = getattr(picture, "tag_v2", {}).get(0x0102, ())
-    return isinstance(bits, tuple) and len(bits) >= 3 and set(bits) == {16}  # noqa: PLR2004
+    return isinstance(bits, tuple) and len(bits) >= 3 and set(bits) == {16}
 
 
 def _deep(

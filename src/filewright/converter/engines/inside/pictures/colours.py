@@ -120,13 +120,13 @@ def _from_deep(picture: Image.Image, *, deep: bool) -> Image.Image:
     """
     values = numpy.nan_to_num(numpy.asarray(picture).astype(numpy.float32))
     low, high = float(values.min()), float(values.max())
-    if picture.mode == "F" and 0 <= low and high <= 1:
+    if picture.mode == "F" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     elif picture.mode.startswith("I;16"):
         low, high = 0.0, 65535.0
-    elif 0 <= low and high <= 255:  # noqa: PLR2004
+    elif low >= 0 and high <= 255:
         low, high = 0.0, 255.0
-    elif picture.mode == "I" and 0 <= low and high <= 65535:
+    elif picture.mode == "I" and low >= 0 and high <= 65535:
         low, high = 0.0, 65535.0
     fraction = (values - low) / max(high - low, 1e-9)
     if deep:

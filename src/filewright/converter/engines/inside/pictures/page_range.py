@@ -10,7 +10,7 @@ _PART = re.compile(r"\s*(\d+)\s*(?:(-)\s*(\d+)?)?\s*$", re.ASCII)
 
 
 def chosen_pages(text: str | None, count: int) -> list[int]:
-    """Numbers from 0, in the order asked for, each once. What lies past the end is left out; all left out is refused."""
+    """Numbers from 0, in the order asked for, each once. Pages past the end are left out; none left is refused."""
     if text is None:
         return list(range(count))
     found: dict[int, None] = {}

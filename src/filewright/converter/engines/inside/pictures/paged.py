@@ -11,11 +11,10 @@ import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import pikepdf
 from PIL import Image
-from typing_extensions import Self
 
 from filewright.converter.engines.inside.pictures.colours import suited
 from filewright.converter.engines.inside.pictures.writing import notes_of, resized, size_for

@@ -152,6 +152,6 @@ def frame(picture: Image.Image, number: int | None, max_pixels: int) -> Image.Im
 
 def _upright(picture: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(picture) or picture.copy()
+        return ImageOps.exif_transpose(picture)
     except Exception:  # noqa: BLE001 - broken EXIF is no reason to refuse a sound picture
         return picture.copy()

@@ -1,7 +1,7 @@
 """Read an SVG that nobody trusts, and give it back harmless: one file that needs no other.
 
 References to anything but the drawing itself and data inside it are taken out, scripts too, and entities are expanded
-under libxml2's limit on how far a text may grow. Both renderers get the result, so neither has to be trusted with links.
+under libxml2's limit on how far a text may grow. Every renderer gets the result, so none has to be trusted with links.
 """
 
 from __future__ import annotations

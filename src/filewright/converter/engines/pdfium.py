@@ -44,6 +44,6 @@ PDFIUM = PixelEngine(
             for target, written in WRITTEN.items()
         ),
         Conversion("pdf", "txt", cost=15, loss=Loss.MOST, options=PAGES),
-        Conversion("pdf", "html", cost=60, loss=Loss.LARGE, options=PAGES),
+        Conversion("pdf", "html", cost=400, loss=Loss.LARGE, options=PAGES),
     ),
 )

@@ -142,9 +142,15 @@ class Work:
 class Engine(Protocol):
     """The port. Engines are stateless and listed in `standard.py`."""
 
-    name: str
-    """As shown in routes: `libreoffice`, `pandoc`, `pillow`."""
-    conversions: Sequence[Conversion]
+    @property
+    def name(self) -> str:
+        """As shown in routes: `libreoffice`, `pandoc`, `pillow`."""
+        ...
+
+    @property
+    def conversions(self) -> Sequence[Conversion]:
+        """What it can do, as data."""
+        ...
 
     def check(self) -> Availability:
         """Look whether all that the engine needs is installed; fast (no heavy import), may be called often."""

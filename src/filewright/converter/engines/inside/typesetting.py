@@ -13,19 +13,36 @@ from filewright.chassis.sandbox.child import Refusal, Report
 _DRAWABLE = frozenset({".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"})
 
 
+_LINK = """#let link(dest, ..more) = {
+  let words = more.pos().at(0, default: [])
+  if type(dest) == label { context if query(dest).len() == 1 { std.link(dest, ..more) } else { words } }
+  else if dest == "" { words }
+  else { std.link(dest, ..more) }
+}
+"""
+"""A link to nowhere is its words, as in browsers; Typst would refuse the document."""
+
+
 def compile_pdf(source: str, target: str, media: str | None, report: Report) -> None:
-    """Typeset `source`. With `media`, pictures come from that folder only, and one that is not there or cannot be drawn
-    is left out, as browsers do.
+    """Typeset `source`. With `media`, pandoc wrote it: pictures come from that folder only, and one that is not there
+    or cannot be drawn is left out, as browsers do. Refuses what does not compile.
     """
     text = Path(source).read_text(encoding="utf-8")
-    attempts = [text] if media is None else [_pictures(_drawable(Path(media))) + text, _pictures(()) + text]
+    written = [_pictures(_drawable(Path(media))), _pictures(())] if media is not None else []
+    attempts = [_before_the_body(_LINK + pictures, text) for pictures in written] or [text]
     for attempt in attempts:
         Path(source).write_text(attempt, encoding="utf-8")
         pdf = _compile(source)
         if pdf is not None:
             Path(target).write_bytes(pdf)
             return
-    raise Refusal("corrupt_input")
+    raise Refusal("corrupt_input" if media is None else "output_invalid")
+
+
+def _before_the_body(definitions: str, text: str) -> str:
+    """The template keeps the meaning that `link` and `image` have in Typst; the document gets ours."""
+    body = "#show: doc => conf("
+    return text.replace(body, definitions + body, 1) if body in text else definitions + text
 
 
 def _compile(source: str) -> bytes | None:

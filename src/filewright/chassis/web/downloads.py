@@ -60,6 +60,12 @@ def download_response(request: Request, download: Download, more: Mapping[str, s
     return _typed(StreamingResponse(download.read(start, end), status_code=status, headers=headers), download)
 
 
+def whole_response(download: Download, more: Mapping[str, str] | None = None) -> Response:
+    """200 with all bytes, whatever range or condition the request named: for answers to a POST."""
+    headers = _headers(download) | {"Content-Length": str(download.size)} | dict(more or {})
+    return _typed(StreamingResponse(download.read(0, download.size), headers=headers), download)
+
+
 def content_disposition(name: str) -> str:
     """`attachment` with a name that any client can save: no folders, no control or direction characters, not too long.
 

@@ -90,7 +90,7 @@ def fingerprint(request: Request, *content: bytes) -> str:
 class Claim:
     """The right to answer one keyed request, held until `release`, or a request without a key (then nothing is kept).
 
-    `replay` is the kept answer of an earlier one. `resource` is what an earlier owner bound before it died.
+    `replay` is the kept answer of an earlier one. `resource` is what an earlier owner bound.
     """
 
     def __init__(
@@ -207,7 +207,8 @@ class IdempotencyKeys:
             if row.fingerprint != mark:
                 raise IdempotencyMismatch("This Idempotency-Key was used for another request; take a new key.")
             if row.status is not None:
-                return Claim(self, identity, owner, replay=Answer(row.status, row.headers or {}, row.body or b""))
+                answer = Answer(row.status, row.headers or {}, row.body or b"")
+                return Claim(self, identity, owner, replay=answer, resource=row.resource)
             if row.claimed_until > now:
                 raise InFlight("The same request is being answered right now; ask again in a moment.", retry_after=1)
             return await self._take_over(session, row, owner, identity)

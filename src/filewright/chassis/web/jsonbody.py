@@ -51,10 +51,13 @@ def parse_json(raw: bytes, pointer: str = "") -> Any:
     if _depth(raw) > MAX_JSON_DEPTH:
         raise _refusal(pointer, f"The JSON is nested deeper than {MAX_JSON_DEPTH} levels.")
     try:
-        return orjson.loads(raw)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         where = f" near character {error.pos}" if raw else ": it is empty"
         raise _refusal(pointer, f"The JSON cannot be read{where}.") from None
+    if b"\\u0000" in raw and _has_nul(value):
+        raise _refusal(pointer, "A text holds the character U+0000, which no file name, word or number needs.")
+    return value
 
 
 def check(model: type[M], untrusted: Any, pointer: str = "") -> M:
@@ -79,6 +82,15 @@ def require_json(request: Request) -> None:
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
         raise UnsupportedMediaType("Send JSON, with the header `Content-Type: application/json`.")
+
+
+def _has_nul(value: Any) -> bool:
+    """Whether a text or key in there holds a NUL, which databases refuse to keep. The depth was bounded before."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any("\0" in key or _has_nul(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(_has_nul(inner) for inner in value)
 
 
 def _refusal(pointer: str, detail: str) -> InvalidRequest:

@@ -73,15 +73,15 @@ async def read_form(
     *,
     file_field: str,
     fields: Mapping[str, int],
-    receive_file: Callable[[FilePart, AsyncIterator[bytes]], Awaitable[T]],
+    receive_file: Callable[[FilePart, AsyncIterator[bytes], Mapping[str, str]], Awaitable[T]],
     max_file_bytes: int,
     too_large: ProblemError,
 ) -> Form[T]:
     """Read the whole form. `fields` maps each known field to its largest size in bytes; others are refused.
 
-    `receive_file` is called once and must read its pieces to the end. Raises InvalidRequest with a pointer per fault,
-    or `too_large` as soon as the file passes its limit. When this raises after `receive_file` has returned, what it
-    stored is the caller's to remove.
+    `receive_file` is called once, with the fields that came before, and must read its pieces to the end. Raises
+    InvalidRequest with a pointer per fault, or `too_large` as soon as the file passes its limit. When this raises
+    after `receive_file` has returned, what it stored is the caller's to remove.
     """
     boundary = _boundary(request)
     if (declared_length(request) or 0) > max_file_bytes + MAX_OVERHEAD:
@@ -99,7 +99,7 @@ async def read_form(
             if received:
                 raise _twice(file_field)
             part = FilePart(event.filename or "", event.media_type)
-            received.append(await receive_file(part, stream.file()))
+            received.append(await receive_file(part, stream.file(), values))
         else:
             _admit(event.name, fields, values)
             values[event.name] = await stream.text(event.name, fields[event.name])

@@ -79,16 +79,23 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         "errors": [],
     }
     content: dict[str, Any] = {"schema": {"$ref": _REF.format(model="Problem")}}
-    described: dict[int | str, dict[str, Any]] = {}
+    found: dict[int | str, dict[str, Any]] = {}
     for status in statuses:
         shown = {"examples": {"problem": {"value": example}}} if status == 404 else {}
-        described[status] = {"description": _SENTENCES[status], "content": {PROBLEM_JSON: content | shown}}
-    return described
+        found[status] = {"description": _SENTENCES[status], "content": {PROBLEM_JSON: content | shown}}
+    return found
 
 
 def answers(model: type[BaseModel], description: str, *, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an operation: this model."""
     return {status: {"model": model, "description": description}}
+
+
+def described(
+    status: int, description: str, content: Mapping[str, Any] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation: anything else."""
+    return {status: {"description": description} | ({"content": dict(content)} if content is not None else {})}
 
 
 def install(app: FastAPI, *, always: Iterable[int], description: str) -> None:
@@ -109,10 +116,8 @@ def _correct(document: dict[str, Any], routes: list[APIRoute], always: tuple[int
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     models: list[type[BaseModel]] = [body.model for route in routes if (body := _json_body(route)) is not None]
-    wanted: list[tuple[type[BaseModel], Literal["validation"]]] = [
-        (model, "validation") for model in [*models, Problem]
-    ]
-    _, definitions = models_json_schema(wanted, ref_template=_REF)  # type: ignore[arg-type] # its list is invariant
+    wanted: list[tuple[Any, Literal["validation"]]] = [(model, "validation") for model in (*models, Problem)]
+    _, definitions = models_json_schema(wanted, ref_template=_REF)
     schemas.update(definitions["$defs"])
     for route in routes:
         for method in route.methods or ():
@@ -125,8 +130,8 @@ def _complete(operation: dict[str, Any], route: APIRoute, always: tuple[int, ...
     responses = operation["responses"]
     if 422 not in route.responses:
         responses.pop("422", None)
-    for status, described in problems(*always).items():
-        responses.setdefault(str(status), described)
+    for status, problem in problems(*always).items():
+        responses.setdefault(str(status), problem)
     body = _json_body(route)
     if body is not None:
         schema = {"$ref": _REF.format(model=body.model.__name__)}

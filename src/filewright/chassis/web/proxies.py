@@ -58,6 +58,10 @@ class Proxies:
         return within(address, self._trusted)
 
 
+NO_PROXIES = Proxies()
+"""Nobody speaks for another."""
+
+
 def within(address: Address, networks: Iterable[Network]) -> bool:
     """Whether the address is in one of the networks."""
     return any(address.version == network.version and address in network for network in networks)

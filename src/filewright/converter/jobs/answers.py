@@ -1,0 +1,149 @@
+"""Jobs and their outputs as HTTP answers: JSON with an entity tag, bytes, a ZIP of all, or the problem of a failure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from stat import S_IFREG
+
+import orjson
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from stream_zip import ZIP_AUTO, Method, async_stream_zip
+
+from filewright.chassis.web.downloads import DOWNLOAD_HEADERS, Download, content_disposition, safe_name
+from filewright.chassis.web.preferences import etag_matches, opaque
+from filewright.chassis.web.problems import PROBLEM_JSON, Conflict, request_id_of
+from filewright.converter.jobs.schemas import Job, Output
+from filewright.converter.jobs.service import Jobs
+from filewright.converter.jobs.states import PublicStatus
+from filewright.converter.tiers import Caller
+
+_STORED_WELL = ("image/", "audio/", "video/", "application/zip", "application/gzip", "application/epub")
+_LOOK_AGAIN = "1"
+
+
+@dataclass(frozen=True)
+class OutputFiles:
+    """The bytes of jobs' outputs."""
+
+    jobs: Jobs
+
+    def one(self, caller: Caller, job_id: str, n: int, output: Output) -> Download:
+        """An output to be served."""
+
+        async def read(start: int, end: int) -> AsyncIterator[bytes]:
+            opened = await self.jobs.open_output(caller, job_id, n, start, end)
+            async for chunk in opened.chunks:
+                yield chunk
+
+        return Download(output.name, output.media_type, output.bytes, output.sha256, read)
+
+    def all(self, caller: Caller, job: Job, more: Mapping[str, str] | None = None) -> Response:
+        """All outputs as one ZIP, made while it is sent."""
+        headers = {
+            **DOWNLOAD_HEADERS,
+            "Content-Disposition": content_disposition(_archive_name(job)),
+            **(more or {}),
+        }
+        chunks = async_stream_zip(self._members(caller, job))
+        return StreamingResponse(chunks, headers=headers, media_type="application/zip")
+
+    async def _members(
+        self, caller: Caller, job: Job
+    ) -> AsyncIterator[tuple[str, datetime, int, Method, AsyncIterator[bytes]]]:
+        moment = job.finished_at or datetime(1980, 1, 1, tzinfo=UTC)
+        for n, (output, name) in enumerate(zip(job.outputs, _unique(job.outputs), strict=True)):
+            opened = await self.jobs.open_output(caller, job.id, n)
+            # What is compressed already gains nothing from a second time, and costs CPU.
+            level = 0 if output.media_type.startswith(_STORED_WELL) else 6
+            yield name, moment, S_IFREG | 0o644, ZIP_AUTO(output.bytes, level=level), opened.chunks
+
+
+def job_response(job: Job, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """The job as JSON, with its entity tag."""
+    body = _bytes(job)
+    return _json(body, status, {"ETag": _etag(job, body), **(headers or {})})
+
+
+def accepted_response(job: Job) -> Response:
+    """202: the job, where it is, and when to look again."""
+    return job_response(
+        job,
+        status=202,
+        headers={"Location": f"/v1/jobs/{job.id}", "Retry-After": _LOOK_AGAIN, "Link": job_link(job.id)},
+    )
+
+
+def conditional_response(request: Request, job: Job) -> Response:
+    """The job, or 304 when the client has exactly this already."""
+    response = job_response(job)
+    if etag_matches(request.headers.get("if-none-match"), response.headers["etag"]):
+        return Response(status_code=304, headers={"ETag": response.headers["etag"]})
+    return response
+
+
+def revision_seen(request: Request) -> int | None:
+    """The revision of the job that the client's `If-None-Match` came with, when it is a tag of ours."""
+    revision, dash, _ = opaque(request.headers.get("if-none-match", "").strip()).partition("-")
+    return int(revision) if dash and revision.isascii() and revision.isdigit() and len(revision) < 10 else None
+
+
+def failure_response(request: Request, job: Job) -> Response:
+    """The problem that ended the job, as this request's own."""
+    problem = job.error
+    if problem is None:
+        raise Conflict("The job is over and has no result.")
+    body = problem.model_dump(mode="json") | {"request_id": request_id_of(request.scope)}
+    return Response(orjson.dumps(body), problem.status, headers={"Link": job_link(job.id)}, media_type=PROBLEM_JSON)
+
+
+def model_response(model: BaseModel) -> Response:
+    """Any other wire shape."""
+    return _json(_bytes(model), 200, {})
+
+
+def job_link(job_id: str) -> str:
+    return f'</v1/jobs/{job_id}>; rel="job"'
+
+
+def is_over(job: Job) -> bool:
+    return job.status not in {PublicStatus.QUEUED, PublicStatus.RUNNING}
+
+
+def _bytes(model: BaseModel) -> bytes:
+    return model.model_dump_json(by_alias=True).encode()
+
+
+def _json(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
+    return Response(body, status_code=status, headers=dict(headers), media_type="application/json")
+
+
+def _etag(job: Job, body: bytes) -> str:
+    # The revision alone would not do: the place in the queue changes without it.
+    return f'"{job.revision}-{hashlib.sha256(body).hexdigest()[:16]}"'
+
+
+def _archive_name(job: Job) -> str:
+    first = job.inputs[0].name if job.inputs else None
+    stem = PurePosixPath(safe_name(first or "files")).stem
+    return f"{stem}-{job.target_format}.zip" if job.target_format else f"{stem}.zip"
+
+
+def _unique(outputs: Iterable[Output]) -> list[str]:
+    """Names to unpack under: no folders, none twice, not even for a file system that ignores case."""
+    taken: set[str] = set()
+    names: list[str] = []
+    for output in outputs:
+        name = safe_name(output.name)
+        path, n = PurePosixPath(name), 1
+        while name.lower() in taken:
+            n += 1
+            name = f"{path.stem} ({n}){path.suffix}"
+        taken.add(name.lower())
+        names.append(name)
+    return names

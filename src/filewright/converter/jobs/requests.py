@@ -1,0 +1,95 @@
+"""What callers send about jobs, checked for shape. What it means is the service's business."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from filewright.converter.jobs.orders import JobInput, JobOrder, OrderedStep
+
+_UPLOAD = "upl_01jd6qx2v7c8e9f0g1h2j3k4m5"
+_Id = Annotated[str, Field(min_length=1, max_length=64)]
+_Word = Annotated[str, Field(min_length=1, max_length=128)]
+Password = Annotated[str, Field(min_length=1, max_length=1024)]
+MAX_TAG = 200
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class InputRequest(_Asked):
+    """One input: `{upload}`, or `{job, output}` for an output of an earlier job."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["upload"]}, {"required": ["job"]}],
+            "examples": [{"upload": _UPLOAD}],
+        }
+    )
+
+    upload: _Id = ""
+    job: _Id = ""
+    output: Annotated[int, Field(ge=0, le=1_000_000, description="Counted from 0; only together with `job`.")] = 0
+    source_format: Annotated[
+        _Word | None, Field(alias="from", description="What the file is, when its content does not say.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.upload) == bool(self.job):
+            raise ValueError("name either an `upload`, or a `job` and its `output`")
+        if self.upload and "output" in self.model_fields_set:
+            raise ValueError("an `output` goes with a `job`")
+        return self
+
+    def as_input(self) -> JobInput:
+        return JobInput(
+            upload=self.upload or None, job=self.job or None, output=self.output, source_format=self.source_format
+        )
+
+
+class StepRequest(_Asked):
+    """One hop that is asked for by name."""
+
+    operation: _Word
+    to: _Word | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class JobRequest(_Asked):
+    """An order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"inputs": [{"upload": _UPLOAD}], "to": "pdf", "tag": "invoice-4711"}]}
+    )
+
+    operation: Literal["convert"] = "convert"
+    inputs: Annotated[list[InputRequest], Field(min_length=1, max_length=1)]
+    to: Annotated[_Word | None, Field(description="A format id, an extension or a media type.")] = None
+    steps: Annotated[list[StepRequest], Field(max_length=8)] = Field(default_factory=list)
+    options: dict[str, Any] = Field(default_factory=dict)
+    password: Password | None = None
+    tag: Annotated[str | None, Field(max_length=MAX_TAG)] = None
+    dry_run: Annotated[bool, Field(description="Only say what would be done; nothing is stored.")] = False
+
+    def as_order(self) -> JobOrder:
+        return JobOrder(
+            inputs=tuple(item.as_input() for item in self.inputs),
+            to=self.to,
+            operation=self.operation,
+            options=self.options,
+            password=self.password,
+            tag=self.tag,
+            steps=tuple(OrderedStep(step.operation, step.to, step.options) for step in self.steps),
+        )
+
+
+class RatingRequest(_Asked):
+    """What the owner thinks of the result."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"stars": 5, "comment": "All fonts were right."}]})
+
+    stars: Annotated[int, Field(ge=1, le=5)]
+    comment: Annotated[str | None, Field(max_length=2000)] = None

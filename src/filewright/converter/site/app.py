@@ -1,0 +1,141 @@
+"""The web application of the converter: every feature's endpoints on one app, with what it says about its health."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fastapi import APIRouter, FastAPI
+
+import filewright
+from filewright.chassis.clock import Clock
+from filewright.chassis.db.database import Database
+from filewright.chassis.sandbox.port import Sandbox
+from filewright.chassis.storage.port import ObjectStore
+from filewright.chassis.telemetry.metrics import Metrics
+from filewright.chassis.web.app import Site, create_web_app
+from filewright.chassis.web.drain import Drain
+from filewright.chassis.web.edge import Edge
+from filewright.chassis.web.health import Check, Health
+from filewright.chassis.web.idempotency import IdempotencyKeys
+from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies
+from filewright.converter.engines.registry import Registry
+from filewright.converter.jobs import convert_endpoint
+from filewright.converter.jobs import endpoints as job_endpoints
+from filewright.converter.jobs.service import Jobs
+from filewright.converter.routing.planner import Planner
+from filewright.converter.site import catalogue
+from filewright.converter.site.callers import Callers
+from filewright.converter.uploads import endpoints as upload_endpoints
+from filewright.converter.uploads.service import Uploads
+
+DESCRIPTION = """\
+Turns any file into the form you need.
+
+Errors are `application/problem+json` with a stable `code`. Every POST takes an `Idempotency-Key`: the same key and
+body give the first answer again. `X-Request-ID` and `traceparent` are accepted and echoed. Lists are paged by cursor.
+
+    curl -F file=@report.docx -F to=pdf http://127.0.0.1:8000/v1/convert -o report.pdf
+"""
+
+
+class Services(Protocol):
+    """What the application needs of `bootstrap`'s services."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def store(self) -> ObjectStore: ...
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def sandbox(self) -> Sandbox: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def planner(self) -> Planner: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def uploads(self) -> Uploads: ...
+    @property
+    def idempotency(self) -> IdempotencyKeys: ...
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How the application meets the world: who is believed, who is let in, who may see its metrics."""
+
+    callers: Callers
+    proxies: Proxies = NO_PROXIES
+    operators: tuple[Network, ...] = LOOPBACK
+
+
+def create_app(
+    services: Services,
+    *,
+    exposure: Exposure,
+    drain: Drain,
+    pages: Iterable[APIRouter] = (),
+    running: AbstractAsyncContextManager[None] | None = None,
+) -> FastAPI:
+    """The application. `pages` are mounted beside the API; `running` is entered while the server runs."""
+    edge = Edge(exposure.callers.identify, services.idempotency, drain, exposure.proxies)
+    listed = catalogue.Catalogue(services.planner, services.registry)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if running is None:
+            yield
+            return
+        async with running:
+            yield
+
+    return create_web_app(
+        Site("Filewright", filewright.__version__, DESCRIPTION),
+        routers=(
+            convert_endpoint.router(edge, services.uploads, services.jobs, services.planner),
+            upload_endpoints.router(edge, services.uploads, listed.targets),
+            job_endpoints.router(edge, services.jobs),
+            catalogue.router(listed),
+            *pages,
+        ),
+        state_of_health=Health(
+            checks=_checks(services),
+            facts=lambda: {"version": filewright.__version__, "engines": _engines(services.registry)},
+            drain=drain,
+            metrics=services.metrics,
+            proxies=exposure.proxies,
+            operators=exposure.operators,
+        ),
+        metrics=services.metrics,
+        clock=services.clock,
+        lifespan=lifespan,
+    )
+
+
+def _checks(services: Services) -> Mapping[str, Check]:
+    async def database() -> Mapping[str, Any]:
+        await services.database.ping()
+        return {"kind": services.database.dialect}
+
+    async def storage() -> None:
+        # A listing that stops at its first entry: every store can do it, and it costs the least.
+        async for _ in services.store.list("health"):
+            return
+
+    async def sandbox() -> Mapping[str, Any]:
+        return {"level": services.sandbox.level.name.lower()}
+
+    return {"database": database, "storage": storage, "sandbox": sandbox}
+
+
+def _engines(registry: Registry) -> list[dict[str, Any]]:
+    return [
+        {"name": found.engine, "available": found.available, "version": found.version, "conversions": found.conversions}
+        for found in registry.diagnose()
+    ]

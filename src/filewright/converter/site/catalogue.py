@@ -1,0 +1,199 @@
+"""What can be made of what: formats, routes and operations, for whoever wants to know before sending a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
+
+from filewright.chassis.web.openapi import answers, problems
+from filewright.converter.engines.registry import Registry
+from filewright.converter.errors import UnsupportedFormat
+from filewright.converter.formats.catalogue import FORMATS, Format, by_name
+from filewright.converter.jobs.orders import CONVERT
+from filewright.converter.jobs.schemas import RouteStep
+from filewright.converter.routing.planner import Planner, Route
+
+Name = Annotated[
+    str | None, Query(min_length=1, max_length=128, description="A format id, an extension or a media type.")
+]
+
+
+class FormatView(BaseModel):
+    """A format, and what can be made of it."""
+
+    id: str
+    name: str
+    family: str
+    extensions: Sequence[str]
+    media_types: Sequence[str]
+    targets: Sequence[str]
+
+
+class FormatList(BaseModel):
+    """All of them on one page."""
+
+    data: Sequence[FormatView]
+    next_cursor: str | None
+
+
+class RouteView(BaseModel):
+    """The chain of steps from one format to another, and what may be set on the way."""
+
+    source_format: str
+    target_format: str
+    route: Sequence[RouteStep]
+    lossy: bool
+    several: bool
+    """Whether it may give more than one file."""
+    options: Mapping[str, Any]
+    """JSON Schema of each option, by name."""
+
+
+class OperationView(BaseModel):
+    """Something that can be done. `parameters` is the JSON Schema of what an order of it takes."""
+
+    id: str
+    summary: str
+    parameters: Mapping[str, Any]
+
+
+class OperationList(BaseModel):
+    """All of them on one page."""
+
+    data: Sequence[OperationView]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The handlers. Everything here is made once: engines do not come and go while the process runs."""
+
+    planner: Planner
+    registry: Registry
+
+    def targets(self, format_id: str) -> Sequence[str]:
+        """What can be made of it, nearest first."""
+        return [route.target for route in self.planner.targets(format_id)]
+
+    async def formats(
+        self,
+        source: Annotated[Name, Query(alias="from")] = None,
+        target: Annotated[Name, Query(alias="to")] = None,
+    ) -> Response:
+        wanted = [_known(source)] if source is not None else list(FORMATS.values())
+        views = [self._view(item) for item in wanted]
+        if target is not None:
+            goal = _known(target).id
+            views = [view for view in views if goal in view.targets]
+        return _json(FormatList(data=views, next_cursor=None))
+
+    async def route(
+        self,
+        source: Annotated[str, Query(alias="from", min_length=1, max_length=128)],
+        target: Annotated[str, Query(alias="to", min_length=1, max_length=128)],
+    ) -> Response:
+        found = self.planner.cheapest(_known(source).id, _known(target).id)
+        return _json(
+            RouteView(
+                source_format=found.source,
+                target_format=found.target,
+                route=self._steps(found),
+                lossy=found.lossy,
+                several=found.many,
+                options=found.options,
+            )
+        )
+
+    async def operations(self) -> Response:
+        convert = OperationView(
+            id=CONVERT, summary="Turn a file into another format", parameters=_convert_schema(self.registry)
+        )
+        return _json(OperationList(data=[convert], next_cursor=None))
+
+    def _view(self, item: Format) -> FormatView:
+        return FormatView(
+            id=item.id,
+            name=item.name,
+            family=item.family,
+            extensions=item.extensions,
+            media_types=item.media_types,
+            targets=self.targets(item.id),
+        )
+
+    def _steps(self, found: Route) -> list[RouteStep]:
+        return [
+            RouteStep(
+                engine=step.engine,
+                engine_version=self.registry.version(step.engine),
+                source=step.conversion.source,
+                target=step.conversion.target,
+                lossy=step.lossy,
+            )
+            for step in found.steps
+        ]
+
+
+def router(catalogue: Catalogue) -> APIRouter:
+    """The addresses."""
+    routes = APIRouter(prefix="/v1", tags=["catalogue"])
+    routes.add_api_route(
+        "/formats",
+        catalogue.formats,
+        methods=["GET"],
+        operation_id="list_formats",
+        summary="Formats, and what each can be converted to",
+        description="`from` names one source; `to` keeps the sources from which that target can be made.",
+        responses=answers(FormatList, "The formats.") | problems(415),
+    )
+    routes.add_api_route(
+        "/routes",
+        catalogue.route,
+        methods=["GET"],
+        operation_id="get_route",
+        summary="The chain of engines from one format to another",
+        responses=answers(RouteView, "The route.") | problems(415, 422),
+    )
+    routes.add_api_route(
+        "/operations",
+        catalogue.operations,
+        methods=["GET"],
+        operation_id="list_operations",
+        summary="What can be done, with a JSON Schema of what each takes",
+        responses=answers(OperationList, "The operations."),
+    )
+    return routes
+
+
+def _convert_schema(registry: Registry) -> dict[str, Any]:
+    """The union of what all conversions take; which of it one route takes, `GET /v1/routes` says."""
+    options: dict[str, Any] = {}
+    for _, conversion in registry.abilities():
+        for name, schema in conversion.options.items():
+            options.setdefault(name, schema)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "required": ["to"],
+        "properties": {
+            "to": {"type": "string", "description": "Format id, extension or media type."},
+            "options": {"type": "object", "properties": options, "additionalProperties": False},
+            "password": {"type": "string"},
+        },
+    }
+
+
+def _known(name: str) -> Format:
+    found = by_name(name)
+    if found is None:
+        raise UnsupportedFormat(f"There is no format called {name[:40]!r}; `GET /v1/formats` lists those there are.")
+    return found
+
+
+def _json(model: BaseModel) -> Response:
+    body = orjson.dumps(model.model_dump(mode="json", by_alias=True))
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-cache"})

@@ -92,6 +92,16 @@ class Converter:
             estimated_seconds=round(route.cpu_seconds, 3),
         )
 
+    def schemas(self, source_format: str, target: str) -> Mapping[str, Mapping[str, Any]]:
+        """JSON Schema of every option that some way from here to there takes, by name."""
+        route = self._route(source_format, _target(target), {})
+        direct = [
+            conversion.options
+            for _, conversion in self._registry.abilities()
+            if (conversion.source, conversion.target) == (route.steps[-1].conversion.source, route.target)
+        ]
+        return {name: schema for options in (*direct, route.options) for name, schema in options.items()}
+
     async def convert(
         self,
         assignment: Assignment,

@@ -22,6 +22,7 @@ from filewright.converter.engines.port import Conversion, FormatId, Loss
 from filewright.converter.errors import UnsupportedConversion, UnsupportedFormat
 from filewright.converter.formats.catalogue import FORMATS, Family
 from filewright.converter.formats.kinship import also
+from filewright.converter.routing.usual import usual_targets
 
 MAX_STEPS = 3
 _STEP_WEIGHT = 1_000
@@ -142,7 +143,7 @@ class Planner:
 
     def _no_way(self, source: FormatId, target: FormatId) -> UnsupportedFormat | UnsupportedConversion:
         name = FORMATS[source].name if source in FORMATS else source
-        nearest = [route.target for route in self.targets(source)[:8]]
+        nearest = usual_targets(source, [route.target for route in self.targets(source)], count=8)
         if not nearest:
             return UnsupportedFormat(f"Nothing can be made of {name} ({source}) here.")
         if target not in FORMATS:

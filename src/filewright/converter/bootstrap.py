@@ -1,0 +1,37 @@
+"""Everything that runs is put together here, read top to bottom; nothing else picks an adapter."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filewright.chassis.sandbox.port import SandboxLevel
+from filewright.chassis.sandbox.runner import LocalSandbox, open_sandbox
+from filewright.converter.conversion.converter import Converter
+from filewright.converter.engines.registry import Registry
+from filewright.converter.engines.standard import standard_engines
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What is needed to convert files without a server."""
+
+    registry: Registry
+    sandbox: LocalSandbox
+    converter: Converter
+
+
+@contextlib.asynccontextmanager
+async def open_workbench(jobs_dir: Path, minimum: SandboxLevel) -> AsyncIterator[Workbench]:
+    """Engines and a sandbox, for as long as the context lasts; every workspace must lie below `jobs_dir`.
+
+    Raises SandboxUnavailable when this machine gives less than `minimum`.
+    """
+    registry = Registry(standard_engines())
+    sandbox = await open_sandbox(jobs_dir=jobs_dir, minimum=minimum)
+    try:
+        yield Workbench(registry, sandbox, Converter(registry, sandbox))
+    finally:
+        await sandbox.close()

@@ -1,0 +1,44 @@
+"""The Typer app, to which the other rooms add their commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from filewright import __version__
+from filewright.converter.commands.convert import convert
+from filewright.converter.commands.exits import CODES_EPILOG
+from filewright.converter.commands.look_up import doctor, formats, routes
+
+app = typer.Typer(
+    name="filewright",
+    help="Turn any file into the form you need.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def _version_flag(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"filewright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version_flag, is_eager=True)
+    ] = False,
+) -> None:
+    """Turn any file into the form you need."""
+
+
+app.command(epilog=CODES_EPILOG, no_args_is_help=True)(convert)
+app.command()(formats)
+app.command(epilog=CODES_EPILOG)(routes)
+app.command()(doctor)

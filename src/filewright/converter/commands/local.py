@@ -1,0 +1,131 @@
+"""Convert on this machine, without a server: a workbench for the length of the command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from filewright.chassis.sandbox.port import SandboxLevel
+from filewright.chassis.sandbox.workspace import Workspace
+from filewright.converter.bootstrap import Workbench, open_workbench
+from filewright.converter.commands.exits import UsageProblem
+from filewright.converter.commands.places import (
+    STANDARD,
+    Request,
+    check_source,
+    destinations,
+    place,
+    read_stdin,
+    refuse_to_overwrite,
+    write_stdout,
+)
+from filewright.converter.commands.results import Output, Result
+from filewright.converter.commands.showing import OnProgress
+from filewright.converter.commands.typed import typed
+from filewright.converter.commands.wishes import SourceConverter, Wishes
+from filewright.converter.conversion.names import product_names
+from filewright.converter.conversion.orders import Assignment, Product
+from filewright.converter.formats.catalogue import by_name
+from filewright.converter.settings import SettingsError, load
+from filewright.converter.tiers import LOCAL
+
+
+class LocalConverter:
+    """Converts one source after the other."""
+
+    def __init__(self, bench: Workbench, jobs_dir: Path) -> None:
+        self._bench = bench
+        self._jobs_dir = jobs_dir
+
+    async def convert(self, source: str, request: Request, wishes: Wishes, on_progress: OnProgress) -> Result:
+        """Raises what `exits.described` can describe."""
+        started = time.monotonic()
+        check_source(source)
+        with Workspace.create(self._jobs_dir) as workspace:
+            given, filename = self._given(source, workspace)
+            names = product_names(filename, request.to, 1) if by_name(request.to) else [filename]
+            if not request.to_stdout:
+                refuse_to_overwrite(destinations(request, source, names), source, force=wishes.force)
+            assignment = await self._assignment(given, filename, request, wishes)
+            converted = await self._bench.converter.convert(
+                assignment, workspace=workspace.path, on_progress=on_progress
+            )
+            outputs = await asyncio.to_thread(_deliver, converted.products, request, source, force=wishes.force)
+            return Result(
+                source=source,
+                route=[hop.as_json() for hop in converted.route],
+                outputs=outputs,
+                seconds=time.monotonic() - started,
+            )
+
+    def _given(self, source: str, workspace: Workspace) -> tuple[Path, str]:
+        if source != STANDARD:
+            return Path(source), Path(source).name
+        into = workspace.path / "stdin"
+        read_stdin(into)
+        return into, ""
+
+    async def _assignment(self, given: Path, filename: str, request: Request, wishes: Wishes) -> Assignment:
+        options = await self._options(given, filename, request, wishes)
+        return Assignment(
+            source=given,
+            filename=filename,
+            target_format=request.to,
+            tier=LOCAL,
+            source_format=wishes.from_format,
+            options=options,
+            password=wishes.password,
+        )
+
+    async def _options(self, given: Path, filename: str, request: Request, wishes: Wishes) -> Mapping[str, object]:
+        """Typed by the schema of the route that will be taken; unknown ones stay text, and are refused later."""
+        if not wishes.settings:
+            return {}
+        inspection = await self._bench.converter.inspect(
+            given, filename, tier=LOCAL, from_format=wishes.from_format, password=wishes.password
+        )
+        schemas = self._bench.converter.schemas(inspection.format, request.to)
+        return typed(wishes.settings, schemas)
+
+
+@contextlib.asynccontextmanager
+async def open_local() -> AsyncIterator[SourceConverter]:
+    """A workbench in a private temporary directory, which is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="filewright-") as directory:
+        jobs_dir = Path(directory)
+        async with open_workbench(jobs_dir, _minimum()) as bench:
+            yield LocalConverter(bench, jobs_dir)
+
+
+def _minimum() -> SandboxLevel:
+    try:
+        return SandboxLevel[load().sandbox.upper()]
+    except SettingsError as error:
+        raise UsageProblem(str(error)) from None
+
+
+def _deliver(products: tuple[Product, ...], request: Request, source: str, *, force: bool) -> list[Output]:
+    if request.to_stdout:
+        if len(products) > 1:
+            raise UsageProblem(f"The result is {len(products)} files. Name a directory as the destination.")
+        write_stdout(products[0].path)
+        return [_output(products[0], STANDARD)]
+    places = destinations(request, source, [product.name for product in products])
+    refuse_to_overwrite(places, source, force=force)
+    place([product.path for product in products], places, force=force)
+    return [_output(product, str(where)) for product, where in zip(products, places, strict=True)]
+
+
+def _output(product: Product, path: str) -> Output:
+    facts = {"pages": product.pages, "width": product.width, "height": product.height, "duration": product.duration}
+    return Output(
+        path=path,
+        media_type=product.media_type,
+        bytes=product.bytes,
+        sha256=product.sha256,
+        facts={name: value for name, value in facts.items() if value is not None},
+    )

@@ -1,0 +1,29 @@
+"""What holds for every source of one command, and who carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from filewright.converter.commands.places import Request
+from filewright.converter.commands.results import Result
+from filewright.converter.commands.showing import OnProgress
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The options of the command."""
+
+    settings: Mapping[str, str]
+    from_format: str | None
+    password: str | None = field(repr=False)
+    force: bool
+
+
+class SourceConverter(Protocol):
+    """Converts one source after the other; this machine or a server."""
+
+    async def convert(self, source: str, request: Request, wishes: Wishes, on_progress: OnProgress) -> Result:
+        """Results are in their places when this returns. Raises what `exits.described` can describe."""
+        ...

@@ -66,7 +66,7 @@ def boottime() -> float:
 
 
 class LeaseKeeper:
-    """Run `keep` beside the work. It calls `stop` once, after setting `verdict`. Also the converter's `Reporter`."""
+    """Run `keep` beside the work. It calls `stop` once, after setting `verdict`. The work tells it how far it is."""
 
     def __init__(
         self,
@@ -102,14 +102,18 @@ class LeaseKeeper:
     # --- what the work reports -----------------------------------------------------------------------------------
 
     async def enter(self, stage: Stage) -> None:
+        """A stage begins; it is written down when this returns. A death while `converting` is blamed on the file."""
         self.note(stage)
         await self._report()
 
-    def note(self, stage: Stage) -> None:
+    def note(self, stage: str) -> None:
+        """A stage begins; it is written down soon."""
+        stage = Stage(stage)
         self._stage = stage
         self._advance(_SHARES[stage][0])
 
     def progress(self, fraction: float) -> None:
+        """How much of the stage is done, 0..1."""
         begin, end = _SHARES[self._stage]
         self._advance(begin + (end - begin) * min(1.0, max(0.0, fraction)))
 

@@ -465,6 +465,12 @@ async def artifacts_to_erase(session: ReadSession, job_id: str) -> Sequence[Arti
     return (await session.scalars(statement)).all()
 
 
+async def fruitless_attempts(session: ReadSession, job_id: str) -> Sequence[AttemptRow]:
+    """The attempts of a job that gave no result."""
+    statement = select(AttemptRow).where(AttemptRow.job_id == job_id, AttemptRow.swept.is_(False))
+    return (await session.scalars(statement)).all()
+
+
 async def unswept_attempts(session: ReadSession, *, ended_before: datetime, limit: int) -> Sequence[AttemptRow]:
     """Attempts without a result that ended long enough ago for their worker to be gone."""
     statement = (

@@ -16,9 +16,9 @@ from filewright.chassis.ids import IdSource
 from filewright.chassis.storage.port import ObjectDamaged, ObjectStore, TooManyBytes
 from filewright.chassis.storage.threads import in_thread
 from filewright.converter.artifacts.models import ARTIFACT_PREFIX, ArtifactRow
+from filewright.converter.conversion.orders import Product
 from filewright.converter.errors import TooLarge
 from filewright.converter.jobs.models import JobOutputRow
-from filewright.converter.jobs.ports import Product
 from filewright.converter.jobs.repository import Lease
 
 _BLOCK = 1 << 20

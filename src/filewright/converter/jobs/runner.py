@@ -31,13 +31,14 @@ from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger, log_context
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.artifacts.models import Artifact, artifact_of
+from filewright.converter.conversion.orders import Assignment, Converted
 from filewright.converter.errors import Cancelled, Expired, PasswordRequired, Timeout
 from filewright.converter.jobs import policy, repository, topics
 from filewright.converter.jobs.errors import stored as stored_error
 from filewright.converter.jobs.lease import LeaseKeeper, LeaseRules, Verdict
 from filewright.converter.jobs.models import JobRow
 from filewright.converter.jobs.policy import Counters, GiveUp, RetryAt
-from filewright.converter.jobs.ports import Assignment, Converted, Converter, Files
+from filewright.converter.jobs.ports import Converter, Files
 from filewright.converter.jobs.repository import Ended, Lease
 from filewright.converter.jobs.results import StoredProduct, drop_products, rows_of, store_products
 from filewright.converter.jobs.sealing import CannotOpen, Sealer
@@ -191,7 +192,7 @@ class JobRunner:
     ) -> tuple[Converted, tuple[StoredProduct, ...]]:
         artifact, password = await self._open(job)
         failpoints.hit(FETCHING)
-        source = workspace.inputs / f"input.{job.source_format or 'bin'}"
+        source = workspace.inputs / "input"
         await self._files.fetch(artifact, source)
         failpoints.hit(FETCHED)
         assignment = Assignment(
@@ -201,9 +202,9 @@ class JobRunner:
             target_format=job.target_format,
             options=job.options,
             tier=job.tier,
-            operation=job.operation,
             password=password,
         )
+        await keeper.enter(Stage.CONVERTING)
         failpoints.hit(CONVERTING)
         converted = await self._convert(assignment, workspace, keeper)
         failpoints.hit(CONVERTED)
@@ -217,7 +218,11 @@ class JobRunner:
         try:
             async with asyncio.timeout(assignment.tier.max_wall_seconds + _GRACE_SECONDS):
                 return await self._converter.convert(
-                    assignment, workspace=workspace.path, reporter=keeper, cancel=keeper.cancel
+                    assignment,
+                    workspace=workspace.path,
+                    on_stage=keeper.note,
+                    on_progress=keeper.progress,
+                    cancel=keeper.cancel,
                 )
         except TimeoutError:
             raise Timeout from None
@@ -265,8 +270,7 @@ class JobRunner:
                 outputs=outputs,
                 artifacts=artifacts,
                 route=[hop.as_json() for hop in converted.route],
-                source_format=converted.source_format or job.source_format,
-                fidelity=converted.fidelity,
+                source_format=converted.source_format,
             )
             failpoints.hit(COMMITTING)
             return row

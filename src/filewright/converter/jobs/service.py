@@ -22,12 +22,15 @@ from filewright.chassis.queue.port import STANDARD, Task
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import Conflict, NotFound, invalid
 from filewright.converter.artifacts.models import Artifact, artifact_of
-from filewright.converter.errors import Cancelled, Expired, UnsupportedConversion
+from filewright.converter.conversion.orders import Plan
+from filewright.converter.errors import Cancelled, CorruptInput, EmptyInput, Expired, UnsupportedConversion
+from filewright.converter.formats.catalogue import by_name
+from filewright.converter.formats.detection import Detection, claimed_format, settle
 from filewright.converter.jobs import repository, topics, views
 from filewright.converter.jobs.errors import ConcurrencyLimited, stored
 from filewright.converter.jobs.models import JobInputRow, JobRow
 from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder
-from filewright.converter.jobs.ports import Files, Plan, Planner, Sources
+from filewright.converter.jobs.ports import Files, Planner, Sources
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, OpenedOutput, Output, Quote
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.states import PUBLIC_STATUS, Actor, JobState, PublicStatus, sources_of, stored_states
@@ -303,8 +306,8 @@ class Jobs:
         raise NotFound(f"The job has {len(outputs)} outputs, counted from 0.")
 
     def _plan(self, order: JobOrder, artifacts: list[Artifact]) -> Plan:
-        item = order.inputs[0]
-        return self._planner.plan(order.operation, artifacts[0], item.source_format, order.to or "", order.options)
+        source = _source_format(artifacts[0], order.inputs[0].source_format)
+        return self._planner.plan(source, order.to or "", order.options)
 
     async def _admit(self, session: WriteSession, caller: Caller) -> None:
         await repository.hold_gate(session, caller.tenant, await self._database.now(session))
@@ -442,6 +445,23 @@ def _check_shape(order: JobOrder) -> None:
         raise invalid("/tag", f"Use at most {MAX_TAG_CHARS} characters.")
     if (order.inputs[0].upload is None) == (order.inputs[0].job is None):
         raise invalid("/inputs/0", "Name either an `upload`, or a `job` and its `output`.")
+
+
+def _source_format(artifact: Artifact, named: str | None) -> str:
+    """What to treat the file as, by what its bytes were recognised as and what it is called.
+
+    The conversion looks at the bytes again; this finds early what can be found without them.
+    """
+    if artifact.bytes == 0:
+        raise EmptyInput("The file is empty: it has 0 bytes. Make or download it again.")
+    detected = Detection(artifact.format, confident=artifact.format is not None)
+    try:
+        return settle(detected, artifact.filename, named)
+    except CorruptInput:
+        claimed = by_name(named) if named else claimed_format(artifact.filename)
+        if claimed is None:
+            raise
+        return claimed.id  # nobody recognised it, its name says what it was: the inspection will tell more
 
 
 def _is_over(job: Job) -> bool:

@@ -10,11 +10,11 @@ from typing import Any
 from filewright.chassis.db.sessions import ReadSession
 from filewright.chassis.web.problems import Conflict
 from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.conversion.orders import Plan
 from filewright.converter.errors import Cancelled, Expired
 from filewright.converter.jobs import repository
 from filewright.converter.jobs.errors import problem_of_job, restored
 from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobOutputRow, JobRow
-from filewright.converter.jobs.ports import Plan
 from filewright.converter.jobs.schemas import (
     Input,
     Job,

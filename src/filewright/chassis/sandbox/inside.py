@@ -1,9 +1,11 @@
-"""The child's side of a `PythonCall`: take the order from a socket, call the function, answer, and be gone.
+"""The child's side of a `PythonCall`: take the order from a socket, shut oneself in, call the function, answer.
 
-Runs inside the sandbox. Speaks lines of JSON over one socket:
+Runs inside the sandbox, in an interpreter of its own (`main`) or in a child forked by a warm parent. Speaks lines of
+JSON over one socket:
 
     child   {"hello": <pid>}
-    parent  {"function": "module:name", "arguments": {...}, "workspace": "...", ...}
+    owner   {"function": "module:name", "arguments": {...}, "workspace": "...", "limits": [[which, value], ...],
+             "landlock": {...} | null, "seccomp": {...} | null}
     child   {"progress": 0.5} ...
     child   {"value": ...} | {"refusal": "code"} | {"memory": true} | {"error": "TypeError: ..."}
 """
@@ -14,12 +16,14 @@ import importlib
 import json
 import os
 import random
+import resource
 import socket
 import sys
+import tempfile
 import traceback
-from collections.abc import Callable
 from typing import Any
 
+from filewright.chassis.sandbox import landlock, seccomp
 from filewright.chassis.sandbox.child import Refusal
 
 _LONGEST_ERROR = 2000
@@ -41,17 +45,41 @@ class Line:
         return dict(json.loads(line)) if line else {}
 
 
-def serve(connection: socket.socket, narrow: Callable[[dict[str, Any]], None]) -> None:
-    """Carry out the one call that comes over `connection`. `narrow` shuts this process in before anything is run."""
+def serve(connection: socket.socket) -> None:
+    """Carry out the one call that comes over `connection`; return at once when its owner is gone."""
     line = Line(connection)
     line.send(hello=os.getpid())
     order = line.receive()
-    if not order:
-        return
-    os.chdir(order["workspace"])
-    narrow(order)
+    if order:
+        _shut_in(order)
+        line.send(**_answer(line, order))
+
+
+def _shut_in(order: dict[str, Any]) -> None:
+    """Give up everything but one workspace, before anything is run that a stranger's file could steer."""
+    workspace = str(order["workspace"])
+    os.chdir(workspace)
+    os.environ["HOME"] = os.environ["TMPDIR"] = f"{workspace}/tmp"  # noqa: TID251 - the child's own
+    tempfile.tempdir = None
     random.seed()
-    line.send(**_answer(line, order))
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+    for which, value in order["limits"]:
+        _, hard = resource.getrlimit(which)
+        lower = _room(which, value) if hard == resource.RLIM_INFINITY else min(_room(which, value), hard)
+        resource.setrlimit(which, (lower, lower))
+    if order["landlock"] is not None:
+        landlock.restrict(**order["landlock"])
+    if order["seccomp"] is not None:
+        seccomp.apply(seccomp.Policy(**order["seccomp"]))
+
+
+def _room(which: int, value: int) -> int:
+    """What the warm modules have mapped already comes on top of the address space that a call may have."""
+    if which != resource.RLIMIT_AS:
+        return value
+    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - the fewest steps
+        return value + int(statm.read().split()[0]) * resource.getpagesize()
 
 
 def _answer(line: Line, order: dict[str, Any]) -> dict[str, Any]:
@@ -73,14 +101,17 @@ def _answer(line: Line, order: dict[str, Any]) -> dict[str, Any]:
         return {"refusal": refusal.code}
     except MemoryError:
         return {"memory": True}
-    except Exception as error:  # noqa: BLE001 - whatever went wrong in a library, the caller must hear of it
+    except BaseException as error:  # noqa: BLE001 - whatever went wrong in a library, the caller must hear of it
         traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]}
 
 
 def main() -> None:
-    """Serve the socket whose number is the only argument, in an interpreter of its own."""
-    serve(socket.socket(fileno=int(sys.argv[1])), lambda order: None)
+    """Serve the socket whose number is the first argument; end without the ceremonies of interpreters."""
+    serve(socket.socket(fileno=int(sys.argv[1])))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -5,33 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import json
 import os
+import re
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from filewright.chassis.sandbox import bubblewrap, seccomp
+from filewright.chassis.sandbox.cgroups import Cgroup, Cgroups
 from filewright.chassis.sandbox.limits import kernel_limits, set_limits
-from filewright.chassis.sandbox.port import Limits, SandboxUnavailable
+from filewright.chassis.sandbox.port import Limits, SandboxLevel, SandboxUnavailable
 from filewright.chassis.sandbox.processes import send_signal
+from filewright.chassis.sandbox.starting import Launch, Pipes, policy
 from filewright.chassis.sandbox.streams import readable as until_readable
 from filewright.chassis.sandbox.supervision import Exit
 
-_START_SECONDS = 10.0
+_GO = b"go\n"
+_START_SECONDS = 20.0
 _SIGNALLED = 128
 _PR_SET_CHILD_SUBREAPER = 36
 _REAP_TRIES = 1000
-GO = b"go\n"
-
-
-class Pipes:
-    """Our ends of the child's standard streams."""
-
-    def __init__(self, stdin: int, stdout: int, stderr: int) -> None:
-        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+_CHILD_PID = re.compile(rb'"child-pid": (\d+)')
 
 
 class IsolatedChild:
@@ -39,12 +34,13 @@ class IsolatedChild:
 
     memory_before = 0
 
-    def __init__(self, process: subprocess.Popen[bytes], init: int, status_fd: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], init: int, status_fd: int, cgroup: Cgroup | None) -> None:
         self._process = process
         self._init = init
         self._pidfd = os.pidfd_open(init)
         self._status_fd = status_fd
         self._status = b""
+        self._cgroup = cgroup
 
     @property
     def root(self) -> int:
@@ -58,16 +54,17 @@ class IsolatedChild:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     async def ended(self) -> None:
+        # The kernel reaps the whole namespace before its first process counts as dead.
         await until_readable(self._pidfd)
 
     async def exit(self) -> Exit:
-        """Raises SandboxUnavailable when the program was never started."""
-        status, _ = await _wait(self._process)
-        usage = await _reap(self._init)
+        status, usages = await reap(self._process), [await _reap_orphan(self._init)]
+        usages.append(status[1])
+        cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages if usage)
+        rss = usages[0].ru_maxrss << 10 if usages[0] else 0
         with contextlib.suppress(BlockingIOError):
             self._status += os.read(self._status_fd, 4096)
-        cpu, rss = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10) if usage else (0.0, 0)
-        code = os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(status[0])
         if code < 0:
             return Exit(None, -code, cpu, rss)
         if code > _SIGNALLED:
@@ -80,87 +77,156 @@ class IsolatedChild:
         return b'"exit-code"' in self._status
 
     def was_out_of_memory(self) -> bool:
-        return False
+        return self._cgroup is not None and self._cgroup.was_out_of_memory()
 
     def close(self) -> None:
         for fd in (self._pidfd, self._status_fd):
             os.close(fd)
+        if self._cgroup is not None:
+            self._cgroup.remove()
 
 
-async def start(
-    bwrap: Path,
-    argv: Iterable[str],
-    *,
-    env: Mapping[str, str],
-    binds: Mapping[str, str],
-    readable: Iterable[Path] = (),
-    cwd: str = bubblewrap.WORK,
-    limits: Limits | None,
-    policy: seccomp.Policy,
-    pass_fds: tuple[int, ...] = (),
-) -> tuple[IsolatedChild, Pipes]:
-    """Start it; it begins to run only once its limits are set. Raises SandboxUnavailable."""
-    status_in, status_out = os.pipe()
-    gate_in, gate_out = os.pipe()
-    filter_in, filter_out = os.pipe()
-    os.write(filter_out, seccomp.program(policy))
-    os.close(filter_out)
-    inherited = (status_out, gate_in, filter_in)
-    line = bubblewrap.command_line(
-        bwrap,
-        argv,
-        binds=binds,
-        readable=readable,
-        cwd=cwd,
-        status_fd=status_out,
-        gate_fd=gate_in,
-        seccomp_fd=filter_in,
-    )
-    try:
-        # On the loop's own thread: the child dies with the thread that started it.
-        process = subprocess.Popen(  # noqa: ASYNC220, TID251 - this is the sandbox
-            line,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(env),
-            pass_fds=(*inherited, *pass_fds),
-            bufsize=0,
+class Bubblewrap:
+    """A `starting.Starter` of the strongest level."""
+
+    level = SandboxLevel.ISOLATED
+
+    def __init__(self, bwrap: Path, cgroups: Cgroups) -> None:
+        self._bwrap = bwrap
+        self._cgroups = cgroups
+        _adopt_orphans()
+
+    def work(self, writable: Path) -> str:
+        return bubblewrap.WORK
+
+    async def start(self, launch: Launch) -> tuple[IsolatedChild, Pipes]:
+        process, pipes, status_fd, gate_fd = self._spawn(launch)
+        try:
+            child = await self._let_go(process, status_fd, gate_fd, launch.limits)
+            os.write(pipes.stdin, _GO)
+        except BaseException:
+            # Whatever of it was made already finds its stdin closed, and ends.
+            process.kill()
+            pipes.close()
+            os.close(status_fd)
+            await reap(process)
+            raise
+        finally:
+            os.close(gate_fd)
+        return child, pipes
+
+    def _spawn(self, launch: Launch) -> tuple[subprocess.Popen[bytes], Pipes, int, int]:
+        status_in, status_out = os.pipe()
+        gate_in, gate_out = os.pipe()
+        filter_in = _pipe_with(seccomp.program(policy(launch, own_namespace=True)))
+        inherited = (status_out, gate_in, filter_in)
+        line = bubblewrap.command_line(
+            self._bwrap,
+            launch.command(bubblewrap.WORK),
+            binds=_binds(launch),
+            readable=launch.readable,
+            cwd=bubblewrap.WORK,
+            status_fd=status_out,
+            gate_fd=gate_in,
+            seccomp_fd=filter_in,
         )
-    except OSError as error:
-        for fd in (status_in, gate_out):
-            os.close(fd)
-        raise SandboxUnavailable(f"bubblewrap could not be started: {error}") from error
-    finally:
-        for fd in inherited:
-            os.close(fd)
-    pipes = _own(process)
-    try:
-        child = await _let_go(process, status_in, gate_out, limits)
-        os.write(pipes.stdin, GO)
-    except BaseException:
-        # Whatever of it was made already finds its stdin closed and ends.
-        process.kill()
-        for fd in (status_in, pipes.stdin, pipes.stdout, pipes.stderr):
-            os.close(fd)
-        await _wait(process)
-        raise
-    finally:
-        os.close(gate_out)
-    return child, pipes
+        try:
+            process = spawn(line, launch.environment(bubblewrap.WORK), (*inherited, *launch.pass_fds))
+        except OSError as error:
+            os.close(status_in)
+            os.close(gate_out)
+            raise SandboxUnavailable(f"bubblewrap could not be started: {error}") from error
+        finally:
+            for fd in inherited:
+                os.close(fd)
+        return process, own_pipes(process), status_in, gate_out
+
+    async def _let_go(
+        self, process: subprocess.Popen[bytes], status_fd: int, gate_fd: int, limits: Limits | None
+    ) -> IsolatedChild:
+        """Set the limits on the waiting child, then let it run."""
+        async with asyncio.timeout(_START_SECONDS):
+            line = await _first_line(status_fd)
+        found = _CHILD_PID.search(line)
+        if found is None:
+            raise SandboxUnavailable("bubblewrap could not make its namespaces")
+        init = int(found[1])
+        cgroup = None
+        if limits is not None:
+            set_limits(init, kernel_limits(limits, processes=limits.processes))
+            cgroup = self._cgroups.create(init, limits)
+        child = IsolatedChild(process, init, status_fd, cgroup)
+        os.write(gate_fd, b"go")
+        return child
 
 
-async def _let_go(
-    process: subprocess.Popen[bytes], status_fd: int, gate_fd: int, limits: Limits | None
-) -> IsolatedChild:
-    """Set the limits on the waiting child, then let it run."""
-    async with asyncio.timeout(_START_SECONDS):
-        init = _child_pid(await _first_line(status_fd))
-    child = IsolatedChild(process, init, status_fd)
-    if limits is not None:
-        set_limits(init, kernel_limits(limits, processes=limits.processes))
-    os.write(gate_fd, b"go")
-    return child
+def spawn(line: list[str], env: dict[str, str], pass_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    """Popen with three pipes. To be called on the loop's own thread: a child dies with the thread that started it."""
+    return subprocess.Popen(  # noqa: TID251 - this is the sandbox
+        line,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+        pass_fds=pass_fds,
+        bufsize=0,
+    )
+
+
+def own_pipes(process: subprocess.Popen[bytes]) -> Pipes:
+    """Take the pipes away from Popen, which would close them at its own time."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    streams = (process.stdin, process.stdout, process.stderr)
+    pipes = Pipes(*(os.dup(stream.fileno()) for stream in streams))
+    for stream in streams:
+        stream.close()
+    return pipes
+
+
+async def reap(process: subprocess.Popen[bytes]) -> tuple[int, Any]:
+    """Wait status and use of a process that is ending; it was killed or its pidfd told so."""
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)  # noqa: ASYNC222 - does not hang
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return status, usage
+        await asyncio.sleep(0.001)
+
+
+async def _reap_orphan(orphan: int) -> Any:
+    """The use of a dead process that was handed to us when bubblewrap ended; None when it went elsewhere."""
+    for _ in range(_REAP_TRIES):
+        try:
+            pid, _, usage = os.wait4(orphan, os.WNOHANG)  # noqa: ASYNC222 - does not hang
+        except ChildProcessError:
+            return None
+        if pid:
+            return usage
+        await asyncio.sleep(0.001)
+    return None
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what loses its own below this process, so that its use can be known and no zombie stays."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, *map(ctypes.c_ulong, (1, 0, 0, 0)))
+
+
+def _binds(launch: Launch) -> dict[str, str]:
+    work = {bubblewrap.WORK: str(launch.writable)}
+    if launch.shared:
+        return work
+    tmp = str(launch.writable / "tmp")
+    return work | {"/tmp": tmp, "/dev/shm": tmp}  # noqa: S108 - inside, it is nobody else's
+
+
+def _pipe_with(data: bytes) -> int:
+    read_end, write_end = os.pipe()
+    os.write(write_end, data)
+    os.close(write_end)
+    return read_end
 
 
 async def _first_line(status_fd: int) -> bytes:
@@ -174,50 +240,3 @@ async def _first_line(status_fd: int) -> bytes:
             break
         line += piece
     return line
-
-
-def _child_pid(status: bytes) -> int:
-    try:
-        return int(json.loads(status.splitlines()[0])["child-pid"])
-    except (ValueError, KeyError, IndexError) as error:
-        raise SandboxUnavailable("bubblewrap could not make its namespaces") from error
-
-
-def _own(process: subprocess.Popen[bytes]) -> Pipes:
-    """Take the pipes away from Popen, which would close them at its own time."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    fds = [os.dup(stream.fileno()) for stream in (process.stdin, process.stdout, process.stderr)]
-    for stream in (process.stdin, process.stdout, process.stderr):
-        stream.close()
-    return Pipes(*fds)
-
-
-def adopt_orphans() -> None:
-    """Become the parent of what loses its own below this process, so that its use can be known and no zombie stays."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_CHILD_SUBREAPER, *map(ctypes.c_ulong, (1, 0, 0, 0)))
-
-
-async def _reap(orphan: int) -> Any:
-    """The use of a dead process that was handed to us when bubblewrap ended; None when it went elsewhere."""
-    for _ in range(_REAP_TRIES):
-        try:
-            pid, _, usage = os.wait4(orphan, os.WNOHANG)
-        except ChildProcessError:
-            return None
-        if pid:
-            return usage
-        await asyncio.sleep(0.001)
-    return None
-
-
-async def _wait(process: subprocess.Popen[bytes]) -> tuple[int, Any]:
-    """Reap bubblewrap itself, which ends right after its child."""
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return status, usage
-        await asyncio.sleep(0.001)

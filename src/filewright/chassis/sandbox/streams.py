@@ -20,18 +20,23 @@ class Reader:
         self,
         fd: int,
         *,
-        limit: int,
-        on_excess: Callable[[], None],
+        limit: int | None = None,
+        keep: bool = True,
         on_data: Callable[[bytes], None] = lambda _: None,
+        on_excess: Callable[[], None] = lambda: None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
+        """Takes over `fd`. `keep=False` hands the data to `on_data` and forgets it."""
         self._fd = fd
         self._limit = limit
-        self._on_excess = on_excess
+        self._keep = keep
         self._on_data = on_data
+        self._on_excess = on_excess
+        self._on_end = on_end
         self._data = bytearray()
-        self._excess = False
+        self._taken = 0
+        self._over = False
         self._loop = asyncio.get_running_loop()
-        self.received = 0
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._read_some)
 
@@ -42,7 +47,7 @@ class Reader:
 
     def finish(self) -> None:
         """Take what is still in the pipe and close it. For when all writers are dead."""
-        while self._fd >= 0 and self._read_some():
+        while not self._over and self._fd >= 0 and self._read_some():
             pass
         self.close()
 
@@ -61,21 +66,26 @@ class Reader:
         except OSError:
             chunk = b""
         if not chunk:
-            self._loop.remove_reader(self._fd)
+            self._stop()
+            self._on_end()
             return False
-        self.received += len(chunk)
-        room = self._limit - len(self._data)
+        room = len(chunk) if self._limit is None else self._limit - self._taken
         kept = chunk[:room]
-        self._data += kept
+        self._taken += len(kept)
+        if self._keep:
+            self._data += kept
         if kept:
             self._on_data(kept)
         if len(chunk) > room:
-            self._loop.remove_reader(self._fd)
-            if not self._excess:
-                self._excess = True
-                self._on_excess()
+            self._stop()
+            self._on_excess()
             return False
         return True
+
+    def _stop(self) -> None:
+        self._over = True
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
 
 
 class Writer:

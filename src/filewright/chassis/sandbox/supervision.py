@@ -10,8 +10,8 @@ parent all look alike from here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -91,11 +91,12 @@ class Supervision:
 
     def __init__(self, child: Child, limits: Limits, workspace: Path, cancel: asyncio.Event | None) -> None:
         self._child = child
-        self._limits = limits
+        self.limits = limits
         self._workspace = workspace
         self._cancel = cancel
         self._verdict: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._started = time.monotonic()
+        self._kills_before = _out_of_memory_kills()
         self.watched = Watched(alive_at=self._started)
 
     @property
@@ -106,6 +107,10 @@ class Supervision:
     @property
     def wall_seconds(self) -> float:
         return time.monotonic() - self._started
+
+    def machine_ran_out_of_memory(self) -> bool:
+        """Whether the kernel has killed anything on this machine for want of memory since the run began."""
+        return _out_of_memory_kills() > self._kills_before
 
     def end(self, ending: Ending) -> None:
         """End the run for this reason; the first reason counts."""
@@ -119,14 +124,16 @@ class Supervision:
     async def until_over(self) -> None:
         """Return when all processes are gone, by themselves or by force. Cancelling this kills them first."""
         ended = asyncio.ensure_future(self._child.ended())
-        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._watch())]
+        watch = asyncio.ensure_future(self._watch())
+        tasks: list[asyncio.Future[Any]] = [watch]
         if self._cancel is not None:
             tasks.append(asyncio.ensure_future(self._await_cancel(self._cancel)))
         try:
-            await asyncio.wait([ended, self._verdict, *tasks[:1]], return_when=asyncio.FIRST_COMPLETED)
-            if tasks[0].done() and not ended.done():
-                tasks[0].result()
+            waiting: list[asyncio.Future[Any]] = [ended, self._verdict, watch]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
+                if not self._verdict.done():
+                    watch.result()  # it only ends like this by an error
                 await self._end_by_force(ended, _GRACE_SECONDS.get(self._verdict.result(), 0.0))
         finally:
             for task in tasks:
@@ -161,7 +168,7 @@ class Supervision:
             ending = self._passed(use)
             if ending is None and ticks % _DISK_TICKS == 0:
                 written = await asyncio.to_thread(disk.used_bytes, self._workspace) - start_bytes
-                ending = Ending.WRITE_LIMIT if written > self._limits.write_bytes else None
+                ending = Ending.WRITE_LIMIT if written > self.limits.write_bytes else None
             if ending is not None:
                 self.end(ending)
 
@@ -172,7 +179,7 @@ class Supervision:
         self.watched.memory_bytes = max(self.watched.memory_bytes, use.memory_bytes - self._child.memory_before)
 
     def _passed(self, use: TreeUse) -> Ending | None:
-        limits, now = self._limits, time.monotonic()
+        limits, now = self.limits, time.monotonic()
         if use.memory_bytes - self._child.memory_before > limits.memory_bytes:
             return Ending.MEMORY_LIMIT
         if use.cpu_seconds > limits.cpu_seconds:
@@ -197,4 +204,8 @@ async def _undisturbed(ended: asyncio.Future[None]) -> None:
         raise cancelled
 
 
-Progress = Callable[[float], None]
+def _out_of_memory_kills() -> int:
+    with contextlib.suppress(OSError, ValueError):
+        facts = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
+        return int(facts.get("oom_kill", 0))
+    return 0

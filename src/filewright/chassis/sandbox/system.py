@@ -28,6 +28,12 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 MADE_UP = Path(__file__).parent / "etc"
 """A passwd and a group that name nobody of this machine."""
 
+PROCESS_FACTS = (
+    "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/version",
+    "/proc/sys/kernel/ngroups_max", "/proc/sys/vm/overcommit_memory", "/sys/devices/system/cpu",
+)  # fmt: skip
+"""Of /proc, the process's own and what says how large the machine is; not the other processes."""
+
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -43,6 +49,12 @@ def python_trees() -> tuple[str, ...]:
     }
     trees = sorted(path for path in wanted if not _covered(path, [Path("/usr")]))
     return tuple(str(path) for path in trees if not _covered(path, [other for other in trees if other != path]))
+
+
+def readable_paths() -> tuple[str, ...]:
+    """All of the above, for where there is no file system of its own to put together."""
+    etc = (f"/etc/{name}" for name in ETC)
+    return (*TREES, *etc, *CACHES, *PROCESS_FACTS, *python_trees())
 
 
 def search_path() -> str:

@@ -1,0 +1,148 @@
+"""Start a program by our own launcher: shut in by Landlock and a system call filter, or by limits alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import filewright
+from filewright.chassis.sandbox import system
+from filewright.chassis.sandbox.cgroups import Cgroup, Cgroups
+from filewright.chassis.sandbox.isolated import own_pipes, reap, spawn
+from filewright.chassis.sandbox.limits import kernel_limits
+from filewright.chassis.sandbox.port import SandboxLevel, SandboxUnavailable
+from filewright.chassis.sandbox.processes import send_signal
+from filewright.chassis.sandbox.starting import Launch, Pipes, policy
+from filewright.chassis.sandbox.streams import readable as until_readable
+from filewright.chassis.sandbox.supervision import Exit
+
+_BOOT = (
+    f"import sys; sys.path.insert(0, {str(Path(filewright.__file__).resolve().parent.parent)!r}); "
+    "from filewright.chassis.sandbox.launcher import main; main()"
+)
+_STUBBORN_SECONDS = 2.0
+
+
+class ConfinedChild:
+    """A `supervision.Child`: the launcher is the root, and ends only when everything below it has."""
+
+    memory_before = 0
+
+    def __init__(self, process: subprocess.Popen[bytes], status_fd: int, cgroup: Cgroup | None) -> None:
+        self._process = process
+        self._pidfd = os.pidfd_open(process.pid)
+        self._status_fd = status_fd
+        self._facts: dict[str, Any] = {}
+        self._cgroup = cgroup
+
+    @property
+    def root(self) -> int:
+        return self._process.pid
+
+    def terminate(self) -> None:
+        send_signal(self.root, signal.SIGTERM, spare=self.root)
+
+    def kill(self) -> None:
+        """The launcher is asked, and kills until nobody is left."""
+        send_signal(self.root, signal.SIGKILL, spare=self.root)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
+
+    async def ended(self) -> None:
+        await until_readable(self._pidfd)
+
+    async def exit(self) -> Exit:
+        launcher, usage = await reap(self._process)
+        for line in _read_all(self._status_fd).splitlines():
+            self._facts |= json.loads(line)
+        cpu, rss = usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10
+        code = os.waitstatus_to_exitcode(self._facts.get("status", launcher))
+        return Exit(code, None, cpu, rss) if code >= 0 else Exit(None, -code, cpu, rss)
+
+    @property
+    def was_started(self) -> bool:
+        return "error" not in self._facts and "status" in self._facts
+
+    def was_out_of_memory(self) -> bool:
+        return self._cgroup is not None and self._cgroup.was_out_of_memory()
+
+    def close(self) -> None:
+        for fd in (self._pidfd, self._status_fd):
+            os.close(fd)
+        if self._cgroup is not None:
+            self._cgroup.remove()
+
+
+class Launcher:
+    """A `starting.Starter` of the two lower levels."""
+
+    def __init__(self, level: SandboxLevel, cgroups: Cgroups) -> None:
+        self.level = level
+        self._cgroups = cgroups
+
+    def work(self, writable: Path) -> str:
+        return str(writable)
+
+    async def start(self, launch: Launch) -> tuple[ConfinedChild, Pipes]:
+        order_in, order_out = os.pipe()
+        status_in, status_out = os.pipe()
+        os.set_blocking(status_in, False)
+        line = [sys.executable, "-I", "-S", "-c", _BOOT, str(order_in)]
+        try:
+            process = spawn(line, {}, (order_in, status_out, *launch.pass_fds))
+        except OSError as error:
+            os.close(order_out)
+            os.close(status_in)
+            raise SandboxUnavailable(f"the launcher could not be started: {error}") from error
+        finally:
+            os.close(order_in)
+            os.close(status_out)
+        cgroup = self._cgroups.create(process.pid, launch.limits) if launch.limits is not None else None
+        child = ConfinedChild(process, status_in, cgroup)
+        # The launcher begins when it has its orders whole, so its group and all it starts are in place.
+        await asyncio.to_thread(_write_and_close, order_out, json.dumps(self._order(launch, status_out)).encode())
+        return child, own_pipes(process)
+
+    def _order(self, launch: Launch, status_fd: int) -> dict[str, Any]:
+        work = self.work(launch.writable)
+        confined = self.level >= SandboxLevel.CONFINED
+        limits = kernel_limits(launch.limits) if launch.limits is not None else {}
+        return {
+            "argv": launch.command(work),
+            "env": launch.environment(work),
+            "cwd": work,
+            "owner": os.getpid(),
+            "limits": list(limits.items()),
+            "landlock": confinement(work, launch.readable) if confined else None,
+            "seccomp": dataclasses.asdict(policy(launch, own_namespace=False)) if confined else None,
+            "status_fd": status_fd,
+        }
+
+
+def confinement(work: str, readable: tuple[Path, ...] = ()) -> dict[str, list[str]]:
+    """What Landlock leaves to a program that works in `work`."""
+    return {
+        "readable": [*system.readable_paths(), *map(str, readable)],
+        "writable": [work, *system.DEVICES],
+    }
+
+
+def _write_and_close(fd: int, data: bytes) -> None:
+    with os.fdopen(fd, "wb") as pipe, contextlib.suppress(BrokenPipeError):
+        pipe.write(data)
+
+
+def _read_all(fd: int) -> bytes:
+    data = b""
+    with contextlib.suppress(BlockingIOError):
+        while piece := os.read(fd, 4096):
+            data += piece
+    return data

@@ -1,0 +1,302 @@
+"""Keep one warm parent per set of modules, and get children from it.
+
+A parent starts when the first call for its modules comes, is replaced when it dies, after a number of calls, or when
+it has grown. Modules that start threads on import can not be forked from safely: calls for those are told to start
+fresh instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+from filewright.chassis.sandbox.cgroups import Cgroup, Cgroups
+from filewright.chassis.sandbox.port import Limits, SandboxUnavailable
+from filewright.chassis.sandbox.processes import measure
+from filewright.chassis.sandbox.starting import Launch, Pipes, StartedChild, Starter
+from filewright.chassis.sandbox.streams import Lines, Reader
+from filewright.chassis.sandbox.streams import readable as until_readable
+from filewright.chassis.sandbox.supervision import Exit
+
+_IMPORT_SECONDS = 120.0
+_HELLO_SECONDS = 20.0
+_FAREWELL_SECONDS = 5.0
+_MOST_CALLS = 1000
+_MOST_GROWTH_BYTES = 256 << 20
+_CALLS_BETWEEN_LOOKS = 50
+_SCM_CREDENTIALS = 2
+_CREDENTIALS = struct.Struct("3i")
+
+ONE_THREAD = {
+    name: "1"
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "VIPS_CONCURRENCY",
+    )
+}
+"""Pools that are made on import or hold on to their size; a job's share of the machine is about one core."""
+
+
+class NotForkable(Exception):  # noqa: N818
+    """These modules start threads when they are imported."""
+
+
+class WarmChild:
+    """A `supervision.Child` that a warm parent forked. It can start no process, so it is its own whole tree."""
+
+    def __init__(
+        self, pid: int, told: asyncio.Future[dict[str, Any]], parent: WarmParent, cgroup: Cgroup | None
+    ) -> None:
+        self.root = pid
+        self._pidfd = os.pidfd_open(pid)
+        self._told = told
+        self._parent = parent
+        self._cgroup = cgroup
+        self.memory_before = measure(pid).memory_bytes
+
+    def terminate(self) -> None:
+        """There is nothing in a call that would tidy up."""
+        self.kill()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    async def ended(self) -> None:
+        await until_readable(self._pidfd)
+
+    async def exit(self) -> Exit:
+        facts: dict[str, Any] = {}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                facts = await self._told
+        code = os.waitstatus_to_exitcode(facts.get("status", int(signal.SIGKILL)))
+        cpu, rss = facts.get("cpu", 0.0), facts.get("rss", 0)
+        return Exit(code, None, cpu, rss) if code >= 0 else Exit(None, -code, cpu, rss)
+
+    @property
+    def was_started(self) -> bool:
+        return True
+
+    def was_out_of_memory(self) -> bool:
+        return self._cgroup is not None and self._cgroup.was_out_of_memory()
+
+    def close(self) -> None:
+        os.close(self._pidfd)
+        if self._cgroup is not None:
+            self._cgroup.remove()
+        self._parent.child_closed()
+
+
+class WarmParent:
+    """One warm process, from out here."""
+
+    def __init__(self, child: StartedChild, pipes: Pipes, control: socket.socket) -> None:
+        self._child = child
+        self._control = control
+        self._told: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._first: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        hear = Lines(self._hear)
+        self._readers = (
+            Reader(os.dup(control.fileno()), on_data=hear.feed, keep=False, on_end=self._lost),
+            Reader(pipes.stdout, keep=False),
+            Reader(pipes.stderr, keep=False),
+        )
+        pipes.stdout = pipes.stderr = -1
+        pipes.close()
+        self._memory_at_start = 0
+        self._calls = 0
+        self._open_children = 0
+        self.dead = False
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Time for a new one: it has served long, or holds much more than when it was young."""
+        if self._calls < _MOST_CALLS and self._calls % _CALLS_BETWEEN_LOOKS:
+            return False
+        growth = measure(self._child.root).memory_bytes - self._memory_at_start
+        return self._calls >= _MOST_CALLS or growth > _MOST_GROWTH_BYTES
+
+    @property
+    def is_idle(self) -> bool:
+        return self._open_children == 0
+
+    @property
+    def pid(self) -> int:
+        """The root of its process tree."""
+        return self._child.root
+
+    async def until_ready(self) -> None:
+        """Raises SandboxUnavailable when a module can not be imported, NotForkable when one has started a thread."""
+        async with asyncio.timeout(_IMPORT_SECONDS):
+            first = await self._first
+        if not first.get("ready"):
+            raise SandboxUnavailable(f"a warm parent could not start: {first.get('failed') or 'it ended'}")
+        if first["threads"] > 1:
+            raise NotForkable
+        self._memory_at_start = measure(self._child.root).memory_bytes
+
+    async def fork(self, streams: tuple[int, int], limits: Limits, cgroups: Cgroups) -> tuple[WarmChild, socket.socket]:
+        """A child that waits for its order at the socket. Raises SandboxUnavailable when the parent is gone."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._calls += 1
+        try:
+            with theirs:
+                socket.send_fds(self._control, [b"call"], [theirs.fileno(), *streams])
+            pid, inner_pid = await _hello(ours)
+            told = self._told.setdefault(inner_pid, asyncio.get_running_loop().create_future())
+            child = WarmChild(pid, told, self, cgroups.create(pid, limits))
+        except (OSError, TimeoutError, ValueError) as error:
+            ours.close()
+            raise SandboxUnavailable("a warm parent could not fork") from error
+        except BaseException:
+            ours.close()
+            raise
+        told.add_done_callback(lambda _: self._told.pop(inner_pid, None))
+        self._open_children += 1
+        return child, ours
+
+    def child_closed(self) -> None:
+        """The run of one child is over."""
+        self._open_children -= 1
+
+    async def close(self) -> None:
+        """End it and all its children."""
+        self._lost()
+        self._child.kill()
+        await self._child.ended()
+        await self._child.exit()
+        for reader in self._readers:
+            reader.close()
+        self._control.close()
+        self._child.close()
+
+    def _hear(self, line: bytes) -> None:
+        facts = json.loads(line)
+        if "pid" not in facts:
+            if not self._first.done():
+                self._first.set_result(facts)
+            return
+        told = self._told.setdefault(facts["pid"], asyncio.get_running_loop().create_future())
+        if not told.done():
+            told.set_result(facts)
+
+    def _lost(self) -> None:
+        self.dead = True
+        for waiting in (self._first, *self._told.values()):
+            if not waiting.done():
+                waiting.set_result({})
+
+
+class WarmParents:
+    """All of them, by the modules they have imported."""
+
+    def __init__(self, starter: Starter, jobs_dir: Path, cgroups: Cgroups) -> None:
+        self._starter = starter
+        self._jobs_dir = jobs_dir
+        self._cgroups = cgroups
+        self._parents: dict[tuple[str, ...], WarmParent] = {}
+        self._retired: list[WarmParent] = []
+        self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
+        self._not_forkable: set[tuple[str, ...]] = set()
+        self._closed = False
+
+    @property
+    def pids(self) -> list[int]:
+        """The roots of those that run now."""
+        return [parent.pid for parent in self._parents.values()]
+
+    def workspace_inside(self, workspace: Path) -> str:
+        """Where the children see a workspace."""
+        return str(Path(self._starter.work(self._jobs_dir)) / workspace.relative_to(self._jobs_dir))
+
+    async def fork(
+        self, modules: tuple[str, ...], streams: tuple[int, int], limits: Limits
+    ) -> tuple[WarmChild, socket.socket]:
+        """A child from a parent that has `modules`. Raises NotForkable, SandboxUnavailable."""
+        try:
+            return await (await self._parent(modules)).fork(streams, limits, self._cgroups)
+        except SandboxUnavailable:
+            # It may have died a moment ago without anybody having noticed. Nothing of the call has run yet.
+            await self._retire(modules)
+            return await (await self._parent(modules)).fork(streams, limits, self._cgroups)
+
+    async def close(self) -> None:
+        """End all of them."""
+        self._closed = True
+        for parent in (*self._parents.values(), *self._retired):
+            await parent.close()
+        self._parents.clear()
+        self._retired.clear()
+
+    async def _parent(self, modules: tuple[str, ...]) -> WarmParent:
+        async with self._locks.setdefault(modules, asyncio.Lock()):
+            if self._closed:
+                raise SandboxUnavailable("the sandbox is closed")
+            if modules in self._not_forkable:
+                raise NotForkable
+            await self._bury_the_idle()
+            parent = self._parents.get(modules)
+            if parent is not None and (parent.dead or parent.is_worn_out):
+                await self._retire(modules)
+                parent = None
+            if parent is None:
+                parent = self._parents[modules] = await self._start(modules)
+            return parent
+
+    async def _start(self, modules: tuple[str, ...]) -> WarmParent:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        argv = (sys.executable, "-I", "-m", "filewright.chassis.sandbox.warm_parent", str(theirs.fileno()), *modules)
+        launch = Launch(argv, self._jobs_dir, env=ONE_THREAD, sockets="none", shared=True, pass_fds=(theirs.fileno(),))
+        try:
+            with theirs:
+                child, pipes = await self._starter.start(launch)
+        except BaseException:
+            ours.close()
+            raise
+        parent = WarmParent(child, pipes, ours)
+        try:
+            await parent.until_ready()
+        except BaseException as error:
+            if isinstance(error, NotForkable):
+                self._not_forkable.add(modules)
+            await parent.close()
+            raise
+        return parent
+
+    async def _retire(self, modules: tuple[str, ...]) -> None:
+        parent = self._parents.pop(modules, None)
+        if parent is not None:
+            self._retired.append(parent)
+            await self._bury_the_idle()
+
+    async def _bury_the_idle(self) -> None:
+        for parent in [parent for parent in self._retired if parent.is_idle]:
+            self._retired.remove(parent)
+            await parent.close()
+
+
+async def _hello(ours: socket.socket) -> tuple[int, int]:
+    """The child's pid as it is out here, which the kernel vouches for, and as it is in there."""
+    async with asyncio.timeout(_HELLO_SECONDS):
+        await until_readable(ours.fileno())
+    data, ancillary, _, _ = ours.recvmsg(256, socket.CMSG_SPACE(_CREDENTIALS.size))
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == _SCM_CREDENTIALS:
+            pid, _, _ = _CREDENTIALS.unpack(content)
+            return int(pid), int(json.loads(data)["hello"])
+    raise ValueError("no child said hello")

@@ -74,6 +74,7 @@ class Database:
         """Look, without waiting for anybody who writes; a change made in here raises. Raises DatabaseUnavailable."""
         with _told_as_unavailable(reading=True):
             async with self._read_sessions() as session:
+                await self._begin(session)
                 yield session
                 if session.new or session.dirty or session.deleted:
                     raise TypeError(_WRITTEN_WHILE_READING)
@@ -129,7 +130,8 @@ class Database:
         await self._reader.dispose()
         await self._writer.dispose()
 
-    async def _begin(self, session: WriteSession) -> None:
+    async def _begin(self, session: ReadSession) -> None:
+        """Connect and begin now, not at the first statement, so that an outage is met before any work is done."""
         attempt = 0
         while True:
             attempt += 1

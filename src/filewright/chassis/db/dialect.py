@@ -11,8 +11,11 @@ import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import orjson
 from sqlalchemy import URL, Connection, Select, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -67,7 +70,10 @@ def engines(url: URL, *, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
     """The engine for writing and the one for reading; on PostgreSQL they share one pool."""
     if url.get_backend_name() == SQLITE:
         # One writer, because SQLite has one; eight measured 0.7 times the throughput and 67 times the worst wait.
-        return _sqlite(url, pool_size=1, begin="BEGIN IMMEDIATE"), _sqlite(url, pool_size=pool_size, begin="BEGIN")
+        return (
+            _sqlite(url, pool_size=1, begin="BEGIN IMMEDIATE", busy=BUSY_SECONDS),
+            _sqlite(url, pool_size=pool_size, begin="BEGIN", busy=BUSY_SECONDS),
+        )
     engine = _postgresql(url, pool_size=pool_size)
     return engine, engine.execution_options(postgresql_readonly=True)
 
@@ -169,17 +175,13 @@ def _to_json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def _sqlite(
-    url: URL, *, pool_size: int | None, begin: str, busy: float = BUSY_SECONDS, foreign_keys: bool = True
-) -> AsyncEngine:
+def _sqlite(url: URL, *, pool_size: int | None, begin: str, busy: float, foreign_keys: bool = True) -> AsyncEngine:
     pool: dict[str, Any] = {"poolclass": NullPool}
     if pool_size is not None:
         pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": STATEMENT_SECONDS}
     engine = create_async_engine(
         url,
-        # The driver must not begin on its own: its BEGIN is deferred, and a read that turns into a write inside a
-        # deferred transaction fails at once with "busy", whatever the timeout.
-        connect_args={"isolation_level": None, "timeout": busy},
+        async_creator=partial(_connect_sqlite, Path(url.database or "").absolute(), busy),
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
         **pool,
@@ -204,6 +206,24 @@ def _sqlite(
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", open_transaction)
     return engine
+
+
+async def _connect_sqlite(path: Path, busy: float) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(
+        path,
+        timeout=busy,
+        # The driver must not begin on its own: its BEGIN is deferred, and a read that turns into a write inside a
+        # deferred transaction fails at once with "busy", whatever the timeout.
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection._thread.daemon = True  # noqa: SLF001 - or a connection that was lost track of keeps the process alive
+    try:
+        return await connection
+    except BaseException:
+        # It told its thread to stop and did not wait; the thread would answer to an event loop that may be closed.
+        await asyncio.shield(asyncio.to_thread(connection._thread.join))  # noqa: SLF001
+        raise
 
 
 def _postgresql(url: URL, *, pool_size: int | None, statement_seconds: float = STATEMENT_SECONDS) -> AsyncEngine:

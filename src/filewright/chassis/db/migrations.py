@@ -12,16 +12,18 @@ the schema as it was.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic import command, context
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Connection, MetaData
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from filewright.chassis.db import dialect
+
+if TYPE_CHECKING:
+    from filewright.chassis.db.database import Database
 
 _OPTIONS: dict[str, Any] = {
     "render_as_batch": True,  # SQLite alters a table by making it anew
@@ -55,14 +57,14 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-async def drift(engine: AsyncEngine, metadata: MetaData) -> list[Any]:
+async def drift(database: Database, metadata: MetaData) -> list[Any]:
     """What a new migration would have to change for the database to equal the code's tables; empty when it does."""
 
     def compare(connection: Connection) -> list[Any]:
         return list(compare_metadata(MigrationContext.configure(connection, opts=_OPTIONS), metadata))
 
-    async with engine.connect() as connection:
-        return await connection.run_sync(compare)
+    async with database.read() as session:
+        return await (await session.connection()).run_sync(compare)
 
 
 def _upgrade(connection: Connection, script_location: Path, revision: str) -> None:

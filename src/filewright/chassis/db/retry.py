@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from filewright.chassis.db.dialect import Trouble
 
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = {Trouble.CONFLICT: 5, Trouble.BUSY: 2}
+"""Busy has few, because each of them waited already for as long as the database's own time-out."""
 FIRST_SECONDS = 0.02
 
 
@@ -30,8 +31,6 @@ def after(trouble: Trouble, attempt: int, *, jitter: float = 0.0) -> TryAgain | 
     `jitter` (0 to 1) spreads those that collided once, so that they do not collide again. A database that is down is
     not tried again here: the caller hears of it at once and waits as its own deadline allows.
     """
-    if trouble not in {Trouble.BUSY, Trouble.CONFLICT}:
+    if attempt >= MAX_ATTEMPTS.get(trouble, 1):
         return GiveUp(unavailable=trouble is not Trouble.NONE)
-    if attempt >= MAX_ATTEMPTS:
-        return GiveUp(unavailable=True)
     return TryAgain(FIRST_SECONDS * 2 ** (attempt - 1) * (1 + jitter))

@@ -154,6 +154,7 @@ class _SqliteTemplates:
     def copy(self, schema: Schema, into: Path) -> str:
         if schema not in self._made:
             template = self._folder / f"template{len(self._made)}.db"
+            template.touch()  # an empty file is an empty database, should the schema be nothing
             _run(_prepare(f"sqlite:///{template}", schema))
             self._made[schema] = template
         target = into / f"test{next(_count)}.db"

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from filewright.chassis.sandbox.port import SandboxLevel
 from filewright.chassis.sandbox.workspace import Workspace
-from filewright.converter.bootstrap import Workbench, open_workbench
 from filewright.converter.commands.exits import UsageProblem
 from filewright.converter.commands.places import (
     STANDARD,
@@ -32,6 +31,7 @@ from filewright.converter.conversion.orders import Assignment, Product
 from filewright.converter.formats.catalogue import by_name
 from filewright.converter.settings import SettingsError, load
 from filewright.converter.tiers import LOCAL
+from filewright.converter.workbench import Workbench, open_workbench
 
 
 class LocalConverter:

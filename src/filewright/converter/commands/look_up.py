@@ -147,7 +147,7 @@ def doctor(*, as_json: AsJson = False) -> None:
 async def _sandbox() -> dict[str, Any]:
     """The level that was proven to work here, with each probe of its self-test."""
     from filewright.chassis.sandbox.port import SandboxLevel, SandboxUnavailable  # noqa: PLC0415 - keeps --help quick
-    from filewright.converter.bootstrap import open_workbench  # noqa: PLC0415
+    from filewright.converter.workbench import open_workbench  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="filewright-") as directory:
         try:

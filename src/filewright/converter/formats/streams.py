@@ -63,9 +63,10 @@ def _matroska(head: bytes, hint: str | None) -> Detection:
 
 
 def _only_sound(head: bytes) -> bool:
-    """Codec ids are plain text in the track entries, which come before the first cluster in nearly every file."""
-    tracks = head[: head.find(b"\x1f\x43\xb6\x75")] if b"\x1f\x43\xb6\x75" in head else head
-    return b"\x86" in tracks and b"A_" in tracks and b"V_" not in tracks and b"\xe0" not in tracks
+    """By the type of each track (element 0x83: 1 is video, 2 is audio), which comes before the first cluster."""
+    cluster = head.find(b"\x1f\x43\xb6\x75")
+    tracks = head[: cluster if cluster >= 0 else len(head)]
+    return b"\x83\x81\x02" in tracks and b"\x83\x81\x01" not in tracks
 
 
 def _ogg(head: bytes, hint: str | None) -> Detection:

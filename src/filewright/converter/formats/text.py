@@ -40,6 +40,7 @@ _MESH_LINE = re.compile(r"^(v|vn|vt|f|o|g|mtllib|usemtl) ", re.MULTILINE)
 _DXF_SECTION = re.compile(r"^ {0,8}0\r?\n {0,8}SECTION\r?$", re.MULTILINE)
 _HTML_TAGS = ("<!doctype html", "<html", "<head", "<body", "<title", "<table", "<div", "<p>", "<h1", "<meta", "<script")
 _JSON_START = re.compile(r'[\[{]\s{0,256}["\[\]{}\d\-tfn]|"|-?\d|true|false|null')
+_JSON_ALONE = re.compile(r'(?:"[^"\\]{0,256}"|true|false|null)\s{0,8}')
 
 
 class Root(NamedTuple):
@@ -243,9 +244,10 @@ def _mail_kind(start: str, hint: str | None) -> str:
 
 
 def _is_json(start: str) -> bool:
-    if not _JSON_START.match(start):
-        return False
-    return start[0] in "[{" or len(start) < 64
+    """A structure by its beginning; a lone word or number only when it is all there is."""
+    if start[:1] in {"[", "{"}:
+        return _JSON_START.match(start) is not None
+    return bool(start) and _JSON_ALONE.fullmatch(start) is not None
 
 
 def _json_kind(start: str) -> str:

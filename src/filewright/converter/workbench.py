@@ -1,0 +1,41 @@
+"""What is needed to convert files without a server: engines and a sandbox. The command line's own composition root.
+
+Beside `bootstrap`, which wires the service, so that a conversion on the command line does not wait for a database
+layer to be imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filewright.chassis.sandbox.port import SandboxLevel
+from filewright.chassis.sandbox.runner import LocalSandbox, open_sandbox
+from filewright.converter.conversion.converter import Converter
+from filewright.converter.engines.registry import Registry
+from filewright.converter.engines.standard import standard_engines
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Everything wired."""
+
+    registry: Registry
+    sandbox: LocalSandbox
+    converter: Converter
+
+
+@asynccontextmanager
+async def open_workbench(jobs_dir: Path, minimum: SandboxLevel) -> AsyncIterator[Workbench]:
+    """For as long as the context lasts; every workspace must lie below `jobs_dir`.
+
+    Raises SandboxUnavailable when this machine gives less than `minimum`.
+    """
+    registry = Registry(standard_engines())
+    sandbox = await open_sandbox(jobs_dir=jobs_dir, minimum=minimum)
+    try:
+        yield Workbench(registry, sandbox, Converter(registry, sandbox))
+    finally:
+        await sandbox.close()

@@ -25,6 +25,7 @@ _INSTALL = (
     "fonts-crosextra-caladea"
 )
 _LONGEST_BEGINNING = 16
+_XLSB = "filewright.converter.engines.inside.xlsb_draft"
 _METAFILE = "filewright.converter.engines.inside.metafile"
 
 
@@ -46,7 +47,7 @@ class LibreOffice:
 
     async def convert(self, work: Work) -> Sequence[Path]:
         reader = READERS[work.conversion.source]
-        document = work.source
+        document = await _published(work) if work.conversion.source == "xlsb" else work.source
         answer = None if work.password else await _open(work, document, reader)
         if answer is None:
             document = await office_lock.unlocked(work)
@@ -57,6 +58,15 @@ class LibreOffice:
         if reader.kind is Kind.PICTURE:
             await work.python(f"{_METAFILE}:crop", warm=(_METAFILE,), drawing=work.inside(products[0]))
         return products
+
+
+async def _published(work: Work) -> Path:
+    """The workbook, in the form that was published in the end if it is of a pre-release."""
+    copy = work.workspace / "tmp" / "published.xlsb"
+    was_draft = await work.python(
+        f"{_XLSB}:publish", warm=(_XLSB,), source=work.inside(work.source), target=work.inside(copy)
+    )
+    return copy if was_draft else work.source
 
 
 async def _open(work: Work, document: Path, reader: Reader) -> Answer | None:

@@ -21,7 +21,8 @@ from filewright.chassis.web.multipart import FilePart, Form, read_form
 from filewright.chassis.web.openapi import described, problems
 from filewright.chassis.web.preferences import preference
 from filewright.chassis.web.problems import NotFound, invalid
-from filewright.converter.errors import EmptyInput, Expired, TooLarge, UnsupportedFormat
+from filewright.converter.conversion.converter import Converter
+from filewright.converter.errors import Expired, TooLarge, UnsupportedFormat
 from filewright.converter.formats.catalogue import by_name
 from filewright.converter.jobs.answers import (
     OutputFiles,
@@ -34,7 +35,6 @@ from filewright.converter.jobs.orders import JobInput, JobOrder
 from filewright.converter.jobs.schemas import Job
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.states import PublicStatus
-from filewright.converter.routing.planner import Planner
 from filewright.converter.tiers import Caller
 from filewright.converter.uploads.service import Completed, Uploads
 
@@ -50,7 +50,7 @@ class ConvertEndpoint:
     edge: Edge[Caller]
     uploads: Uploads
     jobs: Jobs
-    planner: Planner
+    converter: Converter
     files: OutputFiles
 
     async def convert(self, request: Request) -> Response:
@@ -94,15 +94,13 @@ class ConvertEndpoint:
             raise _no_such_format(target)
         source = by_name(fields.get("from") or "")
         if source is not None:
-            self.planner.cheapest(source.id, _known(target))
+            self.converter.plan(source.id, _known(target))
 
     async def _order(self, caller: Caller, form: Form[Completed], claim: Claim) -> Job:
         fields, file = form.fields, form.file
         target = fields.get("to")
         if not target:
             raise invalid("/to", "Name the target in the form field `to`: a format id or an extension, such as `pdf`.")
-        if file.artifact.bytes == 0:
-            raise EmptyInput
         source = fields.get("from") or None
         order = JobOrder(
             inputs=(JobInput(upload=file.upload.id, source_format=_known(source) if source else None),),
@@ -153,9 +151,9 @@ class ConvertEndpoint:
         return self.files.all(caller, job, link)
 
 
-def router(edge: Edge[Caller], uploads: Uploads, jobs: Jobs, planner: Planner) -> APIRouter:
+def router(edge: Edge[Caller], uploads: Uploads, jobs: Jobs, converter: Converter) -> APIRouter:
     """The one address."""
-    on = ConvertEndpoint(edge, uploads, jobs, planner, OutputFiles(jobs))
+    on = ConvertEndpoint(edge, uploads, jobs, converter, OutputFiles(jobs))
     routes = APIRouter(tags=["convert"])
     routes.add_api_route(
         "/v1/convert",

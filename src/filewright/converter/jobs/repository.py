@@ -20,6 +20,8 @@ from filewright.chassis.db.base import UtcDateTime
 from filewright.chassis.db.dialect import skip_locked, upsert
 from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.errors import Cancelled, Quarantined, Timeout
+from filewright.converter.jobs.errors import stored
 from filewright.converter.jobs.models import (
     AttemptRow,
     JobEventRow,
@@ -376,6 +378,14 @@ async def take_hints(session: WriteSession, *, now: datetime, limit: int) -> Seq
     return (await session.scalars(skip_locked(due))).all()
 
 
+async def hint_is_due(session: ReadSession, *, now: datetime) -> bool:
+    """Whether `take_hints` would find any."""
+    statement = select(JobRow.id).where(
+        JobRow.state == JobState.QUEUED, JobRow.hint_at <= now, JobRow.not_before <= now
+    )
+    return (await session.scalars(statement.limit(1))).first() is not None
+
+
 async def hint_at_once(session: WriteSession, job_ids: Sequence[str], now: datetime) -> None:
     """The queue did not take these hints: offer them again at the next tick."""
     await session.execute(
@@ -386,40 +396,70 @@ async def hint_at_once(session: WriteSession, job_ids: Sequence[str], now: datet
     )
 
 
-async def wake_retries(session: WriteSession, *, now: datetime, limit: int) -> int:
-    """Queue again what has waited long enough."""
+async def anything_due(session: ReadSession, *, now: datetime) -> bool:
+    """Whether a lease, a waiting time or a deadline has run out: looked up first, so that idle loops never write."""
+    due = or_(
+        and_(JobRow.state.in_(LEASED), JobRow.lease_until <= now),
+        and_(JobRow.state == JobState.RETRY_WAIT, JobRow.not_before <= now),
+        and_(JobRow.state.in_(sources_of(JobState.OVERDUE, Actor.RESCUER)), JobRow.deadline_at <= now),
+    )
+    return (await session.scalars(select(JobRow.id).where(due).limit(1))).first() is not None
+
+
+async def wake_retries(session: WriteSession, *, now: datetime, limit: int) -> Sequence[str]:
+    """Queue again what has waited long enough; the ids."""
     due = and_(JobRow.state == JobState.RETRY_WAIT, JobRow.not_before <= now, JobRow.deadline_at > now)
     again = {"hint_at": now, "hint_n": 0}
-    return len(await _move(session, JobState.QUEUED, Actor.RESCUER, _some(due, limit), now=now, **again))
+    moved = await _move(session, JobState.QUEUED, Actor.RESCUER, _some(due, limit), now=now, **again)
+    return [job.id for job in moved]
 
 
-async def rescue(session: WriteSession, *, now: datetime, limit: int, lapsed: ColumnElement[bool]) -> int:
-    """Take jobs from workers whose lease is void by `lapsed`: queued again, quarantined, or cancelled.
+def lapsed(now: datetime) -> ColumnElement[bool]:
+    """Jobs whose lease ran out."""
+    return and_(JobRow.state.in_(LEASED), JobRow.lease_until <= now)
+
+
+def held_by_others(instance: str) -> ColumnElement[bool]:
+    """Jobs that any other instance holds."""
+    return and_(JobRow.state.in_(LEASED), JobRow.worker != instance)
+
+
+async def rescue(session: WriteSession, *, now: datetime, limit: int, orphaned: ColumnElement[bool]) -> Sequence[str]:
+    """Take jobs from workers that are gone: queued again, quarantined, or cancelled; the ids.
 
     A death is charged to the file only while it was being converted: a deploy or a power cut condemns nobody.
     """
     blamed = JobRow.stage == Stage.CONVERTING
     third = and_(blamed, JobRow.crash_count >= MAX_CRASHES - 1)
     charge = JobRow.crash_count + case((blamed, 1), else_=0)
-    error = {"code": "quarantined", "detail": _QUARANTINED}
-    condemned = await _take_away(
-        session, JobState.QUARANTINED, and_(lapsed, third), now, limit, crash_count=charge, error=error
-    )
-    freed = await _take_away(
-        session, JobState.QUEUED, lapsed, now, limit, crash_count=charge, hint_at=now, hint_n=0, not_before=now
-    )
-    stopped = await _take_away(session, JobState.CANCELLED, lapsed, now, limit)
-    return condemned + freed + stopped
+    again = {"crash_count": charge, "hint_at": now, "hint_n": 0, "not_before": now}
+    return [
+        *await _take_away(
+            session,
+            JobState.QUARANTINED,
+            and_(orphaned, third),
+            now,
+            limit,
+            crash_count=charge,
+            error=stored(Quarantined()),
+        ),
+        *await _take_away(session, JobState.QUEUED, orphaned, now, limit, **again),
+        *await _take_away(session, JobState.CANCELLED, orphaned, now, limit, error=stored(Cancelled())),
+    ]
 
 
-async def end_overdue(session: WriteSession, *, now: datetime, limit: int) -> int:
-    """End what missed its deadline."""
-    late = 0
-    for state in sorted(sources_of(JobState.OVERDUE, Actor.RESCUER)):
-        due = and_(JobRow.state == state, JobRow.deadline_at <= now)
-        error = {"code": "timeout", "detail": _OVERDUE}
-        late += await _take_away(session, JobState.OVERDUE, due, now, limit, error=error)
-    return late
+async def end_overdue(session: WriteSession, *, now: datetime, limit: int) -> Sequence[str]:
+    """End what missed its deadline; the ids."""
+    error = stored(Timeout("The job was not done in time; order it again, or fewer at once"))
+    return await _take_away(session, JobState.OVERDUE, JobRow.deadline_at <= now, now, limit, error=error)
+
+
+async def suspect_waits(session: ReadSession, *, now: datetime) -> bool:
+    """Whether a job that has crashed twice waits to be run alone."""
+    statement = select(JobRow.id).where(
+        JobRow.state == JobState.QUEUED, JobRow.crash_count >= MAX_CRASHES - 1, JobRow.not_before <= now
+    )
+    return (await session.scalars(statement.limit(1))).first() is not None
 
 
 async def erase_expired(session: WriteSession, *, now: datetime, limit: int) -> Sequence[str]:
@@ -488,30 +528,19 @@ async def mark_swept(session: WriteSession, attempt: AttemptRow) -> None:
     await session.execute(statement.values(swept=True).execution_options(synchronize_session=False))
 
 
-async def forget_events(session: WriteSession, *, before: datetime, limit: int) -> int:
-    """Delete moves of jobs that were cleared before that moment; the last one stays as the record of the end."""
+async def forget_jobs(session: WriteSession, *, before: datetime, limit: int) -> int:
+    """Delete the rows of jobs whose files were gone before that moment; what was charged stays in `usage`."""
     old = (
         select(JobRow.id)
         .where(JobRow.state == JobState.ERASED, JobRow.cleared_at <= before)
-        .where(exists().where(JobEventRow.job_id == JobRow.id, JobEventRow.target != JobState.ERASED))
+        .where(~exists().where(AttemptRow.job_id == JobRow.id, AttemptRow.swept.is_(False)))
         .limit(limit)
     )
-    statement = (
-        delete(JobEventRow)
-        .where(JobEventRow.job_id.in_(old), JobEventRow.target != JobState.ERASED)
-        .returning(JobEventRow.job_id)
-        .execution_options(synchronize_session=False)
-    )
-    return len((await session.scalars(statement)).all())
+    statement = delete(JobRow).where(JobRow.id.in_(old)).returning(JobRow.id)
+    return len((await session.scalars(statement.execution_options(synchronize_session=False))).all())
 
 
 # --- the one place that moves ------------------------------------------------------------------------------------
-
-_QUARANTINED = (
-    "The conversion program died on this file three times, so it is not tried again. "
-    "Save the file anew in its program, or choose another target"
-)
-_OVERDUE = "The job was not done in time; order it again, or order less at once"
 
 
 async def _move(
@@ -551,21 +580,20 @@ async def _state_before(session: WriteSession, job: JobRow) -> JobState | None:
 
 async def _take_away(
     session: WriteSession, target: JobState, guard: ColumnElement[bool], now: datetime, limit: int, **values: Any
-) -> int:
+) -> Sequence[str]:
     """Move jobs against the will of whoever holds them: the token is void and the attempt is closed."""
-    sources = sources_of(target, Actor.RESCUER)
-    due = and_(guard, JobRow.state.in_(sources))
+    due = and_(guard, JobRow.state.in_(sources_of(target, Actor.RESCUER)))
     held = await session.scalars(skip_locked(select(JobRow).where(due).limit(limit)))
     stages = {job.id: (job.attempt, job.stage) for job in held}
     if not stages:
-        return 0
+        return []
     moved = await _move(
         session, target, Actor.RESCUER, and_(JobRow.id.in_(stages), due), now=now, **{**NO_LEASE, **values}
     )
     for job in moved:
         attempt, stage = stages[job.id]
         await _end_attempt(session, job.id, attempt, now, LOST, Ended(stage=Stage(stage) if stage else None))
-    return len(moved)
+    return [job.id for job in moved]
 
 
 async def _end_attempt(

@@ -132,6 +132,11 @@ class JobRunner:
         failpoints.hit(CLAIMED)
         return claimed
 
+    async def suspect_waits(self) -> bool:
+        """Whether a job that has crashed twice waits to be run alone."""
+        async with self._database.read() as session:
+            return await repository.suspect_waits(session, now=await self._database.now(session))
+
     async def run(self, job: Claimed) -> str:
         """Work on a claimed job to the attempt's end; says how it ended. When cancelled, gives the job back first."""
         began = self._clock.monotonic()

@@ -1,0 +1,14 @@
+"""Every table of the program, imported so that `Base.metadata` knows it. A feature with tables adds its line here."""
+
+from __future__ import annotations
+
+from filewright.chassis.db.base import Base
+from filewright.chassis.queue import outbox
+from filewright.chassis.web import idempotency_model
+from filewright.converter.artifacts import models as artifacts
+from filewright.converter.jobs import models as jobs
+from filewright.converter.uploads import models as uploads
+
+__all__ = ["artifacts", "idempotency_model", "jobs", "metadata", "outbox", "uploads"]
+
+metadata = Base.metadata

@@ -10,6 +10,9 @@ from filewright import __version__
 from filewright.converter.commands.convert import convert
 from filewright.converter.commands.exits import CODES_EPILOG
 from filewright.converter.commands.look_up import doctor, formats, routes
+from filewright.converter.commands.serve import EXAMPLES as SERVE_EXAMPLES
+from filewright.converter.commands.serve import HELP as SERVE_HELP
+from filewright.converter.commands.serve import serve
 
 app = typer.Typer(
     name="filewright",
@@ -42,3 +45,4 @@ app.command(epilog=CODES_EPILOG, no_args_is_help=True)(convert)
 app.command()(formats)
 app.command(epilog=CODES_EPILOG)(routes)
 app.command()(doctor)
+app.command(help=SERVE_HELP, epilog=SERVE_EXAMPLES)(serve)

@@ -642,3 +642,13 @@ def _event(job: JobRow, source: JobState | None, actor: Actor, now: datetime) ->
 def counters_of(job: JobRow) -> Counters:
     """How often its attempts have failed, by kind."""
     return Counters(job.crash_count, job.transient_count)
+
+
+async def has_a_right_to(session: ReadSession, artifact_id: str) -> bool:
+    """Whether a job that is not erased reads this artifact or made it."""
+    for link in (JobInputRow, JobOutputRow):
+        statement = select(link.job_id).join(JobRow, JobRow.id == link.job_id)
+        statement = statement.where(link.artifact_id == artifact_id, JobRow.state != JobState.ERASED).limit(1)
+        if (await session.scalars(statement)).first() is not None:
+            return True
+    return False

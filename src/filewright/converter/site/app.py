@@ -21,11 +21,11 @@ from filewright.chassis.web.edge import Edge
 from filewright.chassis.web.health import Check, Health
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies
+from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.jobs import convert_endpoint
 from filewright.converter.jobs import endpoints as job_endpoints
 from filewright.converter.jobs.service import Jobs
-from filewright.converter.routing.planner import Planner
 from filewright.converter.site import catalogue
 from filewright.converter.site.callers import Callers
 from filewright.converter.uploads import endpoints as upload_endpoints
@@ -57,7 +57,7 @@ class Services(Protocol):
     @property
     def registry(self) -> Registry: ...
     @property
-    def planner(self) -> Planner: ...
+    def converter(self) -> Converter: ...
     @property
     def jobs(self) -> Jobs: ...
     @property
@@ -85,7 +85,7 @@ def create_app(
 ) -> FastAPI:
     """The application. `pages` are mounted beside the API; `running` is entered while the server runs."""
     edge = Edge(exposure.callers.identify, services.idempotency, drain, exposure.proxies)
-    listed = catalogue.Catalogue(services.planner, services.registry)
+    listed = catalogue.Catalogue(services.converter, services.registry)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -98,7 +98,7 @@ def create_app(
     return create_web_app(
         Site("Filewright", filewright.__version__, DESCRIPTION),
         routers=(
-            convert_endpoint.router(edge, services.uploads, services.jobs, services.planner),
+            convert_endpoint.router(edge, services.uploads, services.jobs, services.converter),
             upload_endpoints.router(edge, services.uploads, listed.targets),
             job_endpoints.router(edge, services.jobs),
             catalogue.router(listed),

@@ -32,9 +32,7 @@ class Callers:
     def of(self, request: Request) -> Caller:
         """The caller. Raises Unauthenticated."""
         if "authorization" in request.headers:
-            raise Unauthenticated(
-                "The token is not known here; send a good one, or none."
-            )
+            raise Unauthenticated("The token is not known here; send a good one, or none.")
         if self.local:
             return Caller(LOCAL_TENANT, self.local_tier)
         if not self.anonymous:

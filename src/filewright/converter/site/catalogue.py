@@ -11,12 +11,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from filewright.chassis.web.openapi import answers, problems
+from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.errors import UnsupportedFormat
 from filewright.converter.formats.catalogue import FORMATS, Format, by_name
 from filewright.converter.jobs.orders import CONVERT
 from filewright.converter.jobs.schemas import RouteStep
-from filewright.converter.routing.planner import Planner, Route
 
 Name = Annotated[
     str | None, Query(min_length=1, max_length=128, description="A format id, an extension or a media type.")
@@ -50,6 +50,8 @@ class RouteView(BaseModel):
     lossy: bool
     several: bool
     """Whether it may give more than one file."""
+    estimated_seconds: float
+    """CPU time for a typical small file."""
     options: Mapping[str, Any]
     """JSON Schema of each option, by name."""
 
@@ -73,39 +75,42 @@ class OperationList(BaseModel):
 class Catalogue:
     """The handlers. Everything here is made once: engines do not come and go while the process runs."""
 
-    planner: Planner
+    converter: Converter
     registry: Registry
 
     def targets(self, format_id: str) -> Sequence[str]:
         """What can be made of it, nearest first."""
-        return [route.target for route in self.planner.targets(format_id)]
+        return [route.target for route in self.converter.planner.targets(format_id)]
 
     async def formats(
         self,
         source: Annotated[Name, Query(alias="from")] = None,
         target: Annotated[Name, Query(alias="to")] = None,
     ) -> Response:
-        wanted = [_known(source)] if source is not None else list(FORMATS.values())
-        views = [self._view(item) for item in wanted]
-        if target is not None:
-            goal = _known(target).id
-            views = [view for view in views if goal in view.targets]
-        return _json(FormatList(data=views, next_cursor=None))
+        start = _known(source).id if source is not None else None
+        goal = _known(target).id if target is not None else None
+        views = [self._view(item) for item in FORMATS.values()]
+        targets = {view.id: view.targets for view in views}
+        return _json(
+            FormatList(data=[view for view in views if _belongs(view, targets, start, goal)], next_cursor=None)
+        )
 
     async def route(
         self,
         source: Annotated[str, Query(alias="from", min_length=1, max_length=128)],
         target: Annotated[str, Query(alias="to", min_length=1, max_length=128)],
     ) -> Response:
-        found = self.planner.cheapest(_known(source).id, _known(target).id)
+        plan = self.converter.plan(_known(source).id, _known(target).id)
+        best = self.converter.planner.cheapest(plan.source_format, plan.target_format)
         return _json(
             RouteView(
-                source_format=found.source,
-                target_format=found.target,
-                route=self._steps(found),
-                lossy=found.lossy,
-                several=found.many,
-                options=found.options,
+                source_format=plan.source_format,
+                target_format=plan.target_format,
+                route=[RouteStep.model_validate(hop.as_json()) for hop in plan.route],
+                lossy=best.lossy,
+                several=best.many,
+                estimated_seconds=plan.estimated_seconds,
+                options=self.converter.schemas(plan.source_format, plan.target_format),
             )
         )
 
@@ -125,18 +130,6 @@ class Catalogue:
             targets=self.targets(item.id),
         )
 
-    def _steps(self, found: Route) -> list[RouteStep]:
-        return [
-            RouteStep(
-                engine=step.engine,
-                engine_version=self.registry.version(step.engine),
-                source=step.conversion.source,
-                target=step.conversion.target,
-                lossy=step.lossy,
-            )
-            for step in found.steps
-        ]
-
 
 def router(catalogue: Catalogue) -> APIRouter:
     """The addresses."""
@@ -147,7 +140,8 @@ def router(catalogue: Catalogue) -> APIRouter:
         methods=["GET"],
         operation_id="list_formats",
         summary="Formats, and what each can be converted to",
-        description="`from` names one source; `to` keeps the sources from which that target can be made.",
+        description="`from`: what that format can become. `to`: what can become that format. Both: whether one can "
+        "become the other. Neither: all that can be made, or that something can be made of.",
         responses=answers(FormatList, "The formats.") | problems(415),
     )
     routes.add_api_route(
@@ -185,6 +179,17 @@ def _convert_schema(registry: Registry) -> dict[str, Any]:
             "password": {"type": "string"},
         },
     }
+
+
+def _belongs(view: FormatView, targets: Mapping[str, Sequence[str]], start: str | None, goal: str | None) -> bool:
+    """The same answer as `filewright formats`."""
+    if start is not None and goal is not None:
+        return view.id == start and goal in view.targets
+    if start is not None:
+        return view.id in targets[start]
+    if goal is not None:
+        return goal in view.targets
+    return bool(view.targets) or any(view.id in found for found in targets.values())
 
 
 def _known(name: str) -> Format:

@@ -1,0 +1,45 @@
+"""The whole application as it is served: API, pages, and what a browser without scripts is shown."""
+
+from __future__ import annotations
+
+import ipaddress
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+
+from fastapi import FastAPI
+
+from filewright.chassis.web.drain import Drain
+from filewright.chassis.web.proxies import Proxies
+from filewright.converter.settings import Settings
+from filewright.converter.site.app import Exposure, Services, create_app
+from filewright.converter.site.browsers import BrowserAnswers
+from filewright.converter.site.callers import Callers
+from filewright.converter.site.pages import Pages
+from filewright.converter.site.pages import router as pages_router
+from filewright.converter.tiers import ANONYMOUS, LOCAL, Tier
+
+
+def application(
+    services: Services,
+    settings: Settings,
+    *,
+    local: bool,
+    drain: Drain,
+    running: AbstractAsyncContextManager[None] | None = None,
+) -> FastAPI:
+    """The application for these settings. `local`: it listens on loopback only."""
+    proxies = Proxies(ipaddress.ip_network(network) for network in settings.trusted_proxies)
+    callers = Callers(
+        local=local,
+        proxies=proxies,
+        local_tier=_kept_for(LOCAL, settings.retention_hours),
+        anonymous_tier=_kept_for(ANONYMOUS, settings.retention_hours),
+    )
+    pages = pages_router(Pages(services.jobs, services.converter.planner, callers.of))
+    app = create_app(services, exposure=Exposure(callers, proxies), drain=drain, pages=[pages], running=running)
+    app.add_middleware(BrowserAnswers, caller_of=callers.of)
+    return app
+
+
+def _kept_for(tier: Tier, hours: float | None) -> Tier:
+    return tier if hours is None else replace(tier, retention_seconds=hours * 3600)

@@ -73,7 +73,7 @@ def _read_only_system() -> list[str]:
             mode = os.lstat(tree).st_mode
         except FileNotFoundError:
             continue
-        line += ["--symlink", os.readlink(tree), tree] if stat.S_ISLNK(mode) else ["--ro-bind", tree, tree]
+        line += ["--symlink", str(Path(tree).readlink()), tree] if stat.S_ISLNK(mode) else ["--ro-bind", tree, tree]
     for path in (*(f"/etc/{name}" for name in system.ETC), *system.CACHES):
         line += ["--ro-bind-try", path, path]
     for name in ("passwd", "group"):

@@ -99,6 +99,8 @@ def _version_1() -> tuple[Path, ...]:
                 parent.mkdir(exist_ok=True)
             except OSError:
                 return ()
+            if not os.access(parent, os.W_OK):
+                return ()
             parents.append(parent)
     return tuple(parents) if len(parents) == 2 else ()
 

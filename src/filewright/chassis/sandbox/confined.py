@@ -8,15 +8,12 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import filewright
 from filewright.chassis.sandbox import system
 from filewright.chassis.sandbox.cgroups import Cgroup, Cgroups
-from filewright.chassis.sandbox.isolated import own_pipes, reap, spawn
+from filewright.chassis.sandbox.isolated import Process, own_pipes, reap, spawn
 from filewright.chassis.sandbox.limits import kernel_limits
 from filewright.chassis.sandbox.port import SandboxLevel, SandboxUnavailable
 from filewright.chassis.sandbox.processes import send_signal
@@ -24,19 +21,13 @@ from filewright.chassis.sandbox.starting import Launch, Pipes, policy
 from filewright.chassis.sandbox.streams import readable as until_readable
 from filewright.chassis.sandbox.supervision import Exit
 
-_BOOT = (
-    f"import sys; sys.path.insert(0, {str(Path(filewright.__file__).resolve().parent.parent)!r}); "
-    "from filewright.chassis.sandbox.launcher import main; main()"
-)
-_STUBBORN_SECONDS = 2.0
-
 
 class ConfinedChild:
     """A `supervision.Child`: the launcher is the root, and ends only when everything below it has."""
 
     memory_before = 0
 
-    def __init__(self, process: subprocess.Popen[bytes], status_fd: int, cgroup: Cgroup | None) -> None:
+    def __init__(self, process: Process, status_fd: int, cgroup: Cgroup | None) -> None:
         self._process = process
         self._pidfd = os.pidfd_open(process.pid)
         self._status_fd = status_fd
@@ -95,7 +86,7 @@ class Launcher:
         order_in, order_out = os.pipe()
         status_in, status_out = os.pipe()
         os.set_blocking(status_in, False)
-        line = [sys.executable, "-I", "-S", "-c", _BOOT, str(order_in)]
+        line = [*system.python_argv("filewright.chassis.sandbox.launcher", str(order_in), bare=True)]
         try:
             process = spawn(line, {}, (order_in, status_out, *launch.pass_fds))
         except OSError as error:
@@ -105,11 +96,21 @@ class Launcher:
         finally:
             os.close(order_in)
             os.close(status_out)
-        cgroup = self._cgroups.create(process.pid, launch.limits) if launch.limits is not None else None
-        child = ConfinedChild(process, status_in, cgroup)
-        # The launcher begins when it has its orders whole, so its group and all it starts are in place.
-        await asyncio.to_thread(_write_and_close, order_out, json.dumps(self._order(launch, status_out)).encode())
-        return child, own_pipes(process)
+        pipes = own_pipes(process)
+        try:
+            cgroup = None
+            if launch.limits is not None:
+                cgroup = await asyncio.to_thread(self._cgroups.create, process.pid, launch.limits)
+            child = ConfinedChild(process, status_in, cgroup)
+            # The launcher begins when it has its orders whole; by then its group is in place.
+            await asyncio.to_thread(_write_and_close, order_out, json.dumps(self._order(launch, status_out)).encode())
+        except BaseException:
+            process.kill()  # it had no orders, so it has no children
+            pipes.close()
+            os.close(status_in)
+            await reap(process)
+            raise
+        return child, pipes
 
     def _order(self, launch: Launch, status_fd: int) -> dict[str, Any]:
         work = self.work(launch.writable)
@@ -121,10 +122,15 @@ class Launcher:
             "cwd": work,
             "owner": os.getpid(),
             "limits": list(limits.items()),
-            "landlock": confinement(work, launch.readable) if confined else None,
+            "landlock": confinement(work, _readable(launch)) if confined else None,
             "seccomp": dataclasses.asdict(policy(launch, own_namespace=False)) if confined else None,
             "status_fd": status_fd,
         }
+
+
+def _readable(launch: Launch) -> tuple[Path, ...]:
+    """A warm parent keeps all of /proc, or its children could not be left their own part of it."""
+    return (*launch.readable, Path("/proc")) if launch.shared else launch.readable
 
 
 def confinement(work: str, readable: tuple[Path, ...] = ()) -> dict[str, list[str]]:

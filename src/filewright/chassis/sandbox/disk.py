@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -19,14 +20,18 @@ def used_bytes(directory: Path) -> int:
     total, entries = 0, 0
     waiting = [os.fspath(directory)]
     while waiting:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as found:
-            for entry in found:
-                entries += 1
-                if entries > _MOST_ENTRIES:
-                    return _TOO_MUCH
-                with contextlib.suppress(OSError):
-                    facts = entry.stat(follow_symlinks=False)
-                    total += max(facts.st_blocks * _BLOCK, _SMALLEST)
-                    if stat.S_ISDIR(facts.st_mode):
-                        waiting.append(entry.path)
+        try:
+            with os.scandir(waiting.pop()) as found:
+                for entry in found:
+                    entries += 1
+                    if entries > _MOST_ENTRIES:
+                        return _TOO_MUCH
+                    with contextlib.suppress(FileNotFoundError):
+                        facts = entry.stat(follow_symlinks=False)
+                        total += max(facts.st_blocks * _BLOCK, _SMALLEST)
+                        if stat.S_ISDIR(facts.st_mode):
+                            waiting.append(entry.path)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # nobody nests this deep but to hide something
+                return _TOO_MUCH
     return total

@@ -5,7 +5,7 @@ JSON over one socket:
 
     child   {"hello": <pid>}
     owner   {"function": "module:name", "arguments": {...}, "workspace": "...", "limits": [[which, value], ...],
-             "landlock": {...} | null, "seccomp": {...} | null}
+             "landlock": {...} | null}          with it comes the system call filter
     child   {"progress": 0.5} ...
     child   {"value": ...} | {"refusal": "code"} | {"memory": true} | {"error": "TypeError: ..."}
 """
@@ -45,6 +45,16 @@ class Line:
         return dict(json.loads(line)) if line else {}
 
 
+POLICY = seccomp.Policy(processes=False, sockets="none", signals="self")
+"""A call needs no process, no socket and nobody to signal."""
+
+
+def prepare() -> None:
+    """Do in the warm parent what its children would all do alike."""
+    seccomp.program(POLICY, pid=os.getpid())
+    landlock.abi()
+
+
 def serve(connection: socket.socket) -> None:
     """Carry out the one call that comes over `connection`; return at once when its owner is gone."""
     line = Line(connection)
@@ -59,7 +69,7 @@ def _shut_in(order: dict[str, Any]) -> None:
     """Give up everything but one workspace, before anything is run that a stranger's file could steer."""
     workspace = str(order["workspace"])
     os.chdir(workspace)
-    os.environ["HOME"] = os.environ["TMPDIR"] = f"{workspace}/tmp"  # noqa: TID251 - the child's own
+    os.environ["HOME"] = os.environ["TMPDIR"] = f"{workspace}/tmp"  # noqa: S108, TID251 - the child's own
     tempfile.tempdir = None
     random.seed()
     if "numpy.random" in sys.modules:
@@ -70,8 +80,7 @@ def _shut_in(order: dict[str, Any]) -> None:
         resource.setrlimit(which, (lower, lower))
     if order["landlock"] is not None:
         landlock.restrict(**order["landlock"])
-    if order["seccomp"] is not None:
-        seccomp.apply(seccomp.Policy(**order["seccomp"]))
+        seccomp.apply(POLICY)
 
 
 def _room(which: int, value: int) -> int:

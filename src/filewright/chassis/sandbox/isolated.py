@@ -26,6 +26,7 @@ _START_SECONDS = 20.0
 _SIGNALLED = 128
 _PR_SET_CHILD_SUBREAPER = 36
 _REAP_TRIES = 1000
+Process = subprocess.Popen[bytes]  # noqa: TID251 - this is the sandbox
 _CHILD_PID = re.compile(rb'"child-pid": (\d+)')
 
 
@@ -34,7 +35,7 @@ class IsolatedChild:
 
     memory_before = 0
 
-    def __init__(self, process: subprocess.Popen[bytes], init: int, status_fd: int, cgroup: Cgroup | None) -> None:
+    def __init__(self, process: Process, init: int, status_fd: int, cgroup: Cgroup | None) -> None:
         self._process = process
         self._init = init
         self._pidfd = os.pidfd_open(init)
@@ -115,7 +116,7 @@ class Bubblewrap:
             os.close(gate_fd)
         return child, pipes
 
-    def _spawn(self, launch: Launch) -> tuple[subprocess.Popen[bytes], Pipes, int, int]:
+    def _spawn(self, launch: Launch) -> tuple[Process, Pipes, int, int]:
         status_in, status_out = os.pipe()
         gate_in, gate_out = os.pipe()
         filter_in = _pipe_with(seccomp.program(policy(launch, own_namespace=True)))
@@ -141,9 +142,7 @@ class Bubblewrap:
                 os.close(fd)
         return process, own_pipes(process), status_in, gate_out
 
-    async def _let_go(
-        self, process: subprocess.Popen[bytes], status_fd: int, gate_fd: int, limits: Limits | None
-    ) -> IsolatedChild:
+    async def _let_go(self, process: Process, status_fd: int, gate_fd: int, limits: Limits | None) -> IsolatedChild:
         """Set the limits on the waiting child, then let it run."""
         async with asyncio.timeout(_START_SECONDS):
             line = await _first_line(status_fd)
@@ -154,15 +153,16 @@ class Bubblewrap:
         cgroup = None
         if limits is not None:
             set_limits(init, kernel_limits(limits, processes=limits.processes))
-            cgroup = self._cgroups.create(init, limits)
+            # In a thread: the kernel may take its time to move a process.
+            cgroup = await asyncio.to_thread(self._cgroups.create, init, limits)
         child = IsolatedChild(process, init, status_fd, cgroup)
         os.write(gate_fd, b"go")
         return child
 
 
-def spawn(line: list[str], env: dict[str, str], pass_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
+def spawn(line: list[str], env: dict[str, str], pass_fds: tuple[int, ...]) -> Process:
     """Popen with three pipes. To be called on the loop's own thread: a child dies with the thread that started it."""
-    return subprocess.Popen(  # noqa: TID251 - this is the sandbox
+    return Process(
         line,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -173,7 +173,7 @@ def spawn(line: list[str], env: dict[str, str], pass_fds: tuple[int, ...]) -> su
     )
 
 
-def own_pipes(process: subprocess.Popen[bytes]) -> Pipes:
+def own_pipes(process: Process) -> Pipes:
     """Take the pipes away from Popen, which would close them at its own time."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -185,7 +185,7 @@ def own_pipes(process: subprocess.Popen[bytes]) -> Pipes:
     return pipes
 
 
-async def reap(process: subprocess.Popen[bytes]) -> tuple[int, Any]:
+async def reap(process: Process) -> tuple[int, Any]:
     """Wait status and use of a process that is ending; it was killed or its pidfd told so."""
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)  # noqa: ASYNC222 - does not hang

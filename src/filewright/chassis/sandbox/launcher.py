@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _CANNOT_EXECUTE = 127
 
 
-class _Asked(Exception):  # noqa: N818
+class _Asked(Exception):
     """Somebody wants this over: the owner, or the kernel on the owner's death."""
 
 

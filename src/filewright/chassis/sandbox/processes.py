@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,29 @@ def measure(root: int) -> TreeUse:
     processes, cpu, memory, written = 0, 0.0, 0, 0
     for pid in descendants(root):
         try:
-            stat = Path(f"/proc/{pid}/stat").read_bytes()
+            line = Path(f"/proc/{pid}/stat").read_bytes()
             status = Path(f"/proc/{pid}/status").read_bytes()
         except OSError:
             continue
-        fields = stat[stat.rindex(b")") + 2 :].split()
+        fields = line[line.rindex(b")") + 2 :].split()
         processes += 1
         cpu += sum(int(ticks) for ticks in fields[11:15]) / _TICKS  # own and of children it has waited for
         memory += sum(_kilobytes(status, key) for key in (b"RssAnon:", b"RssShmem:"))
         written += _written(pid)
     return TreeUse(processes, cpu, memory, written)
+
+
+def unlinked_bytes(root: int) -> int:
+    """Bytes on disk of files that processes below `root` hold open and that no directory shows any more."""
+    found: dict[tuple[int, int], int] = {}
+    for pid in descendants(root):
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    facts = Path(entry.path).stat()
+                    if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0:
+                        found[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
+    return sum(found.values())
 
 
 def send_signal(root: int, number: signal.Signals, *, spare: int | None = None) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import shutil
 import socket
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from filewright.chassis.sandbox import landlock, seccomp, system
+from filewright.chassis.sandbox import landlock, seccomp, selftest, system
 from filewright.chassis.sandbox.attendance import Terms, attend_call, attend_command
 from filewright.chassis.sandbox.bubblewrap import find_bubblewrap
 from filewright.chassis.sandbox.cgroups import Cgroups
@@ -28,17 +26,58 @@ from filewright.chassis.sandbox.port import (
     SandboxLevel,
     SandboxUnavailable,
 )
+from filewright.chassis.sandbox.selftest import Probe, Report
 from filewright.chassis.sandbox.starting import Launch, Pipes, Starter
 from filewright.chassis.sandbox.warm import ONE_THREAD, NotForkable, WarmParents
 
 
 async def open_sandbox(*, jobs_dir: Path, minimum: SandboxLevel = SandboxLevel.ISOLATED) -> LocalSandbox:
-    """Find out what works here and give a sandbox of that level; SandboxUnavailable when it is below `minimum`."""
+    """The strongest sandbox that proves itself here. Raises SandboxUnavailable when that is below `minimum`.
+
+    Nothing else may run in `jobs_dir`, which is made if it is missing.
+    """
+    jobs_dir = prepare(jobs_dir)
+    reasons: dict[str, str] = {}
+    for starter, cgroups in _candidates(reasons):
+        if starter.level < minimum:
+            break
+        sandbox = LocalSandbox(jobs_dir, starter)
+        try:
+            probes = await selftest.prove(sandbox, jobs_dir)
+        except SandboxUnavailable as error:
+            probes = (Probe("start", held=False, detail=str(error)),)
+        if all(probe.held for probe in probes):
+            sandbox.report = Report(starter.level, probes, reasons, _notes(cgroups))
+            await sandbox.cool_down()
+            return sandbox
+        await sandbox.close()
+        reasons[starter.level.name.lower()] = selftest.explain(starter.level, probes)
+    raise selftest.unavailable(minimum, reasons)
+
+
+def _candidates(reasons: dict[str, str]) -> Iterator[tuple[Starter, Cgroups]]:
+    """Ways to start programs that might work here, the strongest first; notes in `reasons` why one can not."""
+    cgroups = Cgroups()
     bwrap = find_bubblewrap()
     if bwrap is None:
-        raise SandboxUnavailable("bubblewrap is missing: apt-get install bubblewrap")
-    cgroups = Cgroups()
-    return LocalSandbox(prepare(jobs_dir), Bubblewrap(bwrap, cgroups), cgroups)
+        reasons["isolated"] = "bubblewrap is not installed"
+    elif not seccomp.supported():
+        reasons["isolated"] = "no system call filter is written for this kind of processor"
+    else:
+        yield Bubblewrap(bwrap, cgroups), cgroups
+    if landlock.abi() == 0 or not seccomp.supported():
+        reasons["confined"] = "this kernel has no Landlock"
+    else:
+        yield Launcher(SandboxLevel.CONFINED, cgroups), cgroups
+    yield Launcher(SandboxLevel.LIMITED, cgroups), cgroups
+
+
+def _notes(cgroups: Cgroups) -> tuple[str, ...]:
+    return (
+        f"landlock ABI {landlock.abi()}",
+        "control groups bound memory and processes" if cgroups.available else "no control group: a watchdog only",
+        "runs as root; an ordinary user is safer" if os.geteuid() == 0 else "runs as an ordinary user",
+    )
 
 
 def prepare(jobs_dir: Path) -> Path:
@@ -50,13 +89,14 @@ def prepare(jobs_dir: Path) -> Path:
 class LocalSandbox:
     """Implements `port.Sandbox` by one way of starting programs."""
 
-    def __init__(self, jobs_dir: Path, starter: Starter, cgroups: Cgroups) -> None:
+    def __init__(self, jobs_dir: Path, starter: Starter) -> None:
         self._jobs_dir = jobs_dir
         self._starter = starter
-        self._cgroups = cgroups
         self._closed = False
+        self.report = Report(starter.level, ())
+        """What the self-test found."""
         self._can_narrow = starter.level >= SandboxLevel.CONFINED and landlock.abi() > 0 and seccomp.supported()
-        self._warm = WarmParents(starter, jobs_dir, cgroups) if self._can_narrow else None
+        self._warm = WarmParents(starter, jobs_dir) if self._can_narrow else None
 
     @property
     def level(self) -> SandboxLevel:
@@ -76,6 +116,11 @@ class LocalSandbox:
         if isinstance(program, Command):
             return await self._run_command(program, terms)
         return await self._run_call(program, terms)
+
+    async def cool_down(self) -> None:
+        """End the warm parents for now; the next call starts its own again."""
+        if self._warm is not None:
+            await self._warm.cool_down()
 
     async def close(self) -> None:
         self._closed = True
@@ -104,7 +149,7 @@ class LocalSandbox:
             return await self._run_fresh(call, terms)
         stdout, stderr = os.pipe(), os.pipe()
         try:
-            child, talk = await self._warm.fork(call.warm, (stdout[1], stderr[1]), terms.limits)
+            child, talk = await self._warm.fork(call.warm, (stdout[1], stderr[1]))
         except BaseException as error:
             os.close(stdout[0])
             os.close(stderr[0])
@@ -121,7 +166,7 @@ class LocalSandbox:
     async def _run_fresh(self, call: PythonCall, terms: Terms) -> Outcome:
         """In an interpreter of its own, for when there is no parent to fork from."""
         ours, theirs = socket.socketpair()
-        argv = (sys.executable, "-I", "-m", "filewright.chassis.sandbox.inside", str(theirs.fileno()))
+        argv = system.python_argv("filewright.chassis.sandbox.inside", str(theirs.fileno()))
         launch = Launch(
             argv,
             terms.workspace,
@@ -141,12 +186,10 @@ class LocalSandbox:
 
     def _order(self, call: PythonCall, work: str, limits: Limits) -> dict[str, Any]:
         """What `inside` is to do, and how narrow it makes itself first."""
-        policy = seccomp.Policy(processes=False, sockets="none", signals="self")
         return {
             "function": call.function,
             "arguments": dict(call.arguments),
             "workspace": work,
             "limits": list(kernel_limits(limits).items()),
             "landlock": confinement(work) if self._can_narrow else None,
-            "seccomp": dataclasses.asdict(policy) if self._can_narrow else None,
         }

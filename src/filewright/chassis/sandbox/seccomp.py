@@ -14,6 +14,7 @@ import platform
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 _NATIVE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """AUDIT_ARCH_* of the machines that the table below knows."""
@@ -161,16 +162,27 @@ def supported() -> bool:
 def program(policy: Policy, *, machine: str | None = None, pid: int | None = None) -> bytes:
     """The filter as the kernel and bubblewrap want it. `pid` is the process it is for; needed for signals `self`."""
     machine = machine or platform.machine()
-    instructions = [
-        (_LOAD, 0, 0, _OFFSET_ARCH),
-        (_IF_EQUAL, 1, 0, _NATIVE[machine]),
-        (_RETURN, 0, 0, _KILL_PROCESS),
-        (_LOAD, 0, 0, _OFFSET_NR),
-        *_x32(machine),
-        *_plain(machine),
-        *_by_argument(machine, policy, pid),
-        (_RETURN, 0, 0, _ALLOW),
-    ]
+    end = [*_signal_rules(machine, policy, pid), (_RETURN, 0, 0, _ALLOW)]
+    return _beginning(policy, machine) + _assembled(end)
+
+
+@cache
+def _beginning(policy: Policy, machine: str) -> bytes:
+    """What does not depend on the process, made once."""
+    return _assembled(
+        [
+            (_LOAD, 0, 0, _OFFSET_ARCH),
+            (_IF_EQUAL, 1, 0, _NATIVE[machine]),
+            (_RETURN, 0, 0, _KILL_PROCESS),
+            (_LOAD, 0, 0, _OFFSET_NR),
+            *_x32(machine),
+            *_plain(machine),
+            *_by_argument(machine, policy),
+        ]
+    )
+
+
+def _assembled(instructions: list[_Instruction]) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
 
 
@@ -245,7 +257,7 @@ def _refuse_when(
 _FINE = 255
 
 
-def _by_argument(machine: str, policy: Policy, pid: int | None) -> Iterator[_Instruction]:
+def _by_argument(machine: str, policy: Policy) -> Iterator[_Instruction]:
     yield from _refuse_when("clone", machine, 0, [(_IF_ANY_BIT, 0, _FINE, _CLONE_NEW)], errno.EPERM)
     for request in (_TIOCSTI, _TIOCLINUX):
         yield from _refuse_when("ioctl", machine, 1, [(_IF_EQUAL, 0, _FINE, request)], errno.EPERM)
@@ -254,7 +266,6 @@ def _by_argument(machine: str, policy: Policy, pid: int | None) -> Iterator[_Ins
     yield from _refuse_when("socketpair", machine, 0, [(_IF_EQUAL, _FINE, 0, _AF_UNIX)], errno.EAFNOSUPPORT)
     yield from _socket_rules(machine, policy)
     yield from _process_rules(machine, policy)
-    yield from _signal_rules(machine, policy, pid)
 
 
 def _socket_rules(machine: str, policy: Policy) -> Iterator[_Instruction]:

@@ -31,7 +31,7 @@ class Launch:
 
     def environment(self, work: str) -> dict[str, str]:
         """All of the program's environment."""
-        tmp = work if self.shared else f"{work}/tmp"
+        tmp = work if self.shared else f"{work}/tmp"  # noqa: S108 - a workspace's own
         base = {"PATH": system.search_path(), "HOME": tmp, "TMPDIR": tmp, "LANG": "C.UTF-8", "TZ": "UTC"}
         return base | {name: value.replace("{work}", work) for name, value in self.env.items()}
 

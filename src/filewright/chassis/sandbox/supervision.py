@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,14 @@ from typing import Any, Protocol
 
 from filewright.chassis.sandbox import disk
 from filewright.chassis.sandbox.port import Ending, Limits, SandboxUnavailable
-from filewright.chassis.sandbox.processes import TreeUse, measure
+from filewright.chassis.sandbox.processes import TreeUse, measure, unlinked_bytes
 
 _TICK_SECONDS = 0.1
 _DISK_TICKS = 5
+_REWRITES = 8
+"""How many times its limit a program may write over what it has written."""
+_OWN_PROCESSES = 8
+"""What bubblewrap, a gate or a launcher adds to the tree."""
 _LAST_RESORT_SECONDS = 10.0
 _GRACE_SECONDS = {
     Ending.WALL_LIMIT: 2.0,
@@ -158,19 +163,25 @@ class Supervision:
         self.end(Ending.CANCELLED)
 
     async def _watch(self) -> None:
-        start_bytes = disk.used_bytes(self._workspace)
-        ticks = 0
-        while not self._verdict.done():
+        bytes_before = disk.used_bytes(self._workspace)
+        for tick in itertools.count(1):
             await asyncio.sleep(_TICK_SECONDS)
-            ticks += 1
             use = measure(self._child.root)
             self._take_note(use)
             ending = self._passed(use)
-            if ending is None and ticks % _DISK_TICKS == 0:
-                written = await asyncio.to_thread(disk.used_bytes, self._workspace) - start_bytes
-                ending = Ending.WRITE_LIMIT if written > self.limits.write_bytes else None
+            if ending is None and tick % _DISK_TICKS == 0:
+                ending = await asyncio.to_thread(self._disk_passed, use, bytes_before)
             if ending is not None:
                 self.end(ending)
+                return
+
+    def _disk_passed(self, use: TreeUse, bytes_before: int) -> Ending | None:
+        """Most of the time a walk through the workspace tells all. The rest is for those who hide what they write."""
+        limit = self.limits.write_bytes
+        held = disk.used_bytes(self._workspace) - bytes_before
+        if held <= limit < use.written_bytes:
+            held += unlinked_bytes(self._child.root)
+        return Ending.WRITE_LIMIT if held > limit or use.written_bytes > _REWRITES * limit else None
 
     def _take_note(self, use: TreeUse) -> None:
         if use.cpu_seconds > self.watched.cpu_seconds:
@@ -182,6 +193,8 @@ class Supervision:
         limits, now = self.limits, time.monotonic()
         if use.memory_bytes - self._child.memory_before > limits.memory_bytes:
             return Ending.MEMORY_LIMIT
+        if use.processes > limits.processes + _OWN_PROCESSES:
+            return Ending.MEMORY_LIMIT  # where the kernel could not be told to refuse them
         if use.cpu_seconds > limits.cpu_seconds:
             return Ending.CPU_LIMIT
         if self.wall_seconds > limits.wall_seconds:

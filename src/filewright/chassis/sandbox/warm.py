@@ -14,12 +14,11 @@ import os
 import signal
 import socket
 import struct
-import sys
 from pathlib import Path
 from typing import Any
 
-from filewright.chassis.sandbox.cgroups import Cgroup, Cgroups
-from filewright.chassis.sandbox.port import Limits, SandboxUnavailable
+from filewright.chassis.sandbox import system
+from filewright.chassis.sandbox.port import SandboxUnavailable
 from filewright.chassis.sandbox.processes import measure
 from filewright.chassis.sandbox.starting import Launch, Pipes, StartedChild, Starter
 from filewright.chassis.sandbox.streams import Lines, Reader
@@ -35,34 +34,24 @@ _CALLS_BETWEEN_LOOKS = 50
 _SCM_CREDENTIALS = 2
 _CREDENTIALS = struct.Struct("3i")
 
-ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "VIPS_CONCURRENCY",
-    )
-}
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VIPS_CONCURRENCY"), "1"
+)
 """Pools that are made on import or hold on to their size; a job's share of the machine is about one core."""
 
 
-class NotForkable(Exception):  # noqa: N818
+class NotForkable(Exception):
     """These modules start threads when they are imported."""
 
 
 class WarmChild:
     """A `supervision.Child` that a warm parent forked. It can start no process, so it is its own whole tree."""
 
-    def __init__(
-        self, pid: int, told: asyncio.Future[dict[str, Any]], parent: WarmParent, cgroup: Cgroup | None
-    ) -> None:
+    def __init__(self, pid: int, told: asyncio.Future[dict[str, Any]], parent: WarmParent) -> None:
         self.root = pid
         self._pidfd = os.pidfd_open(pid)
         self._told = told
         self._parent = parent
-        self._cgroup = cgroup
         self.memory_before = measure(pid).memory_bytes
 
     def terminate(self) -> None:
@@ -90,12 +79,10 @@ class WarmChild:
         return True
 
     def was_out_of_memory(self) -> bool:
-        return self._cgroup is not None and self._cgroup.was_out_of_memory()
+        return False
 
     def close(self) -> None:
         os.close(self._pidfd)
-        if self._cgroup is not None:
-            self._cgroup.remove()
         self._parent.child_closed()
 
 
@@ -147,7 +134,7 @@ class WarmParent:
             raise NotForkable
         self._memory_at_start = measure(self._child.root).memory_bytes
 
-    async def fork(self, streams: tuple[int, int], limits: Limits, cgroups: Cgroups) -> tuple[WarmChild, socket.socket]:
+    async def fork(self, streams: tuple[int, int]) -> tuple[WarmChild, socket.socket]:
         """A child that waits for its order at the socket. Raises SandboxUnavailable when the parent is gone."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
@@ -158,7 +145,7 @@ class WarmParent:
                 socket.send_fds(self._control, [b"call"], [theirs.fileno(), *streams])
             pid, inner_pid = await _hello(ours)
             told = self._told.setdefault(inner_pid, asyncio.get_running_loop().create_future())
-            child = WarmChild(pid, told, self, cgroups.create(pid, limits))
+            child = WarmChild(pid, told, self)
         except (OSError, TimeoutError, ValueError) as error:
             ours.close()
             raise SandboxUnavailable("a warm parent could not fork") from error
@@ -204,10 +191,9 @@ class WarmParent:
 class WarmParents:
     """All of them, by the modules they have imported."""
 
-    def __init__(self, starter: Starter, jobs_dir: Path, cgroups: Cgroups) -> None:
+    def __init__(self, starter: Starter, jobs_dir: Path) -> None:
         self._starter = starter
         self._jobs_dir = jobs_dir
-        self._cgroups = cgroups
         self._parents: dict[tuple[str, ...], WarmParent] = {}
         self._retired: list[WarmParent] = []
         self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
@@ -223,20 +209,22 @@ class WarmParents:
         """Where the children see a workspace."""
         return str(Path(self._starter.work(self._jobs_dir)) / workspace.relative_to(self._jobs_dir))
 
-    async def fork(
-        self, modules: tuple[str, ...], streams: tuple[int, int], limits: Limits
-    ) -> tuple[WarmChild, socket.socket]:
+    async def fork(self, modules: tuple[str, ...], streams: tuple[int, int]) -> tuple[WarmChild, socket.socket]:
         """A child from a parent that has `modules`. Raises NotForkable, SandboxUnavailable."""
         try:
-            return await (await self._parent(modules)).fork(streams, limits, self._cgroups)
+            return await (await self._parent(modules)).fork(streams)
         except SandboxUnavailable:
             # It may have died a moment ago without anybody having noticed. Nothing of the call has run yet.
             await self._retire(modules)
-            return await (await self._parent(modules)).fork(streams, limits, self._cgroups)
+            return await (await self._parent(modules)).fork(streams)
 
     async def close(self) -> None:
         """End all of them."""
         self._closed = True
+        await self.cool_down()
+
+    async def cool_down(self) -> None:
+        """End those that run; new calls start new ones."""
         for parent in (*self._parents.values(), *self._retired):
             await parent.close()
         self._parents.clear()
@@ -260,7 +248,7 @@ class WarmParents:
     async def _start(self, modules: tuple[str, ...]) -> WarmParent:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        argv = (sys.executable, "-I", "-m", "filewright.chassis.sandbox.warm_parent", str(theirs.fileno()), *modules)
+        argv = system.python_argv("filewright.chassis.sandbox.warm_parent", str(theirs.fileno()), *modules)
         launch = Launch(argv, self._jobs_dir, env=ONE_THREAD, sockets="none", shared=True, pass_fds=(theirs.fileno(),))
         try:
             with theirs:

@@ -20,6 +20,8 @@ import select
 import signal
 import socket
 import sys
+import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 from filewright.chassis.sandbox import inside
@@ -32,7 +34,8 @@ def main() -> NoReturn:
     """Import, tell, then serve until the owner hangs up."""
     control = socket.socket(fileno=int(sys.argv[1]))
     failed = _import(sys.argv[2:])
-    _tell(control, ready=not failed, failed=failed, threads=len(os.listdir("/proc/self/task")))
+    _tell(control, ready=not failed, failed=failed, threads=len(list(Path("/proc/self/task").iterdir())))
+    inside.prepare()
     gc.collect()
     gc.freeze()
     wake_read, wake_write = os.pipe()
@@ -89,6 +92,8 @@ def _become_child(parent: int, fds: list[int], private: tuple[int, ...]) -> NoRe
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # noqa: BLE001 - a forked child must never return into the parent's loop
+        traceback.print_exc()
+        sys.stderr.flush()
         os._exit(1)
     os._exit(0)
 

@@ -6,16 +6,13 @@ text. Removal goes by open directories and never follows a link.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-import shutil
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 _PRIVATE = 0o700
 
@@ -76,16 +73,40 @@ def sweep(jobs_dir: Path) -> int:
 
 
 def remove_tree(path: Path) -> None:
-    """`rm -rf`, also where directories were made unreadable. Raises OSError when something still stands."""
+    """Remove it and all below, however deep and however locked; for when no process works in it any more.
 
-    def make_way(function: Callable[..., Any], failed: str, error: Any) -> None:
-        if isinstance(error[1], FileNotFoundError):
-            return
-        parent = os.path.dirname(failed)  # noqa: PTH120 - may be no text
-        for place in (parent, failed):
-            with contextlib.suppress(OSError):
-                if stat.S_ISDIR(os.lstat(place).st_mode):
-                    os.chmod(place, _PRIVATE)  # noqa: PTH101
-        shutil.rmtree(failed) if os.path.isdir(failed) else os.unlink(failed)  # noqa: PTH108, PTH112
+    Directories are first moved to the top, so that no path grows beyond what the kernel takes.
+    """
+    top = os.fsencode(path)
+    try:
+        waiting = [_opened_up(top)]
+    except FileNotFoundError:
+        return
+    while waiting:
+        directory = waiting[-1]
+        inner = _clear(directory, top)
+        if inner:
+            waiting.extend(inner)
+        else:
+            os.rmdir(waiting.pop())  # noqa: PTH106 - bytes, for names that are no text
 
-    shutil.rmtree(path, onerror=make_way)
+
+def _clear(directory: bytes, top: bytes) -> list[bytes]:
+    """Unlink what is no directory; the directories, each now right below `top`."""
+    moved = []
+    with os.scandir(directory) as entries:
+        for entry in list(entries):
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)  # noqa: PTH108
+                continue
+            target = os.path.join(top, secrets.token_hex(16).encode())  # noqa: PTH118
+            os.rename(_opened_up(entry.path), target)  # noqa: PTH104
+            moved.append(target)
+    return moved
+
+
+def _opened_up(directory: bytes) -> bytes:
+    """The same directory, which we may now list and change."""
+    if stat.S_ISDIR(os.lstat(directory).st_mode):
+        os.chmod(directory, _PRIVATE)  # noqa: PTH101
+    return directory

@@ -43,8 +43,11 @@ def check_zip(sample: Sample, *, max_unpacked: int) -> None:
         raise CorruptInput("The file ends too early: its table of contents is missing. Make or download it again.")
     if end.count > MAX_ENTRIES:
         raise _bomb(f"it says that it holds {end.count:,} files; {MAX_ENTRIES:,} are allowed")
-    members, total = [], 0
+    members: list[Entry] = []
+    total = 0
     for entry in entries(sample, end):
+        if members and members[-1].offset <= entry.offset < members[-1].offset + members[-1].packed + _LOCAL_HEADER:
+            raise _bomb("its members share the same bytes")
         members.append(entry)
         total += entry.unpacked
         if len(members) > MAX_ENTRIES:

@@ -1,4 +1,4 @@
-"""An object's bytes into a file of the caller's, for engines that want a path."""
+"""Files as the stores use them: surely closed, wholly written, and gone when something failed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,54 @@ from filewright.chassis.storage.port import ObjectDamaged
 from filewright.chassis.storage.threads import in_thread
 
 
+class OpenFile:
+    """A descriptor that is surely closed: the object is there before the file is open, so a cancellation while a
+    thread opens it loses nothing.
+    """
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self.path = path
+        self._flags = flags
+        self._descriptor: int | None = None
+
+    @property
+    def descriptor(self) -> int:
+        if self._descriptor is None:
+            raise RuntimeError("the file is not open")
+        return self._descriptor
+
+    def open(self) -> None:
+        self._descriptor = os.open(self.path, self._flags | os.O_CLOEXEC, 0o600)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
+
+
 async def write_new_file(path: Path, chunks: AsyncIterator[bytes], *, sha256: str | None) -> int:
     """Write the chunks to a file that does not exist yet; returns its size. On any failure the file is gone again.
 
     Not synced: it is a copy, and the object it came from is safe.
     """
-    first = await anext(chunks, b"")  # so that a missing object makes no file
-    descriptor = await in_thread(os.open, path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    block = await anext(chunks, b"")  # before the file, so that a missing object makes none
     digest = hashlib.sha256()
     size = 0
+    file = OpenFile(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    made = False
+
+    def open_new() -> None:
+        nonlocal made
+        file.open()
+        made = True
 
     def take(block: bytes) -> None:
         if sha256 is not None:
             digest.update(block)
-        write_all(descriptor, block)
+        write_all(file.descriptor, block)
 
     try:
-        block = first
+        await in_thread(open_new)
         while block:
             await in_thread(take, block)
             size += len(block)
@@ -35,10 +66,11 @@ async def write_new_file(path: Path, chunks: AsyncIterator[bytes], *, sha256: st
         if sha256 is not None and digest.hexdigest() != sha256:
             raise ObjectDamaged("the object's digest is not the one it was stored with")
     except BaseException:
-        os.unlink(path)  # noqa: PTH108 - an instant, and nobody may cancel it
+        if made:
+            os.unlink(path)  # noqa: PTH108 - an instant, and nobody may cancel it
         raise
     finally:
-        os.close(descriptor)
+        file.close()
     return size
 
 

@@ -8,19 +8,20 @@ those whose lock is free, so a killed process leaves nothing for ever and a livi
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+import stat
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from filewright.chassis import failpoints
-from filewright.chassis.storage.files import write_all, write_new_file
+from filewright.chassis.storage.files import OpenFile, write_all, write_new_file
 from filewright.chassis.storage.intake import BLOCK_BYTES, Intake
 from filewright.chassis.storage.port import (
     ObjectInfo,
@@ -39,6 +40,9 @@ STORED = failpoints.declare("storage.put.stored", "the object is in its place an
 
 _TEMPORARY = ".incoming"  # no key starts with a dot, so no object is ever in here
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_OBJECT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+_LISTED_AT_ONCE = 500
+_PLACING_TRIES = 20
 
 
 class LocalStore:
@@ -57,8 +61,9 @@ class LocalStore:
     ) -> StoredObject:
         target = self._path(key)
         intake = Intake(max_bytes)
-        file = await asyncio.to_thread(_Incoming, self._incoming)
+        file = _Incoming(self._incoming)
         try:
+            await in_thread(file.open)
             async for block in intake.blocks(chunks):
                 await in_thread(file.write, block, intake)
             failpoints.hit(WRITTEN)
@@ -73,30 +78,33 @@ class LocalStore:
         return self._read(key, start, end)
 
     async def _read(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
-        descriptor = await asyncio.to_thread(self._open, key)
+        file = OpenFile(self._path(key), os.O_RDONLY | os.O_NOFOLLOW)
+        position = start
         try:
-            position = start
+            with _telling_failures(reading=key):
+                await in_thread(_open_object, file)
             while end is None or position < end:
                 wanted = BLOCK_BYTES if end is None else min(BLOCK_BYTES, end - position)
-                block = await in_thread(os.pread, descriptor, wanted, position)
+                with _telling_failures():
+                    block = await in_thread(os.pread, file.descriptor, wanted, position)
                 if not block:
                     return
                 yield block
                 position += len(block)
         finally:
-            os.close(descriptor)
+            file.close()
 
     async def head(self, key: str) -> ObjectInfo:
-        return await asyncio.to_thread(self._head, key)
+        return await in_thread(self._head, key)
 
     async def delete(self, key: str) -> None:
-        await asyncio.to_thread(self._delete, key)
+        await in_thread(self._delete, key)
 
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
-        folder = self._root / check_prefix(prefix)
-        for key in await asyncio.to_thread(self._keys_below, folder):
-            with contextlib.suppress(ObjectMissing):
-                yield await asyncio.to_thread(self._head, key)
+        found = self._below(self._root / check_prefix(prefix))
+        while batch := await in_thread(lambda: [*islice(found, _LISTED_AT_ONCE)]):
+            for info in batch:
+                yield info
 
     def local_path(self, key: str) -> Path | None:
         return self._path(key)
@@ -105,7 +113,7 @@ class LocalStore:
         return await write_new_file(path, self.get(key), sha256=sha256)
 
     async def sweep(self) -> int:
-        return await asyncio.to_thread(self._sweep)
+        return await in_thread(self._sweep)
 
     async def close(self) -> None:
         """Nothing is held open between calls."""
@@ -113,22 +121,16 @@ class LocalStore:
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
 
-    def _open(self, key: str) -> int:
-        try:
-            return os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except (FileNotFoundError, NotADirectoryError):
-            raise ObjectMissing(key) from None
-
     def _head(self, key: str) -> ObjectInfo:
-        try:
+        with _telling_failures(reading=key):
             status = self._path(key).lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            raise ObjectMissing(key) from None
+        if not stat.S_ISREG(status.st_mode):
+            raise ObjectMissing(key)
         return ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
     def _delete(self, key: str) -> None:
         path = self._path(key)
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError), _telling_failures():
+        with contextlib.suppress(ObjectMissing), _telling_failures(reading=key):
             path.unlink()
             for folder in path.relative_to(self._root).parents[:-1]:
                 try:
@@ -136,13 +138,17 @@ class LocalStore:
                 except OSError:
                     return  # not empty: somebody's objects are in there
 
-    def _keys_below(self, folder: Path) -> Sequence[str]:
-        return sorted(
-            str(Path(parent, name).relative_to(self._root))
-            for parent, _, names in os.walk(folder)
-            if _TEMPORARY not in Path(parent).parts[len(self._root.parts) :]
-            for name in names
-        )
+    def _below(self, folder: Path) -> Iterator[ObjectInfo]:
+        def give_up(error: OSError) -> None:
+            if error.errno not in _NO_OBJECT:  # a folder that went away meanwhile is no trouble
+                raise StoreUnavailable from error
+
+        for parent, folders, names in os.walk(folder, onerror=give_up):
+            with contextlib.suppress(ValueError):
+                folders.remove(_TEMPORARY)
+            for name in names:
+                with contextlib.suppress(ObjectMissing, ValueError):  # a file that is none of ours has no key
+                    yield self._head(str(Path(parent, name).relative_to(self._root)))
 
     def _sweep(self) -> int:
         removed = 0
@@ -154,43 +160,78 @@ class LocalStore:
         return removed
 
 
+def _open_object(file: OpenFile) -> None:
+    file.open()
+    if not stat.S_ISREG(os.fstat(file.descriptor).st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+
 class _Incoming:
     """A temporary file, locked for as long as its writer lives. Used from threads, one call at a time."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._placed = False
+        self._file: OpenFile | None = None
+
+    def open(self) -> None:
         with _telling_failures():
-            while True:
-                self._path = folder / secrets.token_hex(16)
-                self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            while self._file is None:
+                path = self._folder / secrets.token_hex(16)
+                file = OpenFile(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+                file.open()
                 # A sweeper may have come between creating and locking; then the file is gone or about to be.
-                if _locked(self._descriptor) and os.fstat(self._descriptor).st_nlink:
-                    return
-                os.close(self._descriptor)
+                if _locked(file.descriptor) and os.fstat(file.descriptor).st_nlink:
+                    self._file = file
+                else:
+                    file.close()
 
     def write(self, block: bytes, intake: Intake) -> None:
         intake.hash(block)
         with _telling_failures():
-            write_all(self._descriptor, block)
+            write_all(self._opened.descriptor, block)
 
     def move_to(self, target: Path) -> None:
+        """Make the file durable, then visible, then the fact that it is visible durable."""
         with _telling_failures():
-            os.fsync(self._descriptor)
-            while True:
-                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                try:
-                    self._path.replace(target)
-                except FileNotFoundError:
-                    continue  # a delete of the folder's last object removed the folder in between
-                break
+            os.fsync(self._opened.descriptor)
+            made = self._place(target)
             self._placed = True
-            _sync_folder(target.parent)
+            for folder in [target.parent, *made]:
+                _sync_folder(folder)
 
     def discard(self) -> None:
         """Let go of the file; when it was not moved to its place, remove it."""
-        if not self._placed:
-            self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
+        if self._file is not None:
+            if not self._placed:
+                self._file.path.unlink(missing_ok=True)
+            self._file.close()
+
+    @property
+    def _opened(self) -> OpenFile:
+        if self._file is None:
+            raise RuntimeError("the file was never opened")
+        return self._file
+
+    def _place(self, target: Path) -> list[Path]:
+        """Rename the file; returns the folders that got a new folder on the way."""
+        for _ in range(_PLACING_TRIES):
+            # A delete of a folder's last object may remove the folder in between.
+            with contextlib.suppress(FileNotFoundError):
+                made = _make_folder(target.parent)
+                self._opened.path.replace(target)
+                return made
+        raise StoreUnavailable
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True, mode=0o700)
+    return [path.parent for path in missing]
 
 
 def _locked(descriptor: int) -> bool:
@@ -211,10 +252,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _telling_failures() -> Iterator[None]:
+def _telling_failures(*, reading: str | None = None) -> Iterator[None]:
+    """Speak of failures in the port's words; where an object is `reading`, that there is none is one of them."""
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError):
-        raise
     except OSError as error:
+        if reading is not None and error.errno in _NO_OBJECT:
+            raise ObjectMissing(reading) from None
         raise (StoreFull() if error.errno in _FULL else StoreUnavailable()) from error

@@ -87,7 +87,8 @@ class ObjectStore(Protocol):
         """Store what comes, hashing it on the way; at most 16 MiB of it are in memory at once.
 
         When this returns, the object is whole and survives a power failure as well as the store does. When it raises
-        (also what `chunks` raises), or is cancelled, the key has what it had before.
+        (also what `chunks` raises), or is cancelled, the key has what it had before; only a failure in the very last
+        step may leave the new object there, whole.
 
         Raises:
             TooManyBytes: more than `max_bytes` came.

@@ -25,6 +25,7 @@ _SECRET_KEY = re.compile(
 )
 _USERINFO = re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*(?=@)")
 _BEARER = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE)
+_LINE_BREAKS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 _DEPTH = 6
 # Without the values of local variables: they hold whatever a caller sent.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
@@ -114,11 +115,12 @@ def _escaped(text: str) -> str:
 
 
 def _json(event: EventDict, **_options: object) -> str:
-    # Sorting would cost time; surrogates (a hostile file name) cannot be UTF-8, so they are escaped first.
     try:
-        return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
-    except (TypeError, UnicodeEncodeError):
-        return orjson.dumps({key: repr(value) for key, value in event.items()}).decode()
+        line = orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, UnicodeEncodeError):  # a surrogate (a hostile file name), an integer past 64 bits
+        line = orjson.dumps({str(key): repr(value) for key, value in event.items()}).decode()
+    # JSON allows these in a text, and readers that split lines the Unicode way do not.
+    return line if line.isascii() else line.translate(_LINE_BREAKS)
 
 
 class _Output:

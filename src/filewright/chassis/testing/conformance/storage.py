@@ -77,6 +77,21 @@ class ObjectStoreSuite:
             with pytest.raises(ObjectMissing):
                 await read(store, "nothing/here", *bounds)
 
+    async def test_a_folder_of_objects_is_no_object(self, store: ObjectStore) -> None:
+        await store.put("a/b/one", b"x")
+        with pytest.raises(ObjectMissing):
+            await store.head("a/b")
+        with pytest.raises(ObjectMissing):
+            await read(store, "a/b")
+        await store.delete("a/b")
+        assert await keys(store) == {"a/b/one"}
+
+    async def test_a_long_list_is_complete(self, store: ObjectStore) -> None:
+        names = {f"many/{number % 7}/{number}" for number in range(1100)}
+        for at in range(0, len(names), 100):
+            await asyncio.gather(*(store.put(name, b"x") for name in sorted(names)[at : at + 100]))
+        assert await keys(store, "many") == names
+
     async def test_a_range_that_counts_from_the_end_is_refused(self, store: ObjectStore) -> None:
         await store.put("one", b"abc")
         with pytest.raises(ValueError, match="counts from 0"):

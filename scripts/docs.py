@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,40 +35,43 @@ def settings_page() -> str:
 def cli_page() -> str:
     from filewright.converter.commands import app
 
-    group = typer.main.get_command(app)
     lines = ["# Command line", ""]
-    _describe(group, click.Context(group, info_name="filewright"), lines)
+    _describe(typer.main.get_command(app), "filewright", lines)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _describe(command: click.Command, context: click.Context, lines: list[str]) -> None:
-    lines += [f"## `{context.command_path}`", "", _text(command.help), ""]
-    rows = [_parameter(parameter, context) for parameter in command.params]
-    rows = [row for row in rows if row]
+def _describe(command: Any, path: str, lines: list[str]) -> None:
+    lines += [f"## `{path}`", "", _text(command.help), ""]
+    rows = [row for row in map(_parameter, command.params) if row]
     if rows:
         lines += ["| argument or option | default | meaning |", "|---|---|---|", *rows, ""]
     if command.epilog:
         lines += [_text(command.epilog), ""]
-    for name in getattr(command, "commands", {}):
-        child = command.commands[name]  # type: ignore[attr-defined]
+    for name, child in getattr(command, "commands", {}).items():
         if not child.hidden:
-            _describe(child, click.Context(child, info_name=name, parent=context), lines)
+            _describe(child, f"{path} {name}", lines)
 
 
 def _text(text: str | None) -> str:
-    return (text or "").replace("\b\n", "").replace("\b", "").strip()
+    """A help text as Markdown: blocks marked as preformatted become code blocks."""
+    blocks = []
+    for block in (text or "").strip().split("\n\n"):
+        kept = block.strip("\n")
+        if kept.startswith("\b"):
+            kept = "```text\n" + textwrap.dedent(kept.removeprefix("\b").strip("\n")) + "\n```"
+        blocks.append(kept)
+    return "\n\n".join(blocks)
 
 
-def _parameter(parameter: click.Parameter, context: click.Context) -> str:
+def _parameter(parameter: Any) -> str:
     if parameter.name in {"help", "install_completion", "show_completion"}:
         return ""
-    info = parameter.to_info_dict()
-    names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts) if name.startswith("-"))
-    names = names or f"`{parameter.make_metavar(context)}`"
-    default = info.get("default")
-    shown = "" if default in (None, False, (), [], "") or callable(default) else f"`{default}`"
-    meaning = " ".join((info.get("help") or "").split()).replace("|", "\\|")
-    return f"| {names} | {shown} | {meaning} |"
+    names = [f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts) if name.startswith("-")]
+    shown = ", ".join(names) or f"`{(parameter.metavar or parameter.name).upper()}`"
+    default = parameter.default
+    given = "" if default in (None, False, (), [], "") or callable(default) else f"`{default}`"
+    meaning = " ".join((getattr(parameter, "help", None) or "").split()).replace("|", "\\|")
+    return f"| {shown} | {given} | {meaning} |"
 
 
 def job_states_page() -> str:

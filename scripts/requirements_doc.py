@@ -69,7 +69,9 @@ def page(found: dict[str, dict[str, str]]) -> str:
     for name, title in titles.items():
         tests = found.get(name, {})
         shown = functions(tests, "passed")
-        text = "<br>".join(f"`{test}`" for test in shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
+        text = "<br>".join(f"`{test}`" for test in shown[:4]) + (
+            f" and {len(shown) - 4} more" if len(shown) > 4 else ""
+        )
         lines.append(f"| {name} | {title} | {status(tests)} | {text} |")
     return "\n".join(lines) + "\n"
 
@@ -88,7 +90,9 @@ def main() -> int:
     found = outcomes(arguments.reports)
     unknown = sorted(set(found) - set(catalogue()))
     if unknown:
-        print(f"tests name requirements that docs/requirements.tsv does not have: {', '.join(unknown)}", file=sys.stderr)
+        print(
+            f"tests name requirements that docs/requirements.tsv does not have: {', '.join(unknown)}", file=sys.stderr
+        )
         return 1
     if not arguments.check:
         PAGE.write_text(page(found), encoding="utf-8")

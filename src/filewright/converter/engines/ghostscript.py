@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filewright.chassis.sandbox.port import Ending
 from filewright.converter.engines.installed import check_programs
+from filewright.converter.engines.pixels import WARM
 from filewright.converter.engines.port import Availability, Conversion, Loss, Work
 from filewright.converter.errors import CorruptInput
 
@@ -33,11 +34,18 @@ class Ghostscript:
         crop = ("-dEPSCrop",) if work.conversion.source == "eps" else ()
         output = f"-sOutputFile={work.inside(work.target)}"
         outcome = await work.command(*_FIXED, *crop, output, "-f", work.inside(work.source))
-        if outcome.ending is not Ending.COMPLETED or not _has_pages(work.target):
+        if outcome.ending is not Ending.COMPLETED or not work.target.is_file():
             raise CorruptInput
+        await _check_pages(work)
         return [work.target]
 
 
-def _has_pages(product: Path) -> bool:
-    """A program that draws nothing leaves no file, or one too short to hold a page."""
-    return product.is_file() and not product.is_symlink() and product.stat().st_size > 0
+async def _check_pages(work: Work) -> None:
+    """Refuse what has no page: a program that draws nothing leaves a PDF of nothing."""
+    await work.python(
+        "filewright.converter.engines.inside.unlocked:prepare",
+        warm=WARM,
+        source=work.inside(work.target),
+        password=None,
+        max_pages=work.max_pages,
+    )

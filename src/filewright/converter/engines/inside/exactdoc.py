@@ -46,6 +46,9 @@ def convert(
         raise Refusal("resource_limit") from error
     except UnsupportedInputError:
         _pages_as_pictures(document, max_pixels, report)
+    except Exception:
+        pdfium.check_pages(document)
+        raise
     return ["output.docx"]
 
 

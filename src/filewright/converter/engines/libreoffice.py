@@ -47,32 +47,25 @@ class LibreOffice:
 
     async def convert(self, work: Work) -> Sequence[Path]:
         reader = READERS[work.conversion.source]
-        document = await _published(work) if work.conversion.source == "xlsb" else work.source
-        answer = None if work.password else await _open(work, document, reader)
+        answer = None if work.password else await _open(work, work.source, reader)
         if answer is None:
             document = await office_lock.unlocked(work)
-            answer = await _open(work, document, reader) if work.password or document != work.source else None
+            was_locked = document != work.source
+            answer = await _open(work, document, reader) if was_locked or work.password else None
         if answer is None:
             raise CorruptInput
-        products = _products(work, document, answer)
+        products = _products(work, answer)
         if reader.kind is Kind.PICTURE:
             await work.python(f"{_METAFILE}:crop", warm=(_METAFILE,), drawing=work.inside(products[0]))
         return products
-
-
-async def _published(work: Work) -> Path:
-    """The workbook, in the form that was published in the end if it is of a pre-release."""
-    copy = work.workspace / "tmp" / "published.xlsb"
-    was_draft = await work.python(
-        f"{_XLSB}:publish", warm=(_XLSB,), source=work.inside(work.source), target=work.inside(copy)
-    )
-    return copy if was_draft else work.source
 
 
 async def _open(work: Work, document: Path, reader: Reader) -> Answer | None:
     """The first filter that opens the document has converted it. None when no filter does."""
     if not _begins_well(document, reader):
         return None
+    if work.conversion.source == "xlsb":
+        document = await _published(work, document)
     office = _office()
     export = filters.export_argument(work.conversion, work.options)
     for import_filter in reader.filters:
@@ -80,13 +73,6 @@ async def _open(work: Work, document: Path, reader: Reader) -> Answer | None:
         if answer.opened:
             return answer
     return None
-
-
-def _office() -> Office:
-    found = installation()
-    if found is None:
-        raise EngineMissing
-    return ColdOffice(found)
 
 
 def _begins_well(document: Path, reader: Reader) -> bool:
@@ -97,18 +83,33 @@ def _begins_well(document: Path, reader: Reader) -> bool:
         return file.read(_LONGEST_BEGINNING).startswith(reader.beginnings)
 
 
-def _products(work: Work, document: Path, answer: Answer) -> Sequence[Path]:
+async def _published(work: Work, document: Path) -> Path:
+    """The workbook, in the form that was published in the end if it is of a pre-release."""
+    copy = work.workspace / "tmp" / "published.xlsb"
+    was_draft = await work.python(
+        f"{_XLSB}:publish", warm=(_XLSB,), source=work.inside(document), target=work.inside(copy)
+    )
+    return copy if was_draft else document
+
+
+def _office() -> Office:
+    found = installation()
+    if found is None:
+        raise EngineMissing
+    return ColdOffice(found)
+
+
+def _products(work: Work, answer: Answer) -> Sequence[Path]:
     """Give what was made our names. Until then it is named after the document, and a sheet's file after the sheet."""
     made = sorted(path for path in work.out.iterdir() if path.is_file() and not path.is_symlink())
     if not made:
         raise _nothing_made(work)
-    if [path.name for path in made] == [f"{document.stem}.{work.conversion.target}"]:
-        return [made[0].rename(work.target)]
-    ordered = _in_order_of(answer.untrusted_lines, made)
-    return [
-        path.rename(work.out / f"output-{number:04}.{work.conversion.target}")
-        for number, path in enumerate(ordered, start=1)
-    ]
+    if work.options.get("sheets") == "all":
+        ordered = enumerate(_in_order_of(answer.untrusted_lines, made), start=1)
+        return [path.rename(work.out / f"output-{number:04}.{work.conversion.target}") for number, path in ordered]
+    if len(made) != 1:
+        raise OutputInvalid
+    return [made[0].rename(work.target)]
 
 
 def _nothing_made(work: Work) -> Exception:

@@ -127,7 +127,7 @@ def _span(request: Request, download: Download) -> tuple[int, int] | None:
     else:
         start, end = max(0, download.size - int(match[2])), download.size
     if start >= end:
-        raise RangeNotSatisfiable(f"The file has {download.size} bytes.")
+        raise RangeNotSatisfiable(download.size)
     return start, end
 
 

@@ -93,8 +93,14 @@ class UnsupportedMediaType(InvalidRequest):
 
 
 class RangeNotSatisfiable(InvalidRequest):
+    """Carries the size, which the answer must tell."""
+
     status = 416
     title = "The range lies outside the file"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The file has {size} bytes.")
+        self.size = size
 
 
 class IdempotencyMismatch(ProblemError):
@@ -158,6 +164,8 @@ def problem_response(error: ProblemError, scope: Scope, headers: Mapping[str, st
         more.setdefault("Retry-After", "5")
     if error.status == 401:
         more.setdefault("WWW-Authenticate", "Bearer")
+    if isinstance(error, RangeNotSatisfiable):
+        more.setdefault("Content-Range", f"bytes */{error.size}")
     body = problem_body(error, instance=instance_of(scope), request_id=request_id_of(scope))
     return Response(orjson.dumps(body), status_code=error.status, headers=more, media_type=PROBLEM_JSON)
 

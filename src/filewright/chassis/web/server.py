@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 import uvicorn
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGIReceiveEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.middleware import API_HEADERS
@@ -58,6 +59,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._stop_timer()
         super().on_headers_complete()
+        if self.cycle is not None:
+            _give_all_that_came(self.cycle)
 
     @override
     def on_message_begin(self) -> None:
@@ -97,6 +100,23 @@ class GuardedProtocol(HttpToolsProtocol):
         if not answering:
             self.transport.write(_plain_problem(error))
         self.transport.close()
+
+
+def _give_all_that_came(cycle: RequestResponseCycle) -> None:
+    """Let the application have the bytes that arrived before a connection broke.
+
+    uvicorn drops what it still holds when it notes the end; a resumable upload wants to keep it.
+    """
+    receive = cycle.receive
+
+    async def receive_all() -> ASGIReceiveEvent:
+        message = await receive()
+        if message["type"] == "http.disconnect" and cycle.body and not cycle.response_complete:
+            message = {"type": "http.request", "body": bytes(cycle.body), "more_body": cycle.more_body}
+            cycle.body = bytearray()
+        return message
+
+    cycle.receive = receive_all  # type: ignore[method-assign] # the one place where it can be put between
 
 
 class Server(uvicorn.Server):

@@ -403,8 +403,8 @@ class Uploads:
         """Digest and type. A file that lies in one piece on this machine is looked at where it is."""
         here = self._artifacts.local_path(upload.parts)
         if here is not None:
-            digest = known_sha256 or await asyncio.to_thread(_digest, here)
-            return digest, await asyncio.to_thread(recognise, here, upload.filename)
+            sha256 = known_sha256 if known_sha256 is not None else await asyncio.to_thread(_digest, here)
+            return sha256, await asyncio.to_thread(recognise, here, upload.filename)
         path = self._scratch / f"{upload.id}-{secrets.token_hex(4)}"
         try:
             sha256 = await self._artifacts.gather(upload.parts, path)

@@ -25,7 +25,8 @@ from filewright.converter.uploads.service import Checksum
 VERSION = "1.0.0"
 CHUNK_TYPE = "application/offset+octet-stream"
 EXTENSIONS = "creation,creation-with-upload,termination,checksum,expiration"
-ALGORITHMS = ("sha1", "sha256")
+ALGORITHMS = {"sha1": 20, "sha256": 32}
+"""Checksums that are taken, with the bytes of their digests."""
 _MAX_METADATA = 16 << 10
 _NUMBER = re.compile(r"\d{1,18}")
 
@@ -84,9 +85,12 @@ def checksum(request: Request) -> Checksum | None:
     if algorithm not in ALGORITHMS:
         raise InvalidRequest(f"Checksums may be of: {', '.join(ALGORITHMS)}.")
     try:
-        return Checksum(algorithm, base64.b64decode(value.strip(), validate=True))
+        digest = base64.b64decode(value.strip(), validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidRequest("Upload-Checksum is an algorithm and a digest in base64.") from None
+        digest = b""
+    if len(digest) != ALGORITHMS[algorithm]:
+        raise InvalidRequest("Upload-Checksum is the name of an algorithm and its digest in base64.")
+    return Checksum(algorithm, digest)
 
 
 def discovery(max_bytes: int) -> dict[str, str]:

@@ -1,0 +1,65 @@
+"""Formats, routes and operations."""
+
+from __future__ import annotations
+
+import jsonschema
+import pytest
+
+
+def ids(answer):
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["next_cursor"] is None
+    return {item["id"] for item in answer.json()["data"]}
+
+
+def test_formats_say_what_they_are_and_become(http):
+    answer = http.get("/v1/formats")
+    assert ids(answer) == {"txt", "md", "html", "png", "csv", "json"}
+    text = next(item for item in answer.json()["data"] if item["id"] == "txt")
+    assert set(text) == {"id", "name", "family", "extensions", "media_types", "targets"}
+    assert "txt" in text["extensions"]
+    assert "text/plain" in text["media_types"]
+    assert set(text["targets"]) == {"md", "html", "png"}
+
+
+def test_formats_are_filtered_by_either_end(http):
+    assert ids(http.get("/v1/formats", params={"from": "txt"})) == {"md", "html", "png"}
+    assert ids(http.get("/v1/formats", params={"to": ".JSON"})) == {"csv"}
+    assert ids(http.get("/v1/formats", params={"from": "text/csv", "to": "json"})) == {"csv"}
+    assert ids(http.get("/v1/formats", params={"from": "csv", "to": "md"})) == set()
+
+
+@pytest.mark.parametrize("name", ["floppy", "%00", "../x", "'--", "%F0%9F%92%A9"])
+@pytest.mark.parametrize("where", ["formats?from=", "formats?to=", "routes?to=md&from=", "routes?from=txt&to="])
+def test_an_unknown_format_is_refused(http, where, name):
+    answer = http.get(f"/v1/{where}{name}")
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_format")
+
+
+def test_a_route_names_its_engines(http):
+    answer = http.get("/v1/routes", params={"from": "txt", "to": "html"}).json()
+    assert answer["route"] == [
+        {"engine": "obedient", "engine_version": "1.0", "from": "txt", "to": "html", "lossy": False}
+    ]
+    assert answer["lossy"] is False
+    assert "title" in answer["options"]
+
+
+def test_where_there_is_no_way_the_answer_says_what_there_is(http):
+    answer = http.get("/v1/routes", params={"from": "csv", "to": "md"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "unsupported_conversion")
+    assert "json" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("query", ["", "?from=txt", "?to=md", "?from=&to=", "?from=" + "x" * 500 + "&to=md"])
+def test_a_route_needs_both_ends(http, query):
+    answer = http.get(f"/v1/routes{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert answer.json()["errors"][0]["pointer"] in {"/from", "/to"}
+
+
+def test_operations_carry_a_json_schema(http):
+    (convert,) = http.get("/v1/operations").json()["data"]
+    assert convert["id"] == "convert"
+    jsonschema.Draft202012Validator.check_schema(convert["parameters"])
+    jsonschema.validate({"to": "html", "options": {"title": "x"}}, convert["parameters"])

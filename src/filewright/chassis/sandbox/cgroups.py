@@ -6,6 +6,7 @@ little later. Versions 1 and 2 are both in use.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -35,11 +36,15 @@ class Cgroup:
                         return True
         return False
 
-    def remove(self) -> None:
-        """After the end; a group that is still busy stays for `Cgroups.sweep`."""
+    def remove(self) -> bool:
+        """After the end; False when something is still in it."""
         for directory in self.directories:
-            with contextlib.suppress(OSError):
-                directory.rmdir()
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    directory.rmdir()
+                except OSError:
+                    return False
+        return True
 
 
 class Cgroups:
@@ -47,14 +52,33 @@ class Cgroups:
 
     def __init__(self) -> None:
         self._parents = _version_2() or _version_1()
+        self._left: list[Cgroup] = []
         self._sweep()
 
     @property
     def available(self) -> bool:
         return bool(self._parents)
 
-    def create(self, pid: int, limits: Limits) -> Cgroup | None:
+    async def create(self, pid: int, limits: Limits) -> Cgroup | None:
         """A group for `pid` and all it starts from now on; None when that can not be had."""
+        if not self.available:
+            return None
+        # In a thread: the kernel can take its time to move a process.
+        making = asyncio.ensure_future(asyncio.to_thread(self._create, pid, limits))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(self._leave)
+            raise
+
+    def _leave(self, making: asyncio.Future[Cgroup | None]) -> None:
+        """Nobody waited for it: it is removed before the next one is made."""
+        group = making.result()
+        if group is not None:
+            self._left.append(group)
+
+    def _create(self, pid: int, limits: Limits) -> Cgroup | None:
+        self._left = [group for group in self._left if not group.remove()]
         name = f"{os.getpid()}-{next(_numbers)}"
         directories = tuple(parent / name for parent in self._parents)
         group = Cgroup(directories)
@@ -66,7 +90,7 @@ class Cgroups:
         except OSError:
             group.remove()
             return None
-        return group if directories else None
+        return group
 
     def _sweep(self) -> None:
         """Remove the groups of processes that are gone."""

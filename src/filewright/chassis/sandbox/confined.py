@@ -100,12 +100,12 @@ class Launcher:
         try:
             cgroup = None
             if launch.limits is not None:
-                cgroup = await asyncio.to_thread(self._cgroups.create, process.pid, launch.limits)
+                cgroup = await self._cgroups.create(process.pid, launch.limits)
             child = ConfinedChild(process, status_in, cgroup)
             # The launcher begins when it has its orders whole; by then its group is in place.
             await asyncio.to_thread(_write_and_close, order_out, json.dumps(self._order(launch, status_out)).encode())
         except BaseException:
-            process.kill()  # it had no orders, so it has no children
+            process.terminate()  # without orders it just dies; with them it clears up first
             pipes.close()
             os.close(status_in)
             await reap(process)

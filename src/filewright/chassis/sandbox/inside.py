@@ -17,6 +17,7 @@ import json
 import os
 import random
 import resource
+import signal
 import socket
 import sys
 import tempfile
@@ -74,6 +75,7 @@ def _shut_in(order: dict[str, Any]) -> None:
     random.seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # too large a file ends the call, where Python would go on
     for which, value in order["limits"]:
         _, hard = resource.getrlimit(which)
         lower = _room(which, value) if hard == resource.RLIM_INFINITY else min(_room(which, value), hard)

@@ -16,7 +16,7 @@ from filewright.chassis.sandbox import bubblewrap, seccomp
 from filewright.chassis.sandbox.cgroups import Cgroup, Cgroups
 from filewright.chassis.sandbox.limits import kernel_limits, set_limits
 from filewright.chassis.sandbox.port import Limits, SandboxLevel, SandboxUnavailable
-from filewright.chassis.sandbox.processes import send_signal
+from filewright.chassis.sandbox.processes import descendants, send_signal
 from filewright.chassis.sandbox.starting import Launch, Pipes, policy
 from filewright.chassis.sandbox.streams import readable as until_readable
 from filewright.chassis.sandbox.supervision import Exit
@@ -106,11 +106,9 @@ class Bubblewrap:
             child = await self._let_go(process, status_fd, gate_fd, launch.limits)
             os.write(pipes.stdin, _GO)
         except BaseException:
-            # Whatever of it was made already finds its stdin closed, and ends.
-            process.kill()
             pipes.close()
             os.close(status_fd)
-            await reap(process)
+            await _abandon(process)
             raise
         finally:
             os.close(gate_fd)
@@ -153,8 +151,7 @@ class Bubblewrap:
         cgroup = None
         if limits is not None:
             set_limits(init, kernel_limits(limits, processes=limits.processes))
-            # In a thread: the kernel may take its time to move a process.
-            cgroup = await asyncio.to_thread(self._cgroups.create, init, limits)
+            cgroup = await self._cgroups.create(init, limits)
         child = IsolatedChild(process, init, status_fd, cgroup)
         os.write(gate_fd, b"go")
         return child
@@ -206,6 +203,19 @@ async def _reap_orphan(orphan: int) -> Any:
             return usage
         await asyncio.sleep(0.001)
     return None
+
+
+async def _abandon(process: Process) -> None:
+    """End bubblewrap half-way: held still first, so that it can not have another child behind our back."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGSTOP)
+    family = descendants(process.pid)
+    for pid in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    await reap(process)
+    for pid in family[1:]:
+        await _reap_orphan(pid)
 
 
 def _adopt_orphans() -> None:

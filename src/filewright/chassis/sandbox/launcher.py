@@ -81,7 +81,8 @@ def _kill_the_rest() -> None:
 def _become(order: dict[str, Any]) -> NoReturn:
     """Turn this process into the program, with nothing left that it could use against others."""
     try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores the last two
+            signal.signal(number, signal.SIG_DFL)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()
         os.chdir(order["cwd"])
@@ -102,7 +103,7 @@ def _become(order: dict[str, Any]) -> NoReturn:
 
 _PR_CAPBSET_DROP, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, _PR_SET_SECUREBITS = 24, 47, 4, 28
 _SECBITS_NO_ROOT_LOCKED = 0b101111
-"""NOROOT, NO_SETUID_FIXUP and NO_CAP_AMBIENT_RAISE with what locks the first two: uid 0 is a user like any other."""
+"""NOROOT and NO_SETUID_FIXUP, locked, and KEEP_CAPS locked off: uid 0 is a user like any other."""
 
 
 def _drop_root() -> None:

@@ -101,6 +101,7 @@ class Supervision:
         self._cancel = cancel
         self._verdict: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._started = time.monotonic()
+        self._bytes_before = disk.used_bytes(workspace)
         self._kills_before = _out_of_memory_kills()
         self.watched = Watched(alive_at=self._started)
 
@@ -140,13 +141,16 @@ class Supervision:
                 if not self._verdict.done():
                     watch.result()  # it only ends like this by an error
                 await self._end_by_force(ended, _GRACE_SECONDS.get(self._verdict.result(), 0.0))
+        except BaseException:
+            self._child.kill()
+            await _undisturbed(ended)
+            await _undisturbed(asyncio.ensure_future(self._child.exit()))
+            raise
         finally:
-            for task in tasks:
+            for task in (*tasks, ended):
                 task.cancel()
-            if not ended.done():
-                self._child.kill()
-                await _undisturbed(ended)
-            ended.cancel()
+        if not self._verdict.done() and self._disk_passed(TreeUse()):
+            self.end(Ending.WRITE_LIMIT)
 
     async def _end_by_force(self, ended: asyncio.Future[None], grace: float) -> None:
         if grace:
@@ -163,22 +167,21 @@ class Supervision:
         self.end(Ending.CANCELLED)
 
     async def _watch(self) -> None:
-        bytes_before = disk.used_bytes(self._workspace)
         for tick in itertools.count(1):
             await asyncio.sleep(_TICK_SECONDS)
             use = measure(self._child.root)
             self._take_note(use)
             ending = self._passed(use)
             if ending is None and tick % _DISK_TICKS == 0:
-                ending = await asyncio.to_thread(self._disk_passed, use, bytes_before)
+                ending = await asyncio.to_thread(self._disk_passed, use)
             if ending is not None:
                 self.end(ending)
                 return
 
-    def _disk_passed(self, use: TreeUse, bytes_before: int) -> Ending | None:
+    def _disk_passed(self, use: TreeUse) -> Ending | None:
         """Most of the time a walk through the workspace tells all. The rest is for those who hide what they write."""
         limit = self.limits.write_bytes
-        held = disk.used_bytes(self._workspace) - bytes_before
+        held = disk.used_bytes(self._workspace) - self._bytes_before
         if held <= limit < use.written_bytes:
             held += unlinked_bytes(self._child.root)
         return Ending.WRITE_LIMIT if held > limit or use.written_bytes > _REWRITES * limit else None
@@ -204,17 +207,13 @@ class Supervision:
         return None
 
 
-async def _undisturbed(ended: asyncio.Future[None]) -> None:
-    """Wait for the end of what has been killed, even when this task is cancelled again meanwhile."""
+async def _undisturbed(future: asyncio.Future[Any]) -> None:
+    """Wait for what must come, for a bounded time, even when this task is cancelled again meanwhile."""
     deadline = time.monotonic() + _LAST_RESORT_SECONDS
-    cancelled: asyncio.CancelledError | None = None
-    while not ended.done() and time.monotonic() < deadline:
-        try:
-            await asyncio.wait([ended], timeout=deadline - time.monotonic())
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
+    while not future.done() and time.monotonic() < deadline:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([future], timeout=deadline - time.monotonic())
+    future.cancel()
 
 
 def _out_of_memory_kills() -> int:

@@ -1,0 +1,91 @@
+"""Functions that tests of sandboxes let run inside them, good and bad. Imported by the child only."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from filewright.chassis.sandbox.child import Refusal
+
+Report = Callable[[float], None]
+
+
+def add(report: Report, a: int, b: int) -> int:
+    return a + b
+
+
+def climb(report: Report) -> str:
+    for fraction in (0.0, 0.25, 0.1, 0.5, 7.0):
+        report(fraction)
+    return "there"
+
+
+def refuse(report: Report, code: str) -> None:
+    raise Refusal(code)
+
+
+def fail(report: Report) -> None:
+    raise KeyError("surprise")
+
+
+def die(report: Report) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave(report: Report) -> None:
+    os._exit(0)
+
+
+def sleep(report: Report, seconds: float) -> str:
+    time.sleep(seconds)
+    return "slept"
+
+
+def eat(report: Report, megabytes: int) -> int:
+    return len(b"x" * (megabytes << 20))
+
+
+def eat_slowly(report: Report) -> None:
+    kept = []
+    while True:
+        kept.append(b"x" * (4 << 20))
+        time.sleep(0.001)
+
+
+def spin(report: Report) -> None:
+    while True:
+        pass
+
+
+def chatter(report: Report) -> None:
+    while True:
+        print("x" * 1000)
+
+
+def chance(report: Report) -> float:
+    return random.random()
+
+
+def whereabouts(report: Report) -> dict[str, Any]:
+    Path("out/written").write_text("by the child")
+    return {"cwd": os.getcwd(), "tmp": os.environ["TMPDIR"], "env": sorted(os.environ), "uid": os.getuid()}
+
+
+def nested(report: Report) -> Any:
+    value: Any = 1
+    for _ in range(500):
+        value = [value]
+    return value
+
+
+def parquet(report: Report) -> int:
+    import polars
+
+    frame = polars.DataFrame({"a": range(1000), "b": [str(n) for n in range(1000)]})
+    frame.write_parquet("out/frame.parquet")
+    return int(polars.scan_parquet("out/frame.parquet").filter(polars.col("a") > 10).collect().height)

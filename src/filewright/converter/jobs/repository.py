@@ -106,7 +106,7 @@ async def inputs_of(session: ReadSession, job_ids: Sequence[str]) -> Sequence[tu
         .where(JobInputRow.job_id.in_(job_ids))
         .order_by(JobInputRow.job_id, JobInputRow.n)
     )
-    return [row.tuple() for row in await session.execute(statement)]
+    return [(row[0], row[1]) for row in await session.execute(statement)]
 
 
 async def outputs_of(session: ReadSession, job_ids: Sequence[str]) -> Sequence[tuple[JobOutputRow, ArtifactRow]]:
@@ -117,7 +117,7 @@ async def outputs_of(session: ReadSession, job_ids: Sequence[str]) -> Sequence[t
         .where(JobOutputRow.job_id.in_(job_ids))
         .order_by(JobOutputRow.job_id, JobOutputRow.n)
     )
-    return [row.tuple() for row in await session.execute(statement)]
+    return [(row[0], row[1]) for row in await session.execute(statement)]
 
 
 async def events_after(session: ReadSession, job_id: str, seq: int) -> Sequence[JobEventRow]:

@@ -266,9 +266,12 @@ async def test_bytes_that_are_no_document_are_refused_and_never_imported_as_text
             await convert(LibreOffice(), beginning + GARBAGE, source, target)
 
 
-async def test_a_conversion_that_takes_too_long_is_ended(convert):
+@pytest.mark.requirement("B8")
+async def test_a_conversion_that_takes_too_long_is_ended_and_the_next_one_is_fine(convert):
     with pytest.raises(Timeout):
         await convert(LibreOffice(), a_document(), "docx", "pdf", limits=Limits(wall_seconds=0.05))
+    [pdf] = await convert(LibreOffice(), RTF, "rtf", "pdf")
+    assert "bold" in text_of(pdf)
 
 
 async def test_a_cancelled_conversion_ends(convert):
@@ -300,6 +303,11 @@ def test_every_conversion_names_formats_of_the_catalogue_and_a_filter():
         extension, filter_name, *_ = export_argument(conversion, defaults).split(":")
         assert extension == conversion.target
         assert filter_name
+
+
+@pytest.mark.requirement("B3")
+def test_no_web_page_is_opened_by_libreoffice():
+    assert not {"html", "mhtml", "md", "svg", "xml", "txt", "csv"} & {c.source for c in LibreOffice.conversions}
 
 
 def test_layout_that_is_lost_is_declared():

@@ -1,6 +1,7 @@
 """office2pdf: a PDF from an Office file where there is no LibreOffice."""
 
 import io
+import zipfile
 
 import docx
 import openpyxl
@@ -10,7 +11,7 @@ import pytest
 from filewright.converter.engines.libreoffice import LibreOffice
 from filewright.converter.engines.office2pdf import OFFICE2PDF
 from filewright.converter.engines.port import Loss
-from filewright.converter.errors import CorruptInput
+from filewright.converter.errors import CorruptInput, UnsupportedFormat
 
 
 def saved(made):
@@ -88,6 +89,18 @@ async def test_a_document_that_is_cut_off_is_refused(convert, share):
     whole = a_document()
     with pytest.raises(CorruptInput):
         await convert(OFFICE2PDF, whole[: int(len(whole) * share)], "docx", "pdf")
+
+
+async def test_strict_files_are_refused_rather_than_made_into_an_empty_page(convert):
+    strict = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(a_workbook())) as package, zipfile.ZipFile(strict, "w") as made:
+        for name in package.namelist():
+            part = package.read(name).replace(
+                b"http://schemas.openxmlformats.org/officeDocument/2006/", b"http://purl.oclc.org/ooxml/officeDocument/"
+            )
+            made.writestr(name, part)
+    with pytest.raises(UnsupportedFormat):
+        await convert(OFFICE2PDF, strict.getvalue(), "xlsx", "pdf")
 
 
 def test_libreoffice_is_preferred_where_both_are_installed():

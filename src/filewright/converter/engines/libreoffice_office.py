@@ -152,7 +152,8 @@ def _answer(outcome: Outcome) -> Answer:
     messages = (outcome.untrusted_stdout + b"\n" + outcome.untrusted_stderr).decode("utf-8", "replace")
     if "could not be loaded" in messages:
         return Answer(opened=False)
-    if outcome.ending is not Ending.COMPLETED:
+    # Versions differ in the exit code after a failure that they report; one without a word is a crash.
+    if outcome.ending is not Ending.COMPLETED and "Error" not in messages:
         raise EngineCrashed
     return Answer(opened=True, untrusted_lines=messages.splitlines())
 

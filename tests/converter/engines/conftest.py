@@ -9,8 +9,10 @@ with it one event loop.
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,28 @@ def convert(sandbox: Sandbox, jobs_dir: Path, tmp_path: Path) -> Convert:
             return [kept / product.relative_to(work.out) for product in products]
 
     return carry_out
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real files; the test is skipped where `FILEWRIGHT_CORPUS` does not name it."""
+    if "FILEWRIGHT_CORPUS" not in os.environ:
+        pytest.skip("FILEWRIGHT_CORPUS names no corpus")
+    return Path(os.environ["FILEWRIGHT_CORPUS"])
+
+
+@pytest.fixture(scope="session")
+def corpus_facts(corpus: Path) -> Callable[..., Iterator[tuple[Path, str, dict[str, Any]]]]:
+    """`corpus_facts(family, {suffix: format})` gives path, format and facts of each file that must convert."""
+    manifest = json.loads((corpus / "manifest.json").read_text())
+
+    def facts(family: str, formats: Mapping[str, str]) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+        for entry in manifest["files"]:
+            path = corpus / entry["path"]
+            if entry["family"] == family and entry["expectation"] == "converts" and path.suffix in formats:
+                yield path, formats[path.suffix], entry["facts"]
+
+    return facts
 
 
 def _bytes_of(source: Path | bytes) -> bytes:

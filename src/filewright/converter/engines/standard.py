@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from filewright.converter.engines.archives import ARCHIVES, BSDTAR
 from filewright.converter.engines.exactdoc import EXACTDOC
 from filewright.converter.engines.ghostscript import Ghostscript
 from filewright.converter.engines.high_range import OPENEXR
@@ -22,6 +23,8 @@ from filewright.converter.engines.poppler import Poppler
 from filewright.converter.engines.port import Engine
 from filewright.converter.engines.resvg import RESVG
 from filewright.converter.engines.stills import Stills
+from filewright.converter.engines.structured_text import STRUCTURED_TEXT
+from filewright.converter.engines.tables import POLARS
 from filewright.converter.engines.typst import Typst
 from filewright.converter.engines.vector import VECTOR
 from filewright.converter.engines.vips import VIPS
@@ -53,7 +56,11 @@ def standard_engines() -> Sequence[Engine]:
         Stills(),
         # audio and video
         # data, sheets and geography
+        POLARS,
+        STRUCTURED_TEXT,
         # archives and e-mail
+        ARCHIVES,
+        BSDTAR,
         Mail(),
         # e-books, fonts, subtitles and meshes
     )

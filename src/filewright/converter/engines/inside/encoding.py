@@ -24,7 +24,7 @@ _LEGACY = [
     "cp932", "gb18030", "big5", "cp949", "euc_jp", "koi8_r", "cp850", "cp866",
 ]  # fmt: skip
 _OTHER_LATIN = {"cp1250", "cp1254", "cp1257", "cp1258", "cp850"}
-_ODD_IN_WORDS = re.compile(r"[^\W\d_][¡-©¬-´¶-¹»-¿×÷‚„†‡‰‹›]|[¡-©¬-´¶-¸¼-¾×÷†‡‰][^\W\d_]")
+_ODD_IN_WORDS = re.compile(r"[^\W\d_][¡-©¬-¯²-´¶-¹»-¿×÷†‡‰]|[¡-¨¬-¯²-´¶-¸¼-¾×÷†‡‰][^\W\d_]")
 """Signs of cp1252 that stand beside a letter only when the text was written in another code page."""
 _SAMPLE = 256 << 10
 

@@ -1,0 +1,75 @@
+"""Archives into each other, with the members as they are: nothing is unpacked to a place where it could do harm.
+
+RAR is read by bsdtar, whose stream of tar is then treated like any other archive; there is no free program that
+writes it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from filewright.chassis.sandbox.port import Ending
+from filewright.converter.engines.library import LibraryEngine, every_pair, products
+from filewright.converter.engines.port import Availability, Conversion, Loss, Work
+from filewright.converter.errors import CorruptInput, PasswordRequired
+
+_TARS = ("tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst")
+_ARCHIVES = ("zip", "7z", *_TARS)
+_STREAMS = ("gz", "bz2", "xz", "zst")
+_LISTS = ("txt", "json")
+_FUNCTION = "filewright.converter.engines.inside.archives.convert:convert"
+_WARM = ("filewright.converter.engines.inside.archives.convert",)
+
+ARCHIVES = LibraryEngine(
+    name="archives",
+    packages=("py7zr", "pycryptodomex"),
+    function=_FUNCTION,
+    conversions=(
+        *every_pair((*_ARCHIVES, "tar.z"), _ARCHIVES, cost=60, loss=Loss.NONE),
+        *every_pair((*_STREAMS, "z"), _STREAMS, cost=40, loss=Loss.NONE),
+        *every_pair((*_STREAMS, "z"), ("zip", "7z", "tar"), cost=60, loss=Loss.NONE),
+        *every_pair((*_ARCHIVES, "tar.z"), _LISTS, cost=40, loss=Loss.MOST),
+    ),
+    warm=_WARM,
+)
+
+
+class Bsdtar:
+    """Reads RAR 4 and 5. Passwords it can not be given other than where every process may read them."""
+
+    name = "bsdtar"
+    conversions: Sequence[Conversion] = (
+        *every_pair(("rar",), _ARCHIVES, cost=70, loss=Loss.NONE),
+        *every_pair(("rar",), _LISTS, cost=50, loss=Loss.MOST),
+    )
+
+    def check(self) -> Availability:
+        """Look for the program."""
+        if shutil.which("bsdtar") is None:
+            return Availability(available=False, missing="bsdtar", install="apt-get install libarchive-tools")
+        return Availability(available=True, version="libarchive")
+
+    async def convert(self, work: Work) -> Sequence[Path]:
+        """RAR to tar without touching the disk in between, then as any tar."""
+        tar = work.workspace / "tmp" / "members.tar"
+        outcome = await work.command("bsdtar", "--format=pax", "-cf", work.inside(tar), f"@{work.inside(work.source)}")
+        if outcome.ending is not Ending.COMPLETED:
+            encrypted = (
+                b"encrypt" in outcome.untrusted_stderr.lower() or b"passphrase" in outcome.untrusted_stderr.lower()
+            )
+            raise PasswordRequired() if encrypted else CorruptInput()
+        untrusted_names = await work.python(
+            _FUNCTION,
+            warm=_WARM,
+            source=work.inside(tar),
+            source_format="tar",
+            target=work.conversion.target,
+            options={},
+            password=None,
+        )
+        return products(work, untrusted_names)
+
+
+BSDTAR = Bsdtar()

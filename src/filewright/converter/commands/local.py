@@ -26,9 +26,9 @@ from filewright.converter.commands.results import Output, Result
 from filewright.converter.commands.showing import OnProgress
 from filewright.converter.commands.typed import typed
 from filewright.converter.commands.wishes import SourceConverter, Wishes
+from filewright.converter.conversion.converter import known_target
 from filewright.converter.conversion.names import product_names
 from filewright.converter.conversion.orders import Assignment, Product
-from filewright.converter.formats.catalogue import by_name
 from filewright.converter.settings import SettingsError, load
 from filewright.converter.tiers import LOCAL
 from filewright.converter.workbench import Workbench, open_workbench
@@ -47,9 +47,10 @@ class LocalConverter:
         check_source(source)
         with Workspace.create(self._jobs_dir) as workspace:
             given, filename = self._given(source, workspace)
-            names = product_names(filename, request.to, 1) if by_name(request.to) else [filename]
+            target = known_target(request.to)
             if not request.to_stdout:
-                refuse_to_overwrite(destinations(request, source, names), source, force=wishes.force)
+                likely = destinations(request, source, product_names(filename, target, 1))
+                refuse_to_overwrite(likely, source, force=wishes.force)
             assignment = await self._assignment(given, filename, request, wishes)
             converted = await self._bench.converter.convert(
                 assignment, workspace=workspace.path, on_progress=on_progress

@@ -140,27 +140,33 @@ def doctor(*, as_json: AsJson = False) -> None:
         ],
         indent=2,
     )
-    typer.echo(f"sandbox: {sandbox['level'] or 'none'}  {sandbox.get('problem', '')}".rstrip())
-    _table([(name, text) for name, text in sandbox["probes"].items()], indent=2)
+    typer.echo(f"sandbox: {sandbox['level'] or 'none'}")
+    _table(
+        [("held" if probe["held"] else "BROKEN", probe["name"], probe["detail"]) for probe in sandbox["probes"]],
+        indent=2,
+    )
+    _table([("not", level, reason) for level, reason in sandbox["reasons"].items()], indent=2)
+    for note in sandbox["notes"]:
+        typer.echo(f"  {note}")
 
 
 async def _sandbox() -> dict[str, Any]:
-    """The level that was proven to work here, with each probe of its self-test."""
+    """The level that was proven to work here, each probe of its self-test, and why a stronger one did not."""
     from filewright.chassis.sandbox.port import SandboxLevel, SandboxUnavailable  # noqa: PLC0415 - keeps --help quick
     from filewright.converter.workbench import open_workbench  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="filewright-") as directory:
         try:
             async with open_workbench(Path(directory), SandboxLevel.LIMITED) as bench:
-                return {"level": bench.sandbox.level.name.lower(), "probes": _probes(bench.sandbox)}
+                report = bench.sandbox.report
         except SandboxUnavailable as error:
-            return {"level": None, "problem": str(error), "probes": {}}
-
-
-def _probes(sandbox: object) -> dict[str, str]:
-    report = getattr(sandbox, "report", None)
-    probes = getattr(report, "probes", None) or {}
-    return {str(name): str(found) for name, found in dict(probes).items()}
+            return {"level": None, "reasons": {"limited": str(error)}, "probes": [], "notes": []}
+    return {
+        "level": report.level.name.lower(),
+        "reasons": dict(report.passed_over),
+        "probes": [{"name": probe.name, "held": probe.held, "detail": probe.detail} for probe in report.probes],
+        "notes": list(report.notes),
+    }
 
 
 def _registry() -> Registry:

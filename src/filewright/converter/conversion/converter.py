@@ -83,7 +83,7 @@ class Converter:
         Raises UnsupportedFormat, UnsupportedConversion, EngineMissing (a way exists, but not installed here) or
         InvalidOptions.
         """
-        route = self._route(source_format, _target(target), options or {})
+        route = self._route(source_format, known_target(target), options or {})
         return Plan(
             source_format=route.source,
             target_format=route.target,
@@ -94,7 +94,7 @@ class Converter:
 
     def schemas(self, source_format: str, target: str) -> Mapping[str, Mapping[str, Any]]:
         """JSON Schema of every option that some way from here to there takes, by name."""
-        route = self._route(source_format, _target(target), {})
+        route = self._route(source_format, known_target(target), {})
         direct = [
             conversion.options
             for _, conversion in self._registry.abilities()
@@ -127,7 +127,7 @@ class Converter:
         attempt = _Attempt(assignment, workspace, cancel, _Progress(on_progress), started, self._clock)
         failed: list[Step] = []
         while True:
-            route = self._route(inspection.format, _target(assignment.target_format), assignment.options, failed)
+            route = self._route(inspection.format, known_target(assignment.target_format), assignment.options, failed)
             check_options(route, assignment.options)
             try:
                 on_stage(Stage.CONVERTING)
@@ -168,7 +168,7 @@ class Converter:
 
     def _has_way(self, source: str, assignment: Assignment, failed: Sequence[Step]) -> bool:
         try:
-            route = self._route(source, _target(assignment.target_format), assignment.options, failed)
+            route = self._route(source, known_target(assignment.target_format), assignment.options, failed)
             check_options(route, assignment.options)
         except (UnsupportedFormat, UnsupportedConversion, InvalidOptions):
             return False
@@ -258,7 +258,8 @@ class Converter:
         )
 
 
-def _target(name: str) -> str:
+def known_target(name: str) -> str:
+    """The format id that a person means; UnsupportedConversion when there is no such format."""
     found = by_name(name)
     if found is None:
         printable = "".join(c for c in name if c.isprintable())[:32]

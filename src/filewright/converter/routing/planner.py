@@ -4,6 +4,7 @@ A route is a path in the graph of conversions. What it may be:
 
 * at most three steps;
 * nothing follows a step that takes a part out (`Loss.MOST`) or that may make several files;
+* nothing follows a step from something that holds pictures to bare text, which has no room for them;
 * two steps that drop the layout (`Loss.LARGE`) are never chained;
 * once a picture, a sound or a film has been left or made, the kind of thing stays what it is: no photo becomes a
   Word document by way of a PDF, and no film becomes a slide show by way of a still.
@@ -30,6 +31,10 @@ _LOSS_WEIGHT = {Loss.NONE: 0, Loss.SMALL: 500, Loss.LARGE: 5_000, Loss.MOST: 10_
 _SENSES = frozenset({Family.IMAGE, Family.AUDIO, Family.VIDEO})
 _DRAWINGS = frozenset({"svg", "eps", "emf", "wmf"})
 """Pictures of lines and text, which can go through a PDF and still be what they were."""
+_BARE = frozenset(
+    {"txt", "md", "rst", "adoc", "org", "tex", "typ", "textile", "mediawiki", "man", "docbook", "jats", "opml", "ipynb"}
+)
+"""Text in one file, whose pictures lie beside it and would stay behind."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,8 @@ class Planner:
             settled.add(path.state)
             if path.steps and not _is_detour(path.steps, source):
                 found.setdefault(path.state.place, Route(source, path.state.place, path.steps))
+            if path.state.closed or path.state.steps == MAX_STEPS:
+                continue
             for step in self._edges.get(path.state.place, ()):
                 if step not in without and may_follow(path.steps, step):
                     longer = path.with_step(step)
@@ -160,12 +167,17 @@ def may_follow(steps: Sequence[Step], step: Step) -> bool:
         return True
     if len(steps) >= MAX_STEPS or step.conversion.target in _places(steps):
         return False
-    last = steps[-1].conversion
-    if last.loss is Loss.MOST or last.many:
+    if ends_route(steps[-1].conversion):
         return False
     if step.conversion.loss is Loss.LARGE and any(before.conversion.loss is Loss.LARGE for before in steps):
         return False
     return not (_changes_kind(step) and any(_leaves_senses(before) for before in steps))
+
+
+def ends_route(conversion: Conversion) -> bool:
+    """Whether this can only be the last step."""
+    leaves_pictures_behind = conversion.target in _BARE and conversion.source not in _BARE
+    return conversion.loss is Loss.MOST or conversion.many or leaves_pictures_behind
 
 
 def _is_detour(steps: Sequence[Step], source: FormatId) -> bool:
@@ -215,7 +227,7 @@ class _Path:
         state = _State(
             place=conversion.target,
             steps=self.state.steps + 1,
-            closed=conversion.many or conversion.loss is Loss.MOST,
+            closed=ends_route(conversion),
             lost_layout=self.state.lost_layout or conversion.loss is Loss.LARGE,
             crossed=self.state.crossed or _leaves_senses(step),
         )

@@ -1,0 +1,41 @@
+"""A real sandbox for the tests of this folder, and one event loop with it: starting one costs more than a test."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from pytest_asyncio import is_async_test
+
+from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
+from filewright.chassis.sandbox.runner import open_sandbox
+from filewright.chassis.sandbox.workspace import Workspace
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def jobs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("jobs")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox(jobs_dir: Path) -> AsyncIterator[Sandbox]:
+    opened = await open_sandbox(jobs_dir=jobs_dir, minimum=SandboxLevel.CONFINED)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def new_workspace(jobs_dir: Path) -> Iterator[Callable[[], Path]]:
+    """A fresh workspace at each call, all gone after the test."""
+    with contextlib.ExitStack() as made:
+        yield lambda: made.enter_context(Workspace.create(jobs_dir)).path

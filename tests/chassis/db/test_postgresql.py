@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from filewright.chassis.db import dialect
 from filewright.chassis.db.database import Database, DatabaseUnavailable
 from filewright.chassis.testing.conformance.database import Note
 from filewright.chassis.testing.servers import PrivatePostgres
@@ -53,6 +54,25 @@ async def test_a_server_that_is_down_is_unavailable_and_works_again_when_it_is_b
         await own.close()
     finally:
         server.stop()
+
+
+async def test_a_statement_without_an_end_is_cut_and_told_as_unavailable(database_url, monkeypatch):
+    monkeypatch.setattr(dialect, "STATEMENT_SECONDS", 0.2)
+    database = Database(database_url)
+    with pytest.raises(DatabaseUnavailable):
+        async with database.read() as session:
+            await session.execute(text("SELECT pg_sleep(20)"))
+    await database.ping()
+    await database.close()
+
+
+async def test_a_timeout_of_the_callers_own_stays_the_callers(database):
+    for mistaken in (TimeoutError, ConnectionResetError):
+        with pytest.raises(mistaken):
+            async with database.write() as session:
+                session.add(Note(id="one"))
+                await session.flush()
+                raise mistaken
 
 
 async def test_sessions_carry_no_prepared_statement_from_one_transaction_to_the_next(database):

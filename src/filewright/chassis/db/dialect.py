@@ -20,7 +20,7 @@ import orjson
 from sqlalchemy import URL, Connection, Select, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -74,7 +74,7 @@ def engines(url: URL, *, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
             _sqlite(url, pool_size=1, begin="BEGIN IMMEDIATE", busy=BUSY_SECONDS),
             _sqlite(url, pool_size=pool_size, begin="BEGIN", busy=BUSY_SECONDS),
         )
-    engine = _postgresql(url, pool_size=pool_size)
+    engine = _postgresql(url, pool_size=pool_size, statement_seconds=STATEMENT_SECONDS)
     return engine, engine.execution_options(postgresql_readonly=True)
 
 
@@ -226,7 +226,7 @@ async def _connect_sqlite(path: Path, busy: float) -> aiosqlite.Connection:
         raise
 
 
-def _postgresql(url: URL, *, pool_size: int | None, statement_seconds: float = STATEMENT_SECONDS) -> AsyncEngine:
+def _postgresql(url: URL, *, pool_size: int | None, statement_seconds: float) -> AsyncEngine:
     pool: dict[str, Any] = {"poolclass": NullPool}
     if pool_size is not None:
         pool = {
@@ -236,7 +236,7 @@ def _postgresql(url: URL, *, pool_size: int | None, statement_seconds: float = S
             "pool_pre_ping": True,
             "pool_recycle": 1800,
         }
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         connect_args={
             "timeout": CONNECT_SECONDS,
@@ -252,3 +252,13 @@ def _postgresql(url: URL, *, pool_size: int | None, statement_seconds: float = S
         json_deserializer=orjson.loads,
         **pool,
     )
+    event.listen(engine.sync_engine, "handle_error", _as_a_database_error)
+    return engine
+
+
+def _as_a_database_error(context: ExceptionContext) -> DBAPIError | None:
+    """The driver passes on what the socket raised: give it a type that no error of a caller's has."""
+    error = context.original_exception
+    if not isinstance(error, OSError | asyncio.TimeoutError):
+        return None
+    return DBAPIError(context.statement, None, error, connection_invalidated=True)

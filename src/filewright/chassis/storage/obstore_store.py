@@ -18,7 +18,7 @@ from obstore.store import MemoryStore, S3Store
 
 from filewright.chassis import failpoints
 from filewright.chassis.storage.files import write_new_file
-from filewright.chassis.storage.intake import Intake
+from filewright.chassis.storage.intake import BLOCK_BYTES, Intake
 from filewright.chassis.storage.local import STORED, LocalStore
 from filewright.chassis.storage.port import (
     ObjectInfo,
@@ -35,7 +35,6 @@ from filewright.chassis.storage.threads import in_thread
 PART_BYTES = 5 << 20
 """S3 takes no smaller part (but the last). With 10,000 parts at most, an object may have 48 GiB."""
 PARTS_AT_ONCE = 2
-READ_BYTES = 1 << 20
 
 
 def open_store(url: str, *, access_key_id: str | None = None, secret_access_key: str | None = None) -> ObjectStore:
@@ -84,15 +83,15 @@ class ObstoreStore:
     ) -> StoredObject:
         check_key(key)
         intake = Intake(max_bytes)
-        parts = _hashed(intake.blocks(chunks, PART_BYTES), intake)
-        first = await anext(parts, b"")
+        blocks = _hashed(intake.blocks(chunks), intake)
+        first = await _up_to(PART_BYTES // BLOCK_BYTES, blocks)
         with _telling_failures(key):
-            if len(first) < PART_BYTES:
-                await self._store.put_async(key, first, use_multipart=False)
+            if sum(map(len, first)) < PART_BYTES:
+                await self._store.put_async(key, b"".join(first), use_multipart=False)
             else:
-                # The library ends the multipart upload without an object when `parts` raises.
+                # The library gathers parts, and ends the upload without an object when `blocks` raises.
                 await self._store.put_async(
-                    key, _chained(first, parts), chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
+                    key, _chained(first, blocks), chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
                 )
         failpoints.hit(STORED)
         return intake.receipt(key)
@@ -112,10 +111,10 @@ class ObstoreStore:
             options: dict[str, Any] = {} if end is None else {"range": (start, end)}
             answer = await self._store.get_async(key, options=options)
             expected = answer.range[1] - answer.range[0]
-            async for chunk in answer.stream(min_chunk_size=READ_BYTES):
+            async for chunk in answer.stream(min_chunk_size=BLOCK_BYTES):
                 expected -= len(chunk)
-                for at in range(0, len(chunk), READ_BYTES):  # memory gives all of an object as one chunk
-                    yield bytes(memoryview(chunk)[at : at + READ_BYTES])
+                for at in range(0, len(chunk), BLOCK_BYTES):  # memory gives all of an object as one chunk
+                    yield bytes(memoryview(chunk)[at : at + BLOCK_BYTES])
         if expected:
             raise StoreUnavailable
 
@@ -161,10 +160,18 @@ async def _hashed(blocks: AsyncIterator[bytes], intake: Intake) -> AsyncIterator
         yield block
 
 
-async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for part in rest:
-        yield part
+async def _up_to(count: int, blocks: AsyncIterator[bytes]) -> list[bytes]:
+    first: list[bytes] = []
+    while len(first) < count and (block := await anext(blocks, b"")):
+        first.append(block)
+    return first
+
+
+async def _chained(first: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    while first:
+        yield first.pop(0)
+    async for block in rest:
+        yield block
 
 
 @contextmanager

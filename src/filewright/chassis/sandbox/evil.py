@@ -24,7 +24,7 @@ _PATIENCE_SECONDS = 0.3
 _EXPECTED_ENV = {"PATH", "HOME", "TMPDIR", "LANG", "TZ", "PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}
 _THREADS_ENV_END = ("_NUM_THREADS", "_CONCURRENCY", "_MALLOC_CONF", "_MAX_THREADS")
 _NUMBERS = {  # x86_64, aarch64
-    "ptrace": (101, 117), "mount": (165, 40), "unshare": (272, 97), "io_uring_setup": (425, 425), "bpf": (321, 280),
+    "ptrace": (101, 117), "unshare": (272, 97), "io_uring_setup": (425, 425), "bpf": (321, 280),
     "add_key": (248, 217), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "process_vm_readv": (310, 270),
     "open_by_handle_at": (304, 265), "init_module": (175, 105), "kexec_load": (246, 104), "swapon": (167, 224),
     "clone3": (435, 435), "settimeofday": (164, 170), "setns": (308, 268),
@@ -105,6 +105,11 @@ def _system_call(name: str, *arguments: int) -> Callable[[Targets], None]:
             raise OSError(code, os.strerror(code))
 
     return make_it
+
+
+def _mount(targets: Targets) -> None:
+    if ctypes.CDLL(None, use_errno=True).mount(b"none", b"tmp", b"tmpfs", 0, None) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _write_outside(targets: Targets) -> None:
@@ -226,7 +231,7 @@ ATTEMPTS: dict[str, Callable[[Targets], None]] = {
     "netlink_socket": _netlink_socket,
     "ptrace": _system_call("ptrace", 0x4206, 1, 0, 0),
     "read_memory": _system_call("process_vm_readv", 1),
-    "mount": _system_call("mount"),
+    "mount": _mount,
     "user_namespace": _system_call("unshare", _CLONE_NEWUSER),
     "net_namespace": _system_call("unshare", _CLONE_NEWNET),
     "enter_namespace": _system_call("setns", -1),

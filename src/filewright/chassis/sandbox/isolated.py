@@ -24,6 +24,7 @@ from filewright.chassis.sandbox.supervision import Exit
 _GO = b"go\n"
 _START_SECONDS = 20.0
 _SIGNALLED = 128
+_SIGNALS = frozenset(signal.Signals)
 _PR_SET_CHILD_SUBREAPER = 36
 _REAP_TRIES = 1000
 Process = subprocess.Popen[bytes]  # noqa: TID251 - this is the sandbox
@@ -68,7 +69,7 @@ class IsolatedChild:
         code = os.waitstatus_to_exitcode(status[0])
         if code < 0:
             return Exit(None, -code, cpu, rss)
-        if code > _SIGNALLED:
+        if code - _SIGNALLED in _SIGNALS:  # ffmpeg ends by itself with codes such as 183, which is no signal
             return Exit(None, code - _SIGNALLED, cpu, rss)
         return Exit(code, None, cpu, rss)
 

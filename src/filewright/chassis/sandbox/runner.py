@@ -28,7 +28,7 @@ from filewright.chassis.sandbox.port import (
 )
 from filewright.chassis.sandbox.selftest import Probe, Report
 from filewright.chassis.sandbox.starting import Launch, Pipes, Starter
-from filewright.chassis.sandbox.warm import ONE_THREAD, NotForkable, WarmParents
+from filewright.chassis.sandbox.warm import QUIET, NotForkable, WarmParents
 
 
 async def open_sandbox(*, jobs_dir: Path, minimum: SandboxLevel = SandboxLevel.ISOLATED) -> LocalSandbox:
@@ -170,7 +170,7 @@ class LocalSandbox:
         launch = Launch(
             argv,
             terms.workspace,
-            env=ONE_THREAD,
+            env=QUIET,
             limits=terms.limits,
             sockets="none",
             pass_fds=(theirs.fileno(),),

@@ -85,4 +85,6 @@ def policy(launch: Launch, *, own_namespace: bool) -> seccomp.Policy:
     """The system call filter that fits: where others are in sight, it may neither call nor signal them."""
     if own_namespace:
         return seccomp.Policy(sockets=launch.sockets)
-    return seccomp.Policy(sockets="listen" if launch.sockets == "unix" else "none", signals="self")
+    # A warm parent is ours; its children get a filter of their own, with their own number in it.
+    signals = "any" if launch.shared else "self"
+    return seccomp.Policy(sockets="listen" if launch.sockets == "unix" else "none", signals=signals)

@@ -2,7 +2,7 @@
 
 Started as `python -I -m ...warm_parent <fd> <module>...`. Over the socket at `fd` it says
 
-    {"ready": true, "threads": 1}       once, after the imports; a fork is safe only from a single thread
+    {"ready": true, "threads": [...]}    once, after the imports; a fork is safe only from a single thread
     {"pid": 7, "status": 0, "cpu": 0.01, "rss": 1234}      when a child has ended
 
 and gets, per call, three descriptors: the child's socket, stdout and stderr. It runs no call itself and has nothing
@@ -34,7 +34,7 @@ def main() -> NoReturn:
     """Import, tell, then serve until the owner hangs up."""
     control = socket.socket(fileno=int(sys.argv[1]))
     failed = _import(sys.argv[2:])
-    _tell(control, ready=not failed, failed=failed, threads=len(list(Path("/proc/self/task").iterdir())))
+    _tell(control, ready=not failed, failed=failed, threads=_other_threads())
     inside.prepare()
     gc.collect()
     gc.freeze()
@@ -60,6 +60,12 @@ def _import(modules: list[str]) -> str:
         except Exception as error:  # noqa: BLE001 - a library may raise anything on import
             return f"{module}: {type(error).__name__}: {error}"
     return ""
+
+
+def _other_threads() -> list[str]:
+    own = str(os.getpid())
+    tasks = [task for task in Path("/proc/self/task").iterdir() if task.name != own]
+    return [(task / "comm").read_text().strip() for task in tasks]
 
 
 def _take_call(control: socket.socket, private: tuple[int, ...]) -> bool:

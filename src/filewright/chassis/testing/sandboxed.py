@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,3 +90,41 @@ def parquet(report: Report) -> int:
     frame = polars.DataFrame({"a": range(1000), "b": [str(n) for n in range(1000)]})
     frame.write_parquet("out/frame.parquet")
     return int(polars.scan_parquet("out/frame.parquet").filter(polars.col("a") > 10).collect().height)
+
+
+def write(report: Report, megabytes: int) -> None:
+    with Path("out/large").open("wb") as file:
+        for _ in range(megabytes):
+            file.write(bytes(1 << 20))
+
+
+def report_and_sleep(report: Report) -> None:
+    report(0.5)
+    time.sleep(60)
+
+
+def _channel() -> int:
+    """The descriptor of the socket to the owner: a hostile function can find and use it."""
+    found = [int(name) for name in os.listdir("/proc/self/fd") if _is_socket(int(name))]
+    return found[0]
+
+
+def _is_socket(fd: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError:
+        return False
+
+
+def say(report: Report, text: str) -> None:
+    """Speak past the protocol, and leave."""
+    rest = text.encode() + b"\n"
+    while rest:
+        rest = rest[os.write(_channel(), rest) :]
+    os._exit(0)
+
+
+def babble(report: Report) -> None:
+    channel = _channel()
+    while True:
+        os.write(channel, b"x" * 65536)

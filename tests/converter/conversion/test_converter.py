@@ -24,6 +24,7 @@ from filewright.converter.errors import (
     EngineMissing,
     InvalidOptions,
     OutputInvalid,
+    PasswordRequired,
     ResourceLimit,
     Timeout,
     UnsupportedConversion,
@@ -145,6 +146,16 @@ async def test_what_is_the_files_fault_is_never_tried_twice(convert: Convert) ->
     with pytest.raises(CorruptInput, match="torn"):
         await convert(strict, other, to="html")
     assert other.works == []
+
+
+async def test_an_engine_that_cannot_use_the_password_leaves_it_to_the_next(convert: Convert) -> None:
+    unable = Tool("unable", raises(PasswordRequired()), edge("md", "html", 1))
+    able = Tool("able", writes(HTML), edge("md", "html", 9))
+    done = await convert(unable, able, to="html", password="secret")
+    assert [work.password for work in able.works] == ["secret"]
+    assert done.fallen_back_from == ("unable",)
+    with pytest.raises(PasswordRequired):
+        await convert(unable, able, to="html")
 
 
 async def test_a_bad_product_between_two_steps_is_not_blamed_on_the_file(convert: Convert) -> None:

@@ -5,8 +5,8 @@
     run        each step in a workspace and a sandbox of its own          engines
     check      open every product with a reader that did not make it      checks.py
 
-When an engine crashes or gives something broken and another way leads to the same target, that one is tried, within
-the same time. What is the file's own fault is never tried twice.
+When an engine crashes, gives something broken or cannot use the password, and another way leads to the same target,
+that one is tried, within the same time. What is the file's own fault is never tried twice.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from filewright.converter.errors import (
     EngineMissing,
     InvalidOptions,
     OutputInvalid,
+    PasswordRequired,
     Timeout,
     UnsupportedConversion,
     UnsupportedFormat,
@@ -208,6 +209,10 @@ class Converter:
                 sources = await self._run_step(attempt, route, step, sources[0], share)
             except (EngineCrashed, EngineMissing, OutputInvalid) as error:
                 raise _StepFailed(step, error) from error
+            except PasswordRequired as error:
+                if not attempt.assignment.password:
+                    raise
+                raise _StepFailed(step, error) from error  # this engine cannot use the password; another may
             except (CorruptInput, EmptyInput) as error:
                 if number == 0:
                     raise
@@ -299,7 +304,7 @@ def _whole(number: float | None) -> int | None:
 class _StepFailed(Exception):
     """An engine, not the file, is at fault: another route may do."""
 
-    def __init__(self, step: Step, error: EngineCrashed | EngineMissing | OutputInvalid) -> None:
+    def __init__(self, step: Step, error: EngineCrashed | EngineMissing | OutputInvalid | PasswordRequired) -> None:
         self.step = step
         self.error = error
         super().__init__(step.engine)

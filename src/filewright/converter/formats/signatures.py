@@ -89,7 +89,7 @@ def program(sample: Sample, _: str | None) -> Detection | None:
 
 
 def _refined(sample: Sample, format_id: str, hint: str | None) -> Detection:
-    if format_id == "parquet" and (hint == "geoparquet" or b'"geo"' in sample.tail or b"\x03geo" in sample.tail):
+    if format_id == "parquet" and (hint == "geoparquet" or b'"geo"' in sample.tail or b"\x18\x03geo" in sample.tail):
         return Detection("geoparquet")
     return Detection(format_id)
 

@@ -192,7 +192,7 @@ def test_the_list_is_paged_newest_first_and_filtered(http, finished):
     "query",
     [
         "limit=0", "limit=101", "limit=-1", "limit=abc", "limit=9999999999999999999999", "limit=", "status=done",
-        "status=",        "cursor=", "cursor=abc", "cursor=%00", "cursor=am9iX3g", "cursor=MTpqb2JfeA", "cursor=" + "A" * 300,
+        "status=", "cursor=", "cursor=abc", "cursor=%00", "cursor=am9iX3g", "cursor=MTpqb2JfeA", "cursor=" + "A" * 300,
         "tag=" + "x" * 201, "tag=%00",
     ],
 )  # fmt: skip
@@ -371,7 +371,7 @@ def test_what_is_no_single_range_is_answered_whole(http, letters, asked):
 
 
 def test_a_range_of_another_version_is_answered_whole(http, letters):
-    url, data = letters
+    url, _ = letters
     etag = http.head(url).headers["etag"]
     for condition, status in (
         (etag, 206),

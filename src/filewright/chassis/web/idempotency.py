@@ -25,13 +25,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from starlette.requests import Request
 from starlette.responses import Response
 
 from filewright.chassis.clock import Clock
 from filewright.chassis.db.database import Database, WriteSession
+from filewright.chassis.db.dialect import insert_or_ignore
 from filewright.chassis.ids import IdSource
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.idempotency_model import IdempotencyRow
@@ -201,7 +200,7 @@ class IdempotencyKeys:
                 "created_at": now,
                 "expires_at": now + KEEP,
             }
-            if await self._inserted(session, fresh):
+            if await insert_or_ignore(session, IdempotencyRow, fresh, key=("tenant", "key")):
                 return Claim(self, identity, owner)
             row = (await session.execute(select(IdempotencyRow).where(*_named(identity)))).scalar_one()
             if row.fingerprint != mark:
@@ -227,13 +226,6 @@ class IdempotencyKeys:
             raise InFlight("The same request is being answered right now; ask again in a moment.", retry_after=1)
         log.info("idempotency_claim_taken_over", resource=row.resource)
         return Claim(self, identity, owner, resource=row.resource)
-
-    async def _inserted(self, session: WriteSession, values: Mapping[str, object]) -> bool:
-        insert = postgresql_insert if self.database.dialect == "postgresql" else sqlite_insert
-        done = await session.execute(
-            insert(IdempotencyRow).values(**values).on_conflict_do_nothing().returning(IdempotencyRow.key)
-        )
-        return done.first() is not None
 
     async def _renew(self, identity: tuple[str, str], claim: Claim) -> None:
         while True:

@@ -96,9 +96,13 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._stop_timer()
-        answering = getattr(self.cycle, "response_complete", True) is False
-        if not answering:
+        cycle: RequestResponseCycle | None = self.cycle
+        answered = cycle is None or cycle.response_complete
+        if answered or (cycle is not None and not cycle.response_started):
             self.transport.write(_plain_problem(error))
+        if cycle is not None and not answered:
+            cycle.disconnected = True  # the application is told that nobody listens any more
+            cycle.message_event.set()
         self.transport.close()
 
 

@@ -1,0 +1,76 @@
+"""The document says what the service does: checked by hand for what is promised, and by machine against the service."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+PROMISED = {
+    ("post", "/v1/convert"), ("post", "/v1/uploads"), ("get", "/v1/uploads/{upload_id}"), ("put", "/v1/uploads/{upload_id}"),
+    ("patch", "/v1/uploads/{upload_id}"), ("delete", "/v1/uploads/{upload_id}"), ("post", "/v1/uploads/{upload_id}/complete"),
+    ("post", "/v1/jobs"), ("get", "/v1/jobs"), ("get", "/v1/jobs/{job_id}"), ("delete", "/v1/jobs/{job_id}"),
+    ("get", "/v1/jobs/{job_id}/events"), ("post", "/v1/jobs/{job_id}/cancel"), ("post", "/v1/jobs/{job_id}/retry"),
+    ("post", "/v1/jobs/{job_id}/rating"), ("get", "/v1/jobs/{job_id}/outputs"), ("get", "/v1/jobs/{job_id}/outputs/{n}"),
+    ("head", "/v1/jobs/{job_id}/outputs/{n}"), ("get", "/v1/formats"), ("get", "/v1/routes"), ("get", "/v1/operations"),
+    ("get", "/livez"), ("get", "/readyz"), ("get", "/health"), ("get", "/metrics"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def document(live):
+    with live.client() as http:
+        return http.get("/openapi.json").raise_for_status().json()
+
+
+def operations(document):
+    return {(method, path): item for path, methods in document["paths"].items() for method, item in methods.items()}
+
+
+def test_every_promised_call_is_described(document):
+    assert set(operations(document)) == PROMISED
+
+
+def test_every_operation_has_a_name_a_sentence_and_its_problems(document):
+    found = operations(document)
+    names = [item["operationId"] for item in found.values()]
+    assert len(set(names)) == len(names)
+    for item in found.values():
+        assert item["summary"]
+        for status in ("400", "404", "500", "503"):
+            assert "application/problem+json" in item["responses"][status]["content"]
+
+
+def test_every_reference_leads_somewhere(document):
+    import json
+
+    text = json.dumps(document)
+    for name in set(re.findall(r"#/components/schemas/(\w+)", text)):
+        assert name in document["components"]["schemas"]
+    assert "HTTPValidationError" not in text
+
+
+def test_the_reference_page_needs_nobody_else(live):
+    with live.client() as http:
+        answer = http.get("/docs")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", answer.text)
+    assert "<script" not in answer.text
+    assert "create_job" in answer.text
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("S42", "S31")
+def test_a_fuzzer_that_reads_the_document_finds_no_contradiction(live, tmp_path):
+    """schemathesis, all its checks, against the running server."""
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "run", f"{live.url}/openapi.json",
+        "--checks", "all", "--max-examples", "15", "--phases", "examples,coverage,fuzzing", "--seed", "1",
+        "--exclude-path-regex", "/metrics", "--request-timeout", "20", "--continue-on-failure",
+        "--generation-database", "none", "--no-color",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2_000:]

@@ -1,6 +1,7 @@
 """SVG into pictures by both renderers and into a vector PDF: what it looks like, and what it may not do."""
 
 import asyncio
+import base64
 import gzip
 import io
 import re
@@ -89,7 +90,7 @@ async def test_a_gzipped_drawing_and_one_without_its_namespace_are_read(convert,
 async def test_a_picture_inside_the_drawing_is_drawn(convert, engine, target):
     inner = io.BytesIO()
     Image.new("RGB", (2, 2), "lime").save(inner, "PNG")
-    data = __import__("base64").b64encode(inner.getvalue()).decode()
+    data = base64.b64encode(inner.getvalue()).decode()
     image = f'<image width="60" height="40" preserveAspectRatio="none" xlink:href="data:image/png;base64,{data}"/>'
     [product] = await convert(engine, svg(image), "svg", target)
     picture = _rendered(product)
@@ -143,8 +144,7 @@ async def test_nothing_outside_the_drawing_is_ever_read(convert, tmp_path, liste
             f'<style>@import "{address}"; rect {{ fill: url({address}); }}</style>',
             f'<rect width="9" height="9" fill="url({address}#g)"/>',
             f'<script href="{address}"/>',
-            f'<foreignObject width="60" height="40"><iframe xmlns="http://www.w3.org/1999/xhtml" src="{address}"/>'
-            "</foreignObject>",
+            f'<foreignObject><iframe xmlns="http://www.w3.org/1999/xhtml" src="{address}"/></foreignObject>',
         ]
     [product] = await convert(engine, svg("".join(references)), "svg", target)
     colours = {colour for _, colour in _rendered(product).convert("RGB").getcolors(100_000)}

@@ -82,6 +82,12 @@ def _page(document: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
         raise Refusal("corrupt_input") from error
 
 
+def check_pages(document: pypdfium2.PdfDocument) -> None:
+    """Refuse a document of which a page cannot be read at all."""
+    for number in range(len(document)):
+        _page(document, number).close()
+
+
 def drawn(document: pypdfium2.PdfDocument, number: int, options: Mapping[str, Any], max_pixels: int) -> Image.Image:
     page = _page(document, number)
     width, height = page.get_size()

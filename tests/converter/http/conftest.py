@@ -29,6 +29,7 @@ from filewright.chassis.queue.outbox import TOPIC as OUTBOX
 from filewright.chassis.queue.port import STANDARD
 from filewright.chassis.sandbox.port import SandboxLevel
 from filewright.chassis.storage.local import LocalStore
+from filewright.chassis.telemetry.logs import configure_logs
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.idempotency import IdempotencyKeys
@@ -309,6 +310,12 @@ def serving(
         assert not thread.is_alive()
         if failure:
             raise failure[0]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    """As in production; the console's tracebacks take seconds to draw."""
+    configure_logs("json")
 
 
 @pytest.fixture(scope="module")

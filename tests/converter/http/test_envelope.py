@@ -9,7 +9,8 @@ import pytest
 
 from filewright.chassis.web.proxies import Proxies
 
-PATHS = ["/v1/jobs/nope", "/nope", "/v1", "/v1/jobs/", "/v1/webhooks", "/v1/batches", "/v1/auth/login", "/v1/me", "//", "/%2e%2e/etc/passwd"]  # fmt: skip
+PATHS = ["/v1/jobs/nope", "/nope", "/v1", "/v1/jobs/", "/v1/webhooks", "/v1/batches",
+    "/v1/auth/login", "/v1/me", "//", "/%2e%2e/etc/passwd"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -25,13 +26,11 @@ def test_an_address_without_anything_is_a_problem(http, path):
 @pytest.mark.requirement("S33")
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("TRACE", "/v1/jobs"), ("DELETE", "/v1/jobs"), ("PUT", "/v1/convert"), ("GET", "/v1/convert"), ("PATCH", "/livez"), ("BREW", "/v1/jobs")],
+    [("TRACE", "/v1/jobs"), ("DELETE", "/v1/jobs"), ("PUT", "/v1/convert"), ("GET", "/v1/convert"),
+     ("PATCH", "/livez"), ("BREW", "/v1/jobs")],
 )  # fmt: skip
 def test_another_method_is_a_problem_that_names_the_right_ones(http, method, path):
-    try:
-        answer = http.request(method, path)
-    except Exception as error:  # the parser may refuse a method that nobody knows by closing
-        pytest.fail(repr(error))
+    answer = http.request(method, path)
     if method == "BREW":
         assert answer.status_code in {400, 405}
         return
@@ -93,7 +92,7 @@ def test_a_page_of_another_site_may_change_nothing(http):
     assert http.get("/livez", headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("token", ["Bearer abc", "Bearer ", "Basic dTpw", "fw_live_x", "", "Bearer " + "a" * 5000])
+@pytest.mark.parametrize("token", ["Bearer abc", "Bearer", "Basic dTpw", "fw_live_x", "", "Bearer " + "a" * 5000])
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/uploads/upl_x"])
 def test_a_token_that_nobody_knows_is_refused_and_not_ignored(http, path, token):
     answer = http.get(path, headers={"Authorization": token})

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
+from starlette.routing import Route
 
 from filewright.chassis.clock import Clock
 from filewright.chassis.errors import ProblemError
@@ -92,11 +93,9 @@ def create_web_app(
         },
     )
     openapi.install(app, always=ALWAYS, description=site.description)
-    app.include_router(health.router(state_of_health))
-    app.include_router(_document_router(app))
-    app.include_router(reference_router(app))
-    for router in routers:
-        app.include_router(router)
+    for router in (health.router(state_of_health), _document_router(app), reference_router(app), *routers):
+        # Not `include_router`: that wraps each router, and neither the document nor `Allow` can look inside.
+        app.router.routes.extend(router.routes)
     return app
 
 
@@ -121,11 +120,20 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return problem_response(NotFound("There is nothing at this address."), request.scope, headers)
     if error.status_code == 405:
-        allowed = headers.get("Allow", headers.get("allow", "other methods"))
-        return problem_response(MethodNotAllowed(f"This address takes {allowed}."), request.scope, headers)
+        allowed = ", ".join(_methods_at(request))
+        return problem_response(MethodNotAllowed(f"This address takes {allowed}."), request.scope, {"Allow": allowed})
     if error.status_code == 403:
         return problem_response(Forbidden(), request.scope, headers)
     return problem_response(InvalidRequest("The request cannot be read."), request.scope, headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Every method of the address; each route knows only its own."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
+            found |= route.methods or set()
+    return sorted(found)
 
 
 async def _validation(request: Request, error: Exception) -> Response:

@@ -49,8 +49,19 @@ class RemoteConverter:
     def __init__(self, client: httpx.AsyncClient, scratch: Path) -> None:
         self._client = client
         self._scratch = scratch
+        self._reached = False
+        """Whether the server has answered once: then it is worth waiting for when it is away."""
 
     async def convert(self, source: str, request: Request, wishes: Wishes, on_progress: OnProgress) -> Result:
+        """Raises RemoteProblem for what the server says, and when there is none."""
+        try:
+            return await self._convert(source, request, wishes, on_progress)
+        except httpx.TransportError as error:
+            raise RemoteProblem(
+                "internal", f"The server at {self._client.base_url} does not answer: {error}."
+            ) from None
+
+    async def _convert(self, source: str, request: Request, wishes: Wishes, on_progress: OnProgress) -> Result:
         started = time.monotonic()
         check_source(source)
         path, filename = self._given(source)
@@ -122,12 +133,13 @@ class RemoteConverter:
             wait = 1.0
             try:
                 answer = await self._client.request(method, path, **more)
+                self._reached = True
                 if answer.status_code not in {429, 503} or not tries_left:
                     _raise_for(answer)
                     return answer
                 wait = min(30.0, _seconds(answer.headers.get("Retry-After"), wait))
             except httpx.TransportError:
-                if not tries_left:
+                if not (tries_left and self._reached):
                     raise
             await asyncio.sleep(wait)
         raise AssertionError
@@ -155,10 +167,7 @@ async def open_remote(url: str) -> AsyncIterator[SourceConverter]:
         raise UsageProblem(f"--remote takes the address of a server, as http://localhost:8000, not {url!r}.")
     with tempfile.TemporaryDirectory(prefix="filewright-") as scratch:
         async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, follow_redirects=True) as client:
-            try:
-                yield RemoteConverter(client, Path(scratch))
-            except httpx.TransportError as error:
-                raise RemoteProblem("internal", f"The server at {url} does not answer: {error}.") from None
+            yield RemoteConverter(client, Path(scratch))
 
 
 def _deliver(

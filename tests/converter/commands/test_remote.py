@@ -1,0 +1,72 @@
+"""`--remote` against a real server, which is started as a person would start it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+COMMAND = (sys.executable, "-m", "filewright")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running server."""
+    command = [*COMMAND, "serve", "--port", "0", "--data", str(tmp_path_factory.mktemp("data"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+        assert running.stdout is not None
+        said = ""
+        while (found := re.search(r"http://[\d.:]+", said)) is None:
+            line = running.stdout.readline()
+            assert line, said
+            said += line
+        try:
+            yield found[0]
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=30)
+
+
+def convert(here: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [*COMMAND, "convert", *arguments]
+    return subprocess.run(command, cwd=here, input=stdin, capture_output=True, check=False, timeout=60)
+
+
+def test_a_server_converts_and_the_result_arrives_whole(server: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("# Hello\n\nfrom *far*\n")
+    done = convert(tmp_path, "notes.md", "--to", "html", "--remote", server, "--json")
+    assert done.returncode == 0, done.stderr
+    data = (tmp_path / "notes.html").read_bytes()
+    assert b"<em>far</em>" in data
+    shown = json.loads(done.stdout.splitlines()[-1])
+    assert shown["outputs"][0]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert shown["route"][0]["from"] == "md"
+
+
+def test_a_server_takes_a_pipe(server: str, tmp_path: Path) -> None:
+    done = convert(tmp_path, "-", "--from", "md", "--to", "html", "--remote", server, stdin=b"*piped*")
+    assert done.returncode == 0, done.stderr
+    assert b"<em>piped</em>" in done.stdout
+
+
+def test_what_a_server_refuses_ends_with_the_same_code_as_here(server: str, tmp_path: Path) -> None:
+    (tmp_path / "fake.pdf").write_bytes(b"GIF89a" + bytes(40))
+    (tmp_path / "notes.md").write_text("x")
+    refused = convert(tmp_path, "fake.pdf", "--to", "txt", "--remote", server)
+    assert (refused.returncode, b"[type_mismatch]" in refused.stderr) == (4, True)
+    assert convert(tmp_path, "notes.md", "--to", "mp4", "--remote", server).returncode == 3
+
+
+def test_a_server_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("x")
+    done = convert(tmp_path, "notes.md", "--to", "html", "--remote", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert b"does not answer" in done.stderr
+    assert convert(tmp_path, "notes.md", "--to", "html", "--remote", "nonsense").returncode == 2

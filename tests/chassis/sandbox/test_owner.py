@@ -25,7 +25,7 @@ from filewright.chassis.testing.sandbox import LIMITS, call, python, sandbox_of
 async def main():
     jobs = Path(sys.argv[1])
     sandbox = sandbox_of(SandboxLevel[sys.argv[2]], jobs)
-    daemon = "import os, time\\nif os.fork() == 0:\\n os.setsid()\\n if os.fork() == 0: time.sleep(500)\\ntime.sleep(500)"
+    daemon = "import os, time; os.fork() or os.setsid() or os.fork(); time.sleep(500)"
     runs = [python(daemon), call("sleep", seconds=500)]
     async with asyncio.TaskGroup() as group:
         for program in runs:

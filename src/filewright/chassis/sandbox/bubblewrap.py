@@ -60,7 +60,7 @@ def command_line(
     for inside, outside in binds.items():
         line += ["--bind", outside, inside]
     for path in (*system.python_trees(), *map(str, readable)):
-        line += ["--ro-bind", path, path]
+        line += ["--ro-bind-try", path, path]
     line += ["--remount-ro", "/dev", "--remount-ro", "/"]
     line += ["--chdir", cwd, "--json-status-fd", str(status_fd), "--block-fd", str(gate_fd)]
     return [*line, "--seccomp", str(seccomp_fd), "--", *_GATE, *argv]

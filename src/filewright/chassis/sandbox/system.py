@@ -44,7 +44,6 @@ def python_trees() -> tuple[str, ...]:
         Path(sys.base_prefix),
         Path(sys.base_exec_prefix),
         Path(sys.prefix),
-        Path(sys.executable).resolve().parent.parent,
         Path(filewright.__file__).resolve().parent.parent,
     }
     trees = sorted(path for path in wanted if not _covered(path, [Path("/usr")]))

@@ -54,7 +54,7 @@ class Conversion:
     source: FormatId
     target: FormatId
     cost: int
-    """CPU milliseconds for a typical small file; measured, or a measured neighbour. The order matters, not the digit."""
+    """CPU milliseconds for a typical small file; measured, or a neighbour's. The order matters, not the digit."""
     loss: Loss = Loss.SMALL
     many: bool = False
     """It may make several files (pages, members). Only the last step of a route may."""

@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-import codecs
 import html
 import re
 from pathlib import Path
 
-from charset_normalizer import from_bytes
-
 from filewright.chassis.sandbox.child import Refusal, Report
+from filewright.converter.engines.inside import encoding
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""")
-_MOSTLY = 0.3
-"""Share of NUL bytes at even or odd places from which a text without a mark is taken for UTF-16."""
 
 
 def decode(data: bytes) -> str:
-    """The text of `data`: by its mark, as UTF-8, as it declares itself, or by the best guess. Refuses binary data."""
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return data.decode(encoding, errors="replace")
-    for encoding in ("utf-8", *_unmarked_utf16(data), *_declared(data)):
+    """The text of `data`: as it declares itself, where that is not Unicode and holds, else as its bytes say."""
+    declared = _declared(data)
+    if declared and b"\0" not in data[:4096]:
         try:
-            return data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
-            continue
-    return _guess(data)
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            try:
+                return data.decode(declared)
+            except (UnicodeDecodeError, LookupError):
+                pass
+    return encoding.decode(data)
 
 
-def _unmarked_utf16(data: bytes) -> list[str]:
-    head = data[:4096]
-    half = max(1, len(head) // 2)
-    if head[1::2].count(0) / half > _MOSTLY:
-        return ["utf-16-le"]
-    if head[0::2].count(0) / half > _MOSTLY:
-        return ["utf-16-be"]
-    return []
-
-
-def _declared(data: bytes) -> list[str]:
+def _declared(data: bytes) -> str | None:
     found = _DECLARED.search(data[:4096])
     name = found.group(1).decode("ascii").lower() if found else ""
-    return [name] if name and not name.startswith(("utf-8", "utf8", "utf-16", "utf16")) else []
-
-
-def _guess(data: bytes) -> str:
-    best = from_bytes(data[: 1 << 20]).best()
-    encoding = best.encoding if best else "cp1252"
-    return data.decode(encoding, errors="replace")
+    return None if name.startswith(("utf", "ucs")) else name or None
 
 
 def to_utf8(source: str, target: str, report: Report) -> None:

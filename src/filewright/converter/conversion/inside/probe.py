@@ -93,7 +93,7 @@ def _media(path: Path) -> Facts:
 def _font(path: Path) -> Facts:
     from fontTools.ttLib import TTFont
 
-    with TTFont(path, lazy=True) as font:
+    with path.open("rb") as file, TTFont(file, lazy=True) as font:
         _demand(font["maxp"].numGlyphs > 0)
         _demand("head" in font and "cmap" in font)
     return {}
@@ -151,7 +151,7 @@ def _zst(path: Path) -> Facts:
 def _7z(path: Path) -> Facts:
     import py7zr
 
-    with py7zr.SevenZipFile(path) as archive:
+    with path.open("rb") as file, py7zr.SevenZipFile(file) as archive:
         _demand(archive.needs_password() or archive.testzip() is None)
     return {}
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
@@ -25,6 +25,14 @@ _JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]{1,100}\+)?json")
 MAX_JSON_BYTES = 1 << 20
 MAX_JSON_DEPTH = 32
 _MAX_ERRORS = 20
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
+"""An integer of JSON, which knows one kind of number: 5.0 is 5. In a strict model, "5" and true are none."""
 
 
 class JsonBody(Generic[M]):

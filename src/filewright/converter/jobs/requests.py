@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from filewright.chassis.web.jsonbody import WholeNumber
 from filewright.converter.jobs.orders import JobInput, JobOrder, OrderedStep
 
 _UPLOAD = "upl_01jd6qx2v7c8e9f0g1h2j3k4m5"
@@ -31,7 +32,9 @@ class InputRequest(_Asked):
 
     upload: _Id = ""
     job: _Id = ""
-    output: Annotated[int, Field(ge=0, le=1_000_000, description="Counted from 0; only together with `job`.")] = 0
+    output: Annotated[
+        WholeNumber, Field(ge=0, le=1_000_000, description="Counted from 0; only together with `job`.")
+    ] = 0
     source_format: Annotated[
         _Word | None, Field(alias="from", description="What the file is, when its content does not say.")
     ] = None
@@ -67,8 +70,10 @@ class JobRequest(_Asked):
 
     operation: Literal["convert"] = "convert"
     inputs: Annotated[list[InputRequest], Field(min_length=1, max_length=1)]
-    to: Annotated[_Word | None, Field(description="A format id, an extension or a media type.")] = None
-    steps: Annotated[list[StepRequest], Field(max_length=8)] = Field(default_factory=list)
+    to: Annotated[_Word, Field(description="A format id, an extension or a media type.")]
+    steps: Annotated[list[StepRequest], Field(max_length=0, description="Chains are not offered here yet.")] = Field(
+        default_factory=list
+    )
     options: dict[str, Any] = Field(default_factory=dict)
     password: Password | None = None
     tag: Annotated[str | None, Field(max_length=MAX_TAG)] = None
@@ -91,5 +96,5 @@ class RatingRequest(_Asked):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"stars": 5, "comment": "All fonts were right."}]})
 
-    stars: Annotated[int, Field(ge=1, le=5)]
+    stars: Annotated[WholeNumber, Field(ge=1, le=5)]
     comment: Annotated[str | None, Field(max_length=2000)] = None

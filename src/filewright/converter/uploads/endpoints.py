@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from filewright.chassis.db.database import WriteSession
@@ -16,7 +17,7 @@ from filewright.chassis.web.edge import Edge
 from filewright.chassis.web.idempotency import Claim
 from filewright.chassis.web.jsonbody import MAX_JSON_BYTES, JsonBody, check, parse_json, require_json
 from filewright.chassis.web.openapi import answers, problems
-from filewright.chassis.web.problems import InvalidRequest, MethodNotAllowed, RequestTimeout
+from filewright.chassis.web.problems import InvalidRequest, RequestTimeout
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.errors import TooLarge
 from filewright.converter.tiers import Caller
@@ -97,6 +98,8 @@ class UploadEndpoints:
         return Response(status_code=200, headers=headers)
 
     async def patch(self, request: Request, upload_id: UploadId) -> Response:
+        if not tus.is_tus(request):
+            raise HTTPException(405)  # a method of tus alone
         tus.require_version(request)
         tus.require_chunk_type(request)
         offset = tus.number(request, "Upload-Offset")
@@ -118,7 +121,7 @@ class UploadEndpoints:
             return await self.patch(request, upload_id)
         if method == "DELETE":
             return await self.delete(request, upload_id)
-        raise MethodNotAllowed("This address takes GET, PUT, HEAD, PATCH and DELETE.")
+        raise HTTPException(405)
 
     async def _create_tus(self, request: Request, caller: Caller) -> Response:
         tus.require_version(request)
@@ -221,6 +224,9 @@ def router(edge: Edge[Caller], uploads: Uploads, targets: Targets) -> APIRouter:
         methods=["POST"],
         operation_id="create_upload",
         summary="Announce an upload (JSON, or tus creation with `Tus-Resumable: 1.0.0`)",
+        description="With `Tus-Resumable: 1.0.0` the tus protocol is spoken: `POST` here, then `HEAD`, `PATCH` and "
+        "`DELETE` at the `Location` (extensions creation, creation-with-upload, termination, checksum, expiration; "
+        "`OPTIONS` tells). Without it: JSON, then one `PUT` to the `url` of the answer, then `complete`.",
         status_code=201,
         responses=answers(UploadTicket, "Where to send the bytes.", status=201)
         | problems(409, 410, 412, 415, 422, 460),
@@ -256,23 +262,6 @@ def router(edge: Edge[Caller], uploads: Uploads, targets: Targets) -> APIRouter:
     )
     add(
         "/{upload_id}",
-        on.patch,
-        methods=["PATCH"],
-        operation_id="patch_upload",
-        summary="tus: send bytes from an offset on",
-        status_code=204,
-        response_class=Response,
-        responses=problems(409, 410, 412, 415, 460),
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {tus.CHUNK_TYPE: {"schema": {"type": "string", "format": "binary"}}},
-            },
-            "parameters": [_header("Tus-Resumable", "1.0.0"), _header("Upload-Offset", "Bytes sent before.")],
-        },
-    )
-    add(
-        "/{upload_id}",
         on.delete,
         methods=["DELETE"],
         operation_id="delete_upload",
@@ -281,6 +270,8 @@ def router(edge: Edge[Caller], uploads: Uploads, targets: Targets) -> APIRouter:
         response_class=Response,
         responses=problems(410, 412),
     )
+    # What only tus knows is described by tus: https://tus.io/protocols/resumable-upload
+    add("/{upload_id}", on.patch, methods=["PATCH"], include_in_schema=False)
     add("/{upload_id}", on.head, methods=["HEAD"], include_in_schema=False)
     add("/{upload_id}", on.overridden, methods=["POST"], include_in_schema=False)
     for path in ("", "/{upload_id}"):
@@ -291,10 +282,6 @@ def router(edge: Edge[Caller], uploads: Uploads, targets: Targets) -> APIRouter:
 def _create_extra() -> dict[str, Any]:
     schema = NewUpload.model_json_schema(ref_template="#/components/schemas/{model}")
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def _header(name: str, description: str) -> dict[str, Any]:
-    return {"in": "header", "name": name, "required": True, "description": description, "schema": {"type": "string"}}
 
 
 def _created(upload: Upload) -> Response:

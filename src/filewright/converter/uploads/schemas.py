@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from filewright.chassis.web.jsonbody import WholeNumber
 from filewright.converter.uploads.models import UploadState
 from filewright.converter.uploads.service import MAX_FILENAME_CHARS
 
@@ -26,7 +27,7 @@ class NewUpload(_Asked):
     )
 
     filename: Annotated[str, Field(min_length=1, max_length=MAX_FILENAME_CHARS)]
-    bytes: Annotated[int, Field(ge=0, le=1 << 50, description="How many there will be, exactly.")]
+    bytes: Annotated[WholeNumber, Field(ge=0, le=1 << 50, description="How many there will be, exactly.")]
     sha256: Sha256 | None = None
 
 

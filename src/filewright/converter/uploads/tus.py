@@ -37,7 +37,9 @@ def is_tus(request: Request) -> bool:
 
 
 def require_version(request: Request) -> None:
-    """Raise PreconditionFailed for another version of the protocol, or none."""
+    """Raise PreconditionFailed for another version of the protocol, InvalidRequest for none."""
+    if not is_tus(request):
+        raise InvalidRequest(f"Send the header `Tus-Resumable: {VERSION}`.")
     if request.headers.get("tus-resumable") != VERSION:
         raise PreconditionFailed(f"Send the header `Tus-Resumable: {VERSION}`; no other version is spoken here.")
 

@@ -6,11 +6,11 @@ writes it.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from filewright.chassis.sandbox.port import Ending
+from filewright.converter.engines.installed import check_programs
 from filewright.converter.engines.library import LibraryEngine, every_pair, products
 from filewright.converter.engines.port import Availability, Conversion, Loss, Work
 from filewright.converter.errors import CorruptInput, PasswordRequired
@@ -47,9 +47,7 @@ class Bsdtar:
 
     def check(self) -> Availability:
         """Look for the program."""
-        if shutil.which("bsdtar") is None:
-            return Availability(available=False, missing="bsdtar", install="apt-get install libarchive-tools")
-        return Availability(available=True, version="libarchive")
+        return check_programs("bsdtar", package="libarchive-tools")
 
     async def convert(self, work: Work) -> Sequence[Path]:
         """RAR to tar without touching the disk in between, then as any tar."""

@@ -11,6 +11,7 @@ import polars as pl
 
 from filewright.chassis.sandbox.child import Refusal
 from filewright.converter.engines.inside.refusals import refusing
+from filewright.converter.engines.inside.tables import parquet_footer
 from filewright.converter.engines.inside.tables.infer import inferred
 from filewright.converter.engines.inside.tables.table import Table, check_size, table, unique
 from filewright.converter.engines.inside.tables.values import flat, simple, times_as_text
@@ -20,14 +21,22 @@ _NOT_IN_AVRO_NAMES = re.compile(r"[^A-Za-z0-9_]")
 
 def read(source: Path, source_format: str) -> list[Table]:
     """The one table of the file."""
+    if source_format == "parquet":
+        return [table("table", read_parquet(source)[0])]
     file = io.BytesIO(source.read_bytes())
     with refusing("corrupt_input", pl.exceptions.PolarsError, OSError, ValueError):
-        if source_format == "parquet":
-            rows = pl.scan_parquet(file).select(pl.len()).collect().item()
-            check_size(rows, len(pl.read_parquet_schema(file)))
-            file.seek(0)
-            return [table("table", pl.read_parquet(file))]
         return [table("table", pl.read_avro(file) if source_format == "avro" else _read_arrow(file))]
+
+
+def read_parquet(source: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The frame, and the names of the columns whose logical type says that they hold geometries."""
+    with refusing("corrupt_input", pl.exceptions.PolarsError, OSError, ValueError):
+        found = parquet_footer.plain(source.read_bytes())
+        file = io.BytesIO(found.data)
+        rows = pl.scan_parquet(file).select(pl.len()).collect().item()
+        check_size(rows, len(pl.read_parquet_schema(file)))
+        file.seek(0)
+        return pl.read_parquet(file), found.geometries
 
 
 def _read_arrow(file: io.BytesIO) -> pl.DataFrame:

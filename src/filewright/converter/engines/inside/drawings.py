@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ezdxf import recover
-from ezdxf.addons.drawing import Frontend, RenderContext, layout, svg
+from ezdxf.addons.drawing import layout, svg
 from ezdxf.addons.drawing.config import BackgroundPolicy, ColorPolicy, Configuration
+from ezdxf.addons.drawing.frontend import Frontend
+from ezdxf.addons.drawing.properties import RenderContext
 from ezdxf.lldxf.const import DXFError
 
 from filewright.chassis.sandbox.child import Refusal, Report

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pysubs2 import SSAEvent, SSAFile
-from pysubs2.exceptions import Pysubs2Error
 
 from filewright.chassis.sandbox.child import Refusal, Report
-from filewright.converter.engines.inside.captions import ebu_stl, scc
+from filewright.converter.engines.inside.captions import ebu_stl, scc, ttml
 from filewright.converter.engines.inside.captions.cue import Cue
 from filewright.converter.engines.inside.text import decode
 
@@ -55,11 +54,13 @@ def _read(data: bytes, source_format: str, fps: float) -> SSAFile:
     text = decode(data)
     if source_format == "scc":
         return _file_of(scc.read(text))
+    if source_format == "ttml":
+        return _file_of(ttml.read(text))
     if source_format == "vtt" and not text.lstrip("\ufeff").startswith("WEBVTT"):
         raise Refusal("corrupt_input")
     try:
         return SSAFile.from_string(text.lstrip("\ufeff"), format_=_NAMES[source_format], fps=fps)
-    except (Pysubs2Error, ValueError, KeyError, IndexError, SyntaxError, AttributeError) as error:
+    except Exception as error:  # the library's readers fail in many ways over broken files
         raise Refusal("corrupt_input") from error
 
 
@@ -78,4 +79,5 @@ def _written(file: SSAFile, cues: Sequence[SSAEvent], target: str, fps: float) -
     if target == "json":
         rows = [{"start": cue.start / 1000, "end": cue.end / 1000, "text": cue.plaintext} for cue in cues]
         return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
-    return file.to_string(_NAMES[target], fps=fps)
+    written: str = file.to_string(_NAMES[target], fps=fps)
+    return written

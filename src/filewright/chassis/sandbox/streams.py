@@ -124,20 +124,33 @@ class Lines:
     def __init__(self, on_line: Callable[[bytes], None], *, longest: int = _CHUNK) -> None:
         self._on_line = on_line
         self._longest = longest
-        self._rest = b""
+        self._parts: list[bytes] = []
+        self._length = 0
 
     def feed(self, data: bytes) -> None:
-        *whole, self._rest = (self._rest + data).split(b"\n")
+        # A long line comes in many parts, which are joined once: joining at each would stop the loop for seconds.
+        *whole, rest = data.split(b"\n")
         for line in whole:
-            self._on_line(line)
-        if len(self._rest) > self._longest:
-            self.flush()
+            self._add(line)
+            self._give_out()
+        self._add(rest)
+        if self._length > self._longest:
+            self._give_out()
 
     def flush(self) -> None:
         """Give out the last line when it had no end."""
-        if self._rest:
-            self._on_line(self._rest)
-            self._rest = b""
+        if self._length:
+            self._give_out()
+
+    def _add(self, part: bytes) -> None:
+        if part:
+            self._parts.append(part)
+            self._length += len(part)
+
+    def _give_out(self) -> None:
+        line = b"".join(self._parts)
+        self._parts, self._length = [], 0
+        self._on_line(line)
 
 
 async def readable(fd: int) -> None:

@@ -196,6 +196,8 @@ class Supervision:
         limits, now = self.limits, time.monotonic()
         if use.memory_bytes - self._child.memory_before > limits.memory_bytes:
             return Ending.MEMORY_LIMIT
+        if self._child.was_out_of_memory():  # the kernel may have picked one process, and the others wait for it
+            return Ending.MEMORY_LIMIT
         if use.processes > limits.processes + _OWN_PROCESSES:
             return Ending.MEMORY_LIMIT  # where the kernel could not be told to refuse them
         if use.cpu_seconds > limits.cpu_seconds:

@@ -1,6 +1,150 @@
 """Sound and moving pictures by ffmpeg, which is a separate program (GPL), held in the sandbox.
 
-What the program can read and write stands in `ffmpeg_formats`, how one run is told what to do in `ffmpeg_recipe`.
+This module says what one conversion takes: look what is in the file, refuse what is too much, convert, and compare
+what came out with what the file promised. What the program reads and writes stands in `ffmpeg_formats`, what it is
+told in `ffmpeg_recipe`, how it is started and judged in `ffmpeg_program`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from filewright.converter.engines import ffmpeg_program as program
+from filewright.converter.engines.ffmpeg_formats import ANIMATIONS, READERS, conversions
+from filewright.converter.engines.ffmpeg_recipe import Recipe
+from filewright.converter.engines.ffmpeg_sheet import Sheet, read_sheet
+from filewright.converter.engines.port import Availability, Conversion, Work
+from filewright.converter.errors import (
+    ConversionError,
+    CorruptInput,
+    ImageTooLarge,
+    ResourceLimit,
+    UnsupportedConversion,
+)
+
+_LONGEST_SECONDS = 48 * 3600
+_LONGEST_ANIMATION_SECONDS = 300
+_MOST_DECODING_ERRORS = "0.2"
+_ENOUGH = 0.9
+"""Of the promised length. Less was cut off; a little less is how some recorders count."""
+_SLACK_SECONDS = 0.5
+
+
+class FFmpeg:
+    """The `ffmpeg` engine."""
+
+    name = "ffmpeg"
+    conversions: Sequence[Conversion] = conversions()
+
+    def check(self) -> Availability:
+        return program.check()
+
+    async def convert(self, work: Work) -> Sequence[Path]:
+        demuxer, sheet = await _look(work)
+        recipe = Recipe(sheet, work.conversion.source, work.conversion.target, work.options)
+        _refuse_too_much(work, recipe)
+        _refuse_nothing_to_convert(recipe)
+        if recipe.copies_picture or recipe.copies_sound:
+            try:
+                return [await _write(work, recipe, demuxer, may_copy=True)]
+            except (CorruptInput, UnsupportedConversion, ResourceLimit):
+                raise
+            except ConversionError:
+                work.target.unlink(missing_ok=True)  # some streams can not be moved as they are: code them again
+        return [await _write(work, recipe, demuxer, may_copy=False)]
+
+
+async def _look(work: Work) -> tuple[str, Sheet]:
+    """The demuxer that opens the file, and what it found."""
+    untrusted_summary = ""
+    for demuxer in READERS[work.conversion.source]:
+        # Without an output it prints what it found and ends with a complaint that there is nothing to do.
+        outcome = await program.run(work, *program.reading(work, demuxer), level="info")
+        untrusted_summary = outcome.untrusted_stderr.decode(errors="replace")
+        sheet = read_sheet(untrusted_summary)
+        if sheet is not None and (sheet.picture or sheet.sound):
+            return demuxer, sheet
+    raise CorruptInput("The file is damaged or incomplete: no sound and no pictures can be found in it.")
+
+
+def _refuse_too_much(work: Work, recipe: Recipe) -> None:
+    picture = recipe.sheet.picture
+    if picture is not None and picture.pixels > work.max_pixels:
+        raise ImageTooLarge(
+            f"The film has {picture.width:,} × {picture.height:,} pixels; {work.max_pixels:,} pixels are allowed."
+        )
+    seconds = recipe.seconds or 0.0
+    if seconds > _LONGEST_SECONDS:
+        raise ResourceLimit(f"The file says that it lasts {seconds:,.0f} seconds; {_LONGEST_SECONDS:,} are allowed.")
+    if recipe.target in ANIMATIONS and seconds > _LONGEST_ANIMATION_SECONDS:
+        raise ResourceLimit(
+            f"An animation of {seconds:,.0f} seconds would be huge; {_LONGEST_ANIMATION_SECONDS} are allowed. "
+            "Choose a part with `options.start` and `options.duration`."
+        )
+
+
+def _refuse_nothing_to_convert(recipe: Recipe) -> None:
+    if recipe.picture is None and recipe.sound is None:
+        lacking = "sound" if recipe.writer.picture is None or recipe.options.get("mute") else "pictures"
+        raise UnsupportedConversion(f"The file has no {lacking}, so it can not become {recipe.target}.")
+    if recipe.sound is not None and not recipe.sound.is_sane:
+        raise CorruptInput("The file is damaged: it says nothing sensible about its sound.")
+    if recipe.seconds == 0 and recipe.start > 0:
+        raise _starts_too_late(recipe)
+
+
+async def _write(work: Work, recipe: Recipe, demuxer: str, *, may_copy: bool) -> Path:
+    """Run the program once over the file, telling how far it is."""
+    progress = _Progress(work, recipe.seconds)
+    outcome = await program.run(
+        work,
+        *("-progress", "pipe:1", "-stats_period", "0.5", "-max_error_rate", _MOST_DECODING_ERRORS),
+        *recipe.before_input(),
+        *program.reading(work, demuxer),
+        *recipe.after_input(may_copy=may_copy),
+        f"file:{work.inside(work.target)}",
+        on_line=progress.read,
+    )
+    program.check_ending(outcome)
+    _check_length(work, recipe, progress.seconds)
+    return work.target
+
+
+def _check_length(work: Work, recipe: Recipe, seconds: float) -> None:
+    """Believe no exit code: a file that was cut off is converted up to the cut without a complaint."""
+    if not work.target.is_file() or work.target.stat().st_size == 0 or (seconds <= 0 and not recipe.is_still):
+        raise _starts_too_late(recipe) if recipe.start > 0 else CorruptInput
+    if recipe.is_still or recipe.seconds is None or recipe.sheet.is_guess or not _takes_everything(recipe):
+        return
+    if seconds < _ENOUGH * recipe.seconds - _SLACK_SECONDS:
+        raise CorruptInput("The file is damaged or incomplete: it is shorter than it says.")
+
+
+def _takes_everything(recipe: Recipe) -> bool:
+    """Only then is the promised length that of what was converted."""
+    return not recipe.sheet.has_more and recipe.picture == recipe.sheet.picture and recipe.sound == recipe.sheet.sound
+
+
+def _starts_too_late(recipe: Recipe) -> UnsupportedConversion:
+    option = "at" if recipe.is_still else "start"
+    return UnsupportedConversion(f"There is nothing at {recipe.start:g} seconds: `options.{option}` is past the end.")
+
+
+class _Progress:
+    """Reads `-progress`: `out_time_us` is how much of the product is written, in microseconds."""
+
+    def __init__(self, work: Work, expected_seconds: float | None) -> None:
+        self._work = work
+        self._expected = expected_seconds
+        self.seconds = 0.0
+        """Of the product, as far as it was told."""
+
+    def read(self, untrusted_line: bytes) -> None:
+        """Take one line."""
+        name, _, value = untrusted_line.strip().partition(b"=")
+        if name != b"out_time_us" or not value.isdigit():
+            return
+        self.seconds = max(self.seconds, int(value[:18]) / 1e6)
+        if self._expected:
+            self._work.on_progress(min(1.0, self.seconds / self._expected))

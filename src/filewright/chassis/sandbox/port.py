@@ -39,6 +39,7 @@ class Limits:
     write_bytes: int = 2 << 30
     """Bytes in the workspace, all files together, over what was there at the start."""
     processes: int = 128
+    """Together at one time. The kernel refuses more; where it can not be told to, the run ends as `memory_limit`."""
     open_files: int = 1024
     output_bytes: int = 1 << 20
     """Bytes of stdout and of stderr that are read; more than that ends the run."""

@@ -204,6 +204,7 @@ async def working(world: World) -> AsyncIterator[None]:
     """Tables, and a worker that takes jobs as they come, several at once."""
     async with world.database._writer.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
+    await world.idempotency.abandon_all()
     worker = asyncio.create_task(_work(world))
     try:
         yield

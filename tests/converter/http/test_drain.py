@@ -19,22 +19,28 @@ def accepted(http):
 
 @pytest.mark.requirement("F28")
 def test_who_waits_is_answered_when_the_process_drains(serve, tmp_path):
-    with serve(tmp_path) as live, live.client() as http, ThreadPoolExecutor(3) as pool:
+    with serve(tmp_path) as live, live.client() as http, ThreadPoolExecutor(2) as pool:
         job = accepted(http)
-        poll = pool.submit(get, live.url + job, {"wait": 60})
-        events = pool.submit(get, live.url + job + "/events", {})
-        form = pool.submit(wait_for_conversion, live.url)
-        threading.Event().wait(0.5)
-        began = time.monotonic()
-        live.stop()
-        assert poll.result(timeout=10).json()["status"] in {"queued", "running"}
-        assert "event: " in events.result(timeout=10).text
-        assert form.result(timeout=10).status_code == 202
+        with httpx.stream("GET", f"{live.url}{job}/events", timeout=30) as events:
+            lines = events.iter_lines()
+            while not next(lines).startswith("event: "):
+                pass
+            poll = pool.submit(httpx.get, live.url + job, params={"wait": 60}, timeout=30)
+            form = pool.submit(wait_for_conversion, live.url)
+            until_open(http, 4)  # the three, and the one that asks
+            began = time.monotonic()
+            live.stop()
+            assert poll.result(timeout=10).json()["status"] in {"queued", "running"}
+            assert form.result(timeout=10).status_code == 202
+            list(lines)  # ends, and ends well: a cut stream would raise
         assert time.monotonic() - began < 6
 
 
-def get(url, params):
-    return httpx.get(url, params=params, timeout=30)
+def until_open(http, count):
+    deadline = time.monotonic() + 20
+    while f"filewright_http_requests_open {count}.0" not in http.get("/metrics").text:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)
 
 
 def wait_for_conversion(url):

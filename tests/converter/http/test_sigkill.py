@@ -1,0 +1,93 @@
+"""A process killed between the commit and the answer: the same request again finds what was done."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+_SERVER = """
+import importlib.util, sys
+from pathlib import Path
+spec = importlib.util.spec_from_file_location("server_kit", sys.argv[1])
+kit = importlib.util.module_from_spec(spec)
+sys.modules["server_kit"] = kit
+spec.loader.exec_module(kit)
+from filewright.chassis import failpoints
+from filewright.chassis.telemetry.logs import configure_logs
+configure_logs("json")
+with kit.serving(Path(sys.argv[2])) as live:
+    failpoints.arm(sys.argv[3])
+    print(live.url, flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def process(data, failpoint=""):
+    kit = Path(__file__).with_name("conftest.py")
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER, str(kit), str(data), failpoint],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        url = server.stdout.readline().strip()
+        with httpx.Client(base_url=url, timeout=30) as http:
+            yield http
+    finally:
+        server.stdin.close()
+        server.wait(20)
+        server.stdout.close()
+
+
+@pytest.mark.requirement("F1")
+def test_an_order_is_found_again_after_a_kill_before_its_answer(tmp_path):
+    key = {"Idempotency-Key": secrets.token_hex(8)}
+    with process(tmp_path, "jobs.submit.accepted=sigkill") as http:
+        upload = http.post("/v1/uploads", json={"filename": "a.txt", "bytes": 2}).json()
+        http.put(upload["url"], content=b"hi")
+        http.post(f"/v1/uploads/{upload['id']}/complete").raise_for_status()
+        body = {"inputs": [{"upload": upload["id"]}], "to": "md"}
+        with pytest.raises(httpx.TransportError):
+            http.post("/v1/jobs", json=body, headers=key)
+    with process(tmp_path) as http:
+        answer = http.post("/v1/jobs", json=body, headers=key)
+        assert answer.status_code == 202
+        assert [job["id"] for job in http.get("/v1/jobs").json()["data"]] == [answer.json()["id"]]
+
+
+@pytest.mark.requirement("F1")
+def test_a_conversion_is_finished_after_a_kill_before_its_answer(tmp_path):
+    key = {"Idempotency-Key": secrets.token_hex(8)}
+
+    def convert(http):
+        return http.post("/v1/convert", files={"file": ("a.txt", b"hello")}, data={"to": "md"}, headers=key)
+
+    with process(tmp_path, "jobs.submit.accepted=sigkill") as http, pytest.raises(httpx.TransportError):
+        convert(http)
+    with process(tmp_path) as http:
+        answer = convert(http)
+        assert (answer.status_code, answer.content) == (200, b"HELLO")
+        assert len(http.get("/v1/jobs").json()["data"]) == 1
+
+
+@pytest.mark.requirement("F1")
+def test_a_kill_during_an_upload_leaves_no_job_and_the_same_request_succeeds(tmp_path):
+    key = {"Idempotency-Key": secrets.token_hex(8)}
+
+    def convert(http):
+        return http.post("/v1/convert", files={"file": ("a.txt", b"hello")}, data={"to": "md"}, headers=key)
+
+    with process(tmp_path, "uploads.complete.before=sigkill") as http, pytest.raises(httpx.TransportError):
+        convert(http)
+    with process(tmp_path) as http:
+        assert http.get("/v1/jobs").json()["data"] == []
+        assert convert(http).content == b"HELLO"

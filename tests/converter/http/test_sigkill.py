@@ -48,6 +48,7 @@ def process(data, failpoint=""):
         server.stdout.close()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("F1")
 def test_an_order_is_found_again_after_a_kill_before_its_answer(tmp_path):
     key = {"Idempotency-Key": secrets.token_hex(8)}
@@ -64,6 +65,7 @@ def test_an_order_is_found_again_after_a_kill_before_its_answer(tmp_path):
         assert [job["id"] for job in http.get("/v1/jobs").json()["data"]] == [answer.json()["id"]]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("F1")
 def test_a_conversion_is_finished_after_a_kill_before_its_answer(tmp_path):
     key = {"Idempotency-Key": secrets.token_hex(8)}
@@ -79,6 +81,7 @@ def test_a_conversion_is_finished_after_a_kill_before_its_answer(tmp_path):
         assert len(http.get("/v1/jobs").json()["data"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("F1")
 def test_a_kill_during_an_upload_leaves_no_job_and_the_same_request_succeeds(tmp_path):
     key = {"Idempotency-Key": secrets.token_hex(8)}

@@ -203,8 +203,15 @@ def _sqlite(url: URL, *, pool_size: int | None, begin: str, busy: float, foreign
     def open_transaction(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
+    def undo(connection: DBAPIConnection, _record: object, _error: BaseException | None) -> None:
+        # A connection is given up when its task is cancelled in the middle of a statement. Closing alone does not end
+        # the transaction while the statement's rows are unread (INSERT or UPDATE ... RETURNING): SQLite would keep the
+        # one write lock until the garbage collector comes by.
+        connection.rollback()
+
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", open_transaction)
+    event.listen(engine.sync_engine, "invalidate", undo)
     return engine
 
 

@@ -66,7 +66,7 @@ def boottime() -> float:
 
 
 class LeaseKeeper:
-    """Run `keep` beside the work. It calls `stop` once, after setting `verdict`. The work tells it how far it is."""
+    """Run `keep` beside the work and stop the work when it ends: `verdict` says why. The work tells how far it is."""
 
     def __init__(
         self,
@@ -119,8 +119,8 @@ class LeaseKeeper:
 
     # --- what runs beside it -------------------------------------------------------------------------------------
 
-    async def keep(self, stop: Callable[[], None]) -> None:
-        """Renew, report and look until cancelled, or until there is a verdict."""
+    async def keep(self) -> None:
+        """Renew, report and look, until cancelled or until there is a verdict: then the work must stop."""
         async with self._notifier.listen(topics.stop(self._lease.job_id)) as listener:
             reporter = asyncio.create_task(self._report_news())
             try:
@@ -132,7 +132,6 @@ class LeaseKeeper:
                 reporter.cancel()
                 await asyncio.gather(reporter, return_exceptions=True)
         self.cancel.set()
-        stop()
 
     async def _look(self) -> None:
         try:

@@ -180,13 +180,13 @@ class JobRunner:
     ) -> tuple[Converted, tuple[StoredProduct, ...]]:
         """Work with the keeper beside it, which ends the work when the lease is lost or the caller cancels."""
         work = asyncio.create_task(self._work(job, workspace, keeper))
-        keeping = asyncio.create_task(keeper.keep(lambda: _cancel(work)))
+        keeping = asyncio.create_task(keeper.keep())
         try:
-            return await work
-        except asyncio.CancelledError:
-            if keeper.verdict is None:
-                raise
-            raise _Stopped from None
+            await asyncio.wait({work, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            keeping.result()  # raises what broke it: nobody works without a keeper
+            raise _Stopped
         finally:
             work.cancel()
             keeping.cancel()
@@ -416,10 +416,6 @@ def _values(decision: RetryAt | GiveUp, *, now: datetime) -> dict[str, Any]:
 def _noted(error: Exception) -> dict[str, Any]:
     """What an attempt's row keeps of an error: for operators, and without anything a caller wrote."""
     return {"kind": type(error).__name__, "code": getattr(error, "code", None)}
-
-
-def _cancel(task: asyncio.Task[Any]) -> None:
-    task.cancel()
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

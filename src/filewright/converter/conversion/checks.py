@@ -28,7 +28,16 @@ _ANY_ENCODING = frozenset(
     {"eml", "mbox", "mhtml", "ps", "eps", "rtf", "tex", "man", "dxf", "obj", "svg", "xml", "html"}
 )
 """Text formats that name their own encoding, or may hold bytes of others."""
-_TWINS = ({"gz", "tar.gz"}, {"bz2", "tar.bz2"}, {"xz", "tar.xz"}, {"zst", "tar.zst"}, {"ass", "ssa"}, {"m4a", "mp4"})
+_TWINS = (
+    {"gz", "tar.gz"},
+    {"bz2", "tar.bz2"},
+    {"xz", "tar.xz"},
+    {"zst", "tar.zst"},
+    {"ass", "ssa"},
+    {"m4a", "mp4"},
+    {"mka", "mkv"},
+    {"ogg", "ogv"},
+)
 
 
 def check_files(products: Sequence[Path], out: Path, target: str, *, max_bytes: int) -> None:

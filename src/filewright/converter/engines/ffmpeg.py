@@ -25,7 +25,6 @@ from filewright.converter.errors import (
 
 _LONGEST_SECONDS = 48 * 3600
 _LONGEST_ANIMATION_SECONDS = 300
-_MOST_DECODING_ERRORS = "0.2"
 _ENOUGH = 0.9
 """Of the promised length. Less was cut off; a little less is how some recorders count."""
 _SLACK_SECONDS = 0.5
@@ -65,6 +64,9 @@ async def _look(work: Work) -> tuple[str, Sheet]:
         sheet = read_sheet(untrusted_summary)
         if sheet is not None and (sheet.picture or sheet.sound):
             return demuxer, sheet
+    error = program.failure(untrusted_summary, work.max_pixels)
+    if isinstance(error, ImageTooLarge):
+        raise error
     raise CorruptInput("The file is damaged or incomplete: no sound and no pictures can be found in it.")
 
 
@@ -96,19 +98,32 @@ def _refuse_nothing_to_convert(recipe: Recipe) -> None:
 
 async def _write(work: Work, recipe: Recipe, demuxer: str, *, may_copy: bool) -> Path:
     """Run the program once over the file, telling how far it is."""
+    palette = await _palette(work, recipe, demuxer) if recipe.wants_palette else None
     progress = _Progress(work, recipe.seconds)
     outcome = await program.run(
         work,
-        *("-progress", "pipe:1", "-stats_period", "0.5", "-max_error_rate", _MOST_DECODING_ERRORS),
+        *("-progress", "pipe:1", "-stats_period", "0.5"),
         *recipe.before_input(),
         *program.reading(work, demuxer),
+        *(program.reading(work, "png_pipe", palette) if palette is not None else ()),
         *recipe.after_input(may_copy=may_copy),
         f"file:{work.inside(work.target)}",
         on_line=progress.read,
     )
-    program.check_ending(outcome)
+    program.check_ending(outcome, work.max_pixels)
     _check_length(work, recipe, progress.seconds)
     return work.target
+
+
+async def _palette(work: Work, recipe: Recipe, demuxer: str) -> Path:
+    """A picture of the colours that suit the whole film. Held to one run, the film would have to wait in memory."""
+    path = work.workspace / "tmp" / "palette.png"
+    source = (*recipe.before_input(), *program.reading(work, demuxer))
+    outcome = await program.run(work, *source, *recipe.palette_arguments(), f"file:{work.inside(path)}")
+    program.check_ending(outcome, work.max_pixels)
+    if not path.is_file():
+        raise _starts_too_late(recipe) if recipe.start > 0 else CorruptInput
+    return path
 
 
 def _check_length(work: Work, recipe: Recipe, seconds: float) -> None:

@@ -104,7 +104,10 @@ _MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _PCM = frozenset({"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw"})
 _PCM_BIG = frozenset({"pcm_s16be", "pcm_s24be", "pcm_s32be"})
 
-_MP3 = SoundCoding("libmp3lame", ("-q:a", "2"), most_kbps=320, most_channels=2, rates=_MPEG_RATES)
+# Below 16 kHz an MP3 is an extension that not every player knows, and the silence that its encoder adds gets long.
+_MP3 = SoundCoding(
+    "libmp3lame", ("-q:a", "2"), most_kbps=320, most_channels=2, rates=(16000, 22050, 24000, 32000, 44100, 48000)
+)
 _AAC = SoundCoding("aac", kbps_per_channel=96, most_kbps=512, rates=(*_MPEG_RATES, 64000, 88200, 96000))
 _VORBIS = SoundCoding("libvorbis", ("-q:a", "5"), most_kbps=500, rates=(*_MPEG_RATES, 64000, 88200, 96000))
 _OPUS = SoundCoding(
@@ -132,6 +135,8 @@ _GIF = PictureCoding("gif", most_fps=50, pixels="")
 _WEBP = PictureCoding("libwebp_anim", ("-loop", "0", "-compression_level", "2"), quality=75, most_fps=50)
 
 _FIRST_INDEX = ("-movflags", "+faststart")
+_SHORT_PACKETS = ("-pes_payload_size", "0")
+"""Each piece of sound with a time of its own: else quiet sound seems a third of a second shorter than it is."""
 
 WRITERS: Mapping[str, Writer] = {
     "mp3": Writer("mp3", _MP3, copied=frozenset({"mp3"})),
@@ -180,7 +185,9 @@ WRITERS: Mapping[str, Writer] = {
     "wmv": Writer("asf", _WMA, _WMV, frozenset({"wmv1", "wmv2", "wmav1", "wmav2"})),
     "flv": Writer("flv", _AAC, _H264, frozenset({"h264", "flv1", "aac"})),
     "mpg": Writer("vob", _MP2, _MPEG2, frozenset({"mp2"})),
-    "ts": Writer("mpegts", _AAC, _H264, frozenset({"h264", "hevc", "mpeg2video", "aac", "mp3", "mp2", "ac3"})),
+    "ts": Writer(
+        "mpegts", _AAC, _H264, frozenset({"h264", "hevc", "mpeg2video", "aac", "mp3", "mp2", "ac3"}), _SHORT_PACKETS
+    ),
     "3gp": Writer("3gp", _AAC, _H264, frozenset({"h264", "mpeg4", "h263", "aac", "amr_nb"}), _FIRST_INDEX),
     "3g2": Writer("3g2", _AAC, _H264, frozenset({"h264", "mpeg4", "h263", "aac", "amr_nb"}), _FIRST_INDEX),
     "ogv": Writer("ogv", _VORBIS, _THEORA, frozenset({"theora", "vorbis"})),

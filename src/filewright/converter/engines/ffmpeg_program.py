@@ -7,6 +7,7 @@ commands from its input.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -23,13 +24,14 @@ _FIXED = ("-nostdin", "-hide_banner")
 _IDLE_SECONDS = 30.0
 _OUTPUT_BYTES = 16 << 20
 
-_TOO_LARGE = ("exceeds specified max pixel count", "Picture size ")
+_PICTURE_SIZE = re.compile(r"Picture size (\d{1,9})x(\d{1,9}) is invalid")
 _NO_DECODER = ("no decoder found for", "Decoder not found", "Unsupported codec")
 _OUR_FAULT = (
     "Unknown encoder", "Encoder not found", "Unrecognized option", "Option not found", "Requested output format",
     "No such filter", "codec not currently supported in container",
 )  # fmt: skip
 _DAMAGE = (
+    "is invalid",
     "Invalid data found when processing input", "moov atom not found", "Error opening input", "partial file",
     "File ended prematurely", "Decode error rate", "Could not find codec parameters", "Nothing was written into output",
     "Cannot determine format of input", "error reading header", "Output file is empty", "does not contain any stream",
@@ -78,22 +80,23 @@ async def run(
     )
 
 
-def reading(work: Work, demuxer: str) -> Sequence[str]:
-    """The arguments that open the source: by this demuxer or not at all, and nothing but the file itself."""
+def reading(work: Work, demuxer: str, path: Path | None = None) -> Sequence[str]:
+    """The arguments that open the source, or `path`: by this demuxer or not at all, and nothing but the file itself."""
     return (
         *("-protocol_whitelist", "file,pipe"),
         *("-format_whitelist", demuxer),
         *("-max_pixels", str(work.max_pixels)),
         *("-threads", "2"),
         *("-f", demuxer),
-        *("-i", f"file:{work.inside(work.source)}"),
+        *("-i", f"file:{work.inside(path or work.source)}"),
     )
 
 
-def failure(untrusted_errors: str) -> Exception:
+def failure(untrusted_errors: str, max_pixels: int) -> Exception:
     """The error for a run that did not end well, by what the program said."""
-    if _TOO_LARGE[0] in untrusted_errors:
-        return ImageTooLarge()
+    for width, height in _PICTURE_SIZE.findall(untrusted_errors):
+        if int(width) * int(height) > max_pixels:
+            return ImageTooLarge(f"The film has more pixels than the {max_pixels:,} that are allowed.")
     if _says(untrusted_errors, _OUR_FAULT):
         return OutputInvalid()
     if _says(untrusted_errors, _NO_DECODER):
@@ -103,11 +106,11 @@ def failure(untrusted_errors: str) -> Exception:
     return EngineCrashed()
 
 
-def check_ending(outcome: Outcome) -> None:
+def check_ending(outcome: Outcome, max_pixels: int) -> None:
     """Raise what a failed run means, or CorruptInput when a good one came upon the end of a file that was cut off."""
     untrusted_errors = outcome.untrusted_stderr.decode(errors="replace")
     if outcome.ending is Ending.FAILED:
-        raise failure(untrusted_errors)
+        raise failure(untrusted_errors, max_pixels)
     if _says(untrusted_errors, _CUT_OFF):
         raise CorruptInput("The file is damaged or incomplete: it was cut off.")
 

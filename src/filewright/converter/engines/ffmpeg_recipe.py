@@ -23,9 +23,9 @@ from filewright.converter.engines.ffmpeg_sheet import Picture, Sheet, Sound
 
 _UNTIMED = frozenset({"avi", "mpg", "wmv", "y4m", "gif"})
 """Containers that do not say when each picture is shown, so that their pictures are coded again."""
+_PAINT = "paletteuse=dither=bayer:bayer_scale=5:diff_mode=rectangle"
+_ONE_PICTURE = ("-c:v", "png", "-f", "image2", "-update", "1")
 _ANIMATION_FPS = {"gif": 12.5, "webp": 15.0}
-_PALETTE = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=bayer"
-"""A palette for each picture: bounded memory, where one palette for all would hold the whole film."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,22 @@ class Recipe:
         """Where to begin; looked for in the input, not by decoding all that comes before."""
         return ("-ss", _number(self.start)) if self.start else ()
 
+    @property
+    def wants_palette(self) -> bool:
+        """Whether the best 256 colours have to be chosen first, in a run of their own over the whole film."""
+        return self.target == "gif"
+
+    def palette_arguments(self) -> Sequence[str]:
+        """What makes a picture of those colours."""
+        coding = self.writer.picture
+        assert coding is not None
+        filters = ",".join([*self._filters(coding), "palettegen=stats_mode=diff"])
+        return ("-map", "0:V:0", *self._length_arguments(), "-filter_threads", "1", "-vf", filters, *_ONE_PICTURE)
+
     def after_input(self, *, may_copy: bool) -> Sequence[str]:
-        """Everything but the name of the product."""
+        """Everything but the name of the product. Where a palette is wanted, it is the second input."""
+        if self.wants_palette:
+            return (*self._painted(), *self._length_arguments(), "-f", self.writer.muxer)
         return (
             *self._picture_arguments(may_copy=may_copy),
             *self._sound_arguments(may_copy=may_copy),
@@ -103,6 +117,12 @@ class Recipe:
             *self.writer.arguments,
             *("-f", self.writer.muxer),
         )
+
+    def _painted(self) -> Sequence[str]:
+        coding = self.writer.picture
+        assert coding is not None
+        graph = f"[0:V:0]{','.join(self._filters(coding))}[shown];[shown][1:v:0]{_PAINT}"
+        return ("-filter_complex_threads", "1", "-lavfi", graph)
 
     def _length_arguments(self) -> Sequence[str]:
         if self.is_still:
@@ -139,8 +159,6 @@ class Recipe:
             filters.append("pad=ceil(iw/2)*2:ceil(ih/2)*2")
         if self.target in ANIMATIONS:
             filters.insert(0, f"fps={_number(self._animation_fps())}")
-        if self.target == "gif":
-            filters.append(_PALETTE)
         return filters
 
     def _animation_fps(self) -> float:
@@ -183,15 +201,15 @@ def _picture_quality(coding: PictureCoding, options: Mapping[str, Any]) -> Seque
 
 
 def _size(options: Mapping[str, Any], *, step: int) -> Sequence[str]:
-    width, height = options.get("width"), options.get("height")
-    if width is None and height is None:
-        return ()
-    if width is not None and height is not None:
+    width, height = (int(options.get(name) or 0) for name in ("width", "height"))
+    if width and height:
         fit = f"force_original_aspect_ratio=decrease:force_divisible_by={step}"
         return (f"scale={width}:{height}:{fit}",)
-    if width is not None:
+    if width:
         return (f"scale={width - width % step}:-{step}",)
-    return (f"scale=-{step}:{height - height % step}",)
+    if height:
+        return (f"scale=-{step}:{height - height % step}",)
+    return ()
 
 
 def _filter(filters: Sequence[str]) -> Sequence[str]:

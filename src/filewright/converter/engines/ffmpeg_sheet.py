@@ -22,9 +22,7 @@ _SAMPLES = re.compile(r", (\d+) Hz, ([^,]+)(?:, (\w+)(?: \((\d+) bit\))?)?")
 _COUNTED = re.compile(r"(\d+) channels")
 _DOTTED = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 _NAMED_LAYOUTS = {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8, "cube": 8}
-_LOSSLESS = frozenset(
-    {"flac", "alac", "wavpack", "ape", "tta", "truehd", "mlp", "tak", "wmalossless", "shorten", "als"}
-)
+_LOSSLESS = frozenset({"flac", "alac", "wavpack", "ape", "tta", "truehd", "mlp", "tak", "wmalossless", "shorten"})
 _MOST_SAMPLES = 768_000
 _MOST_CHANNELS = 64
 

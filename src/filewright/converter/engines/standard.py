@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from filewright.converter.engines.archives import ARCHIVES, BSDTAR
 from filewright.converter.engines.drawings import DRAWINGS
 from filewright.converter.engines.exactdoc import EXACTDOC
+from filewright.converter.engines.ffmpeg import FFmpeg
 from filewright.converter.engines.fonts import FONTS
 from filewright.converter.engines.ghostscript import Ghostscript
 from filewright.converter.engines.high_range import OPENEXR
@@ -60,6 +61,7 @@ def standard_engines() -> Sequence[Engine]:
         OPENEXR,
         Stills(),
         # audio and video
+        FFmpeg(),
         # data, sheets and geography
         POLARS,
         STRUCTURED_TEXT,

@@ -150,11 +150,12 @@ class IdempotencyKeys:
         if claim.replay is not None:
             yield claim
             return
-        renewing = asyncio.create_task(self._renew((tenant, key), claim))
+        done = asyncio.Event()
+        renewing = asyncio.create_task(self._renew((tenant, key), claim, done))
         try:
             yield claim
         finally:
-            renewing.cancel()
+            done.set()  # not cancelled: that could tear it out of the middle of a write
             await asyncio.gather(renewing, return_exceptions=True)
             await self._let_go((tenant, key), claim)
 
@@ -237,14 +238,21 @@ class IdempotencyKeys:
         log.info("idempotency_claim_taken_over", resource=row.resource)
         return Claim(self, identity, owner, resource=row.resource)
 
-    async def _renew(self, identity: tuple[str, str], claim: Claim) -> None:
-        while True:
-            await self._clock.sleep(RENEW_SECONDS)
+    async def _renew(self, identity: tuple[str, str], claim: Claim, done: asyncio.Event) -> None:
+        while not await self._over(done):
             async with self.database.write() as session:
                 until = await self.database.now(session) + timedelta(seconds=CLAIM_SECONDS)
                 await session.execute(
                     update(IdempotencyRow).where(*_owned(identity, claim.owner)).values(claimed_until=until)
                 )
+
+    async def _over(self, done: asyncio.Event) -> bool:
+        """Wait until the claim needs renewing, or is done with; which it was."""
+        waits = (asyncio.create_task(self._clock.sleep(RENEW_SECONDS)), asyncio.create_task(done.wait()))
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in waits:
+            task.cancel()
+        return done.is_set()
 
     async def _let_go(self, identity: tuple[str, str], claim: Claim) -> None:
         """Free the key when nothing came of it; when something did, let the next one finish the answer at once."""

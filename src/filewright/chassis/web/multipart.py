@@ -6,6 +6,7 @@ stands between and after the parts.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from filewright.chassis.web.body import body_too_large, declared_length
 from filewright.chassis.web.problems import InvalidRequest, UnsupportedMediaType, invalid
 
 T = TypeVar("T")
+
+# It warns of every broken form; whoever sends them could fill the log. We answer instead.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 MAX_PARTS = 16
 MAX_PART_HEADERS = 8

@@ -39,6 +39,14 @@ _EXAMPLE = "job_01jd6qx2v7c8e9f0g1h2j3k4m5"
 JobId = Annotated[str, Path(description="The job's id, `job_…`.", examples=[_EXAMPLE])]
 OutputNumber = Annotated[int, Path(ge=0, le=1_000_000, description="Counted from 0.", examples=[0])]
 _BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"type": "string", "enum": ["state", "progress", "done"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _FAILURES = (409, 410, 415, 422)
 """What a job may have ended with, as far as `ALWAYS` has it not."""
 
@@ -221,7 +229,7 @@ def _one_job(routes: APIRouter, on: JobEndpoints) -> None:
             200: {
                 "description": "Events `state`, `progress` and `done`; a comment every 15 seconds. "
                 "Resume with `Last-Event-ID`.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "content": {"text/event-stream": {"schema": _EVENT}},
             }
         },
     )

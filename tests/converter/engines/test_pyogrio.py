@@ -25,7 +25,8 @@ FEATURES = [
     feature("Å<", None, 1.5, "LineString", [[0, 0, 5], [1, 1, 6]]),
     feature("sq", 3, 2.5, "Polygon", [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]),
 ]
-VIRTUAL = b'<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>/etc/passwd</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>'
+VIRTUAL_LAYER = b'<OGRVRTLayer name="a"><SrcDataSource>/etc/passwd</SrcDataSource></OGRVRTLayer>'
+VIRTUAL = b"<OGRVRTDataSource>" + VIRTUAL_LAYER + b"</OGRVRTDataSource>"
 ENTITY = (
     b'<?xml version="1.0"?><!DOCTYPE g [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
     b'<gpx version="1.1" creator="x"><wpt lat="1" lon="2"><name>&x;</name></wpt></gpx>'
@@ -182,6 +183,15 @@ async def test_a_link_to_the_network_is_not_followed(convert):
     [product] = await convert(PYOGRIO, kml, "kml", "kmz")
     with zipfile.ZipFile(product) as archive:
         assert kml_placemarks(archive.read("doc.kml")) == ["p"]
+
+
+@pytest.mark.requirement("B31")
+async def test_a_zipped_map_with_a_flipped_bit_is_called_damaged(convert):
+    [whole] = await convert(PYOGRIO, PLACES, "geojson", "kmz")
+    flipped = bytearray(whole.read_bytes())
+    flipped[len(flipped) // 3] ^= 1
+    with pytest.raises(CorruptInput):
+        await convert(PYOGRIO, bytes(flipped), "kmz", "geojson")
 
 
 @pytest.mark.requirement("B24")

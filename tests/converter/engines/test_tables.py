@@ -200,6 +200,41 @@ async def test_an_encrypted_workbook_asks_for_its_password(convert, corpus):
         await convert(POLARS, corpus / "sheets/password.xlsx", "xlsx", "csv")
 
 
+async def test_a_geopackage_taken_for_a_database_shows_only_its_own_tables(convert, tmp_path):
+    database = sqlite3.connect(tmp_path / "x.gpkg")
+    database.executescript(
+        "CREATE TABLE gpkg_contents (table_name TEXT); INSERT INTO gpkg_contents VALUES ('roads');"
+        "CREATE TABLE gpkg_extensions (x); CREATE TABLE roads (name TEXT); INSERT INTO roads VALUES ('E6');"
+    )
+    database.close()
+    [product] = await convert(POLARS, tmp_path / "x.gpkg", "sqlite", "csv")
+    assert product.read_text() == "name\nE6\n"
+
+
+async def test_a_column_of_a_logical_type_not_known_yet_is_read_as_what_it_is_made_of(convert):
+    file = io.BytesIO()
+    pl.DataFrame({"id": [1, 2], "name": ["a", "b"]}).write_parquet(file)
+    text, geometry = b"\x25\x00\x4c\x1c\x00\x00\x00", b"\x25\x00\x4c\x0c\x22\x00\x00\x00"
+    body, length = file.getvalue()[:-8], struct.unpack("<I", file.getvalue()[-8:-4])[0]
+    assert text in body
+    source = body.replace(text, geometry) + struct.pack("<I", length + 1) + b"PAR1"
+    with pytest.raises(pl.exceptions.ComputeError):
+        pl.read_parquet(source)
+    [product] = await convert(POLARS, source, "parquet", "csv")
+    assert product.read_text() == "id,name\n1,a\n2,b\n"
+
+
+@pytest.mark.requirement("B31")
+async def test_a_parquet_file_that_claims_more_rows_than_it_has_is_called_damaged(convert):
+    file = io.BytesIO()
+    pl.DataFrame({"id": [1, 2]}).write_parquet(file)
+    start = len(file.getvalue()) - 8 - struct.unpack("<I", file.getvalue()[-8:-4])[0]
+    footer = file.getvalue()[start:-8].replace(b"\x16\x04", b"\x16\x84\x80\x80\x80\x80\x40")
+    source = file.getvalue()[:start] + footer + struct.pack("<I", len(footer)) + b"PAR1"
+    with pytest.raises((CorruptInput, ResourceLimit)):
+        await convert(POLARS, source, "parquet", "csv")
+
+
 @pytest.mark.parametrize("source", [b"," * 100_000 + b"\n", b"a" * 1000 + b"," * 70_000])
 async def test_a_table_of_absurd_width_is_refused(convert, source):
     with pytest.raises(ResourceLimit):

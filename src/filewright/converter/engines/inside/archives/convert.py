@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tarfile import TarError
 from typing import Any
 
 from filewright.chassis.sandbox.child import Refusal, Report
@@ -16,7 +14,7 @@ from filewright.converter.engines.inside.archives import pack, streams
 from filewright.converter.engines.inside.archives.bounds import meter_for
 from filewright.converter.engines.inside.archives.member import CHUNK, Member, Members
 from filewright.converter.engines.inside.archives.names import harmless
-from filewright.converter.engines.inside.archives.unpack import members
+from filewright.converter.engines.inside.archives.unpack import DAMAGE, members
 from filewright.converter.engines.inside.refusals import refusing
 
 
@@ -27,7 +25,7 @@ def convert(
     name = f"output.{'Z' if target == 'z' else target}"
     out = Path("out") / name
     meter = meter_for(Path(source), report)
-    with refusing("corrupt_input", zipfile.BadZipFile, TarError, NotImplementedError, KeyError, *streams.DAMAGE):
+    with refusing("corrupt_input", *DAMAGE):
         found = meter.members(members(Path(source), source_format, meter, password))
         if target in streams.STREAMS:
             pack.compress(found, out, target)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FieldError
 from filewright.chassis.sandbox.child import Refusal
 from filewright.converter.engines.inside.archives.bounds import Meter
 from filewright.converter.engines.inside.archives.member import CHUNK
-from filewright.converter.engines.inside.archives.unpack import members
+from filewright.converter.engines.inside.archives.unpack import DAMAGE, members
 from filewright.converter.engines.inside.geo.layers import GEOMETRY, WGS84, Layer
 from filewright.converter.engines.inside.refusals import refusing
 from filewright.converter.engines.inside.tables.columnar import read_parquet
@@ -46,7 +45,7 @@ _XML = {"kml", "gpx", "gml"}
 def read(source: Path, source_format: str, meter: Meter) -> list[Layer]:
     """All layers that have features; the first one when none has."""
     with (
-        refusing("corrupt_input", pl.exceptions.PolarsError, zipfile.BadZipFile, OSError, *GDAL_ERRORS),
+        refusing("corrupt_input", pl.exceptions.PolarsError, *DAMAGE, *GDAL_ERRORS),
         refusing("unsupported_format", GeometryError),
     ):
         if source_format == "geoparquet":

@@ -44,11 +44,15 @@ def _text(data: bytes) -> str:
 
 
 def _stored_tables(database: sqlite3.Connection) -> list[str]:
+    """The tables with data; a GeoPackage says itself which of its tables are its own book-keeping."""
     rows = database.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
         " AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY rowid"
     )
-    return [name for (name,) in rows]
+    names = [name for (name,) in rows]
+    if "gpkg_contents" not in names:
+        return names
+    return [name for (name,) in database.execute("SELECT table_name FROM gpkg_contents") if name in names]
 
 
 def _read(database: sqlite3.Connection, name: str) -> Table:

@@ -42,7 +42,7 @@ def plain(data: bytes) -> Plain:
         raise ValueError("the footer is cut off") from error
     geometries: list[str] = []
     for place, (field, kind, value) in enumerate(footer):
-        if field == _SCHEMA and kind == _LIST:
+        if field == _SCHEMA and kind == _LIST and value[0] == _STRUCT:
             footer[place] = (field, kind, (value[0], [_plain_element(element, geometries) for element in value[1]]))
     written = bytearray()
     _write_struct(written, footer)
@@ -50,10 +50,11 @@ def plain(data: bytes) -> Plain:
 
 
 def _plain_element(element: Fields, geometries: list[str]) -> Fields:
-    name = next((value.decode("utf-8", "replace") for field, _, value in element if field == _NAME), "")
+    names = (value for field, kind, value in element if field == _NAME and kind == _BINARY)
+    name = next(names, b"").decode("utf-8", "replace")
     kept: Fields = []
     for field, kind, value in element:
-        variant = value[0][0] if field == _LOGICAL_TYPE and value else 0
+        variant = value[0][0] if field == _LOGICAL_TYPE and kind == _STRUCT and value else 0
         if variant in {_GEOMETRY, _GEOGRAPHY}:
             geometries.append(name)
         if variant < _FIRST_UNKNOWN:

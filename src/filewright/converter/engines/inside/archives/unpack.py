@@ -23,7 +23,13 @@ from filewright.converter.engines.inside.archives.bounds import MAX_MEMBERS, Met
 from filewright.converter.engines.inside.archives.member import CHUNK, Member, Members
 from filewright.converter.engines.inside.archives.names import decode_all
 
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, KeyError, *streams.DAMAGE)
+DAMAGE: tuple[type[BaseException], ...] = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    NotImplementedError,
+    KeyError,
+    *streams.DAMAGE,
+)
 """What reading a damaged archive raises, here and while the content of a member is read."""
 _SPOOL = Path("tmp")
 _UTF8_NAME, _ENCRYPTED = 0x800, 0x1

@@ -48,6 +48,8 @@ def _decimals(column: pl.Series) -> pl.Series | None:
     exact = (column.str.replace_all(r"[-.]", "").str.len_chars() <= _EXACT_DIGITS) & (
         column.str.contains(_PLAIN_DECIMAL) | _same_places(column)
     )
+    if bool(exact.all()):
+        return numbers
     written_again = numbers.cast(pl.String) == column
     return numbers if bool((exact | written_again).all()) else None
 

@@ -27,7 +27,6 @@ _SNIFFED_RECORDS = 200
 _MAX_FIELD = 64 << 20
 _BATCH = 50_000
 _NAMED_DELIMITER = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
-_BLANK_LINE = re.compile(rb"\n[ \t]*\r?\n")
 
 
 def read(source: Path, source_format: str, *, header: bool = True) -> list[Table]:
@@ -112,7 +111,9 @@ def _records(text: str, delimiter: str) -> pl.DataFrame:
 
 def _by_the_rules(data: bytes, delimiter: bytes) -> bool:
     """Whether every quote opens, closes or doubles inside a field, lines end alike, and no line is blank."""
-    if data.count(b"\r") != data.count(b"\r\n") or _BLANK_LINE.search(data) or data[:1] in b"\r\n":
+    if data.count(b"\r") != data.count(b"\r\n") or data[:1] in b"\r\n":
+        return False
+    if b"\n\n" in data or b"\n\r\n" in data:
         return False
     if b'"' not in data:
         return True

@@ -201,7 +201,9 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
 @asynccontextmanager
 async def running(services: Services) -> AsyncIterator[None]:
     """The loops and the slots, for as long as the context lasts. Jobs that run at its end get a while, then go back."""
-    await services.rescuer.adopt(services.instance)  # shape: whoever held a lease here before is dead
+    await services.rescuer.adopt(services.instance)  # shape: whoever held a lease here before is dead,
+    await services.idempotency.abandon_all()  # shape: and so is whoever was answering
+    await services.idempotency.abandon_all()  # shape: and so is whoever was answering a keyed request
     loops = asyncio.create_task(services.loops.run(), name="loops")
     worker = asyncio.create_task(services.worker.run(), name="worker")
     try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -127,12 +129,24 @@ class Server(uvicorn.Server):
     """uvicorn's server that tells the application of its end first: long polls and event streams then let go.
 
     `linger` seconds pass between the announcement and the end of accepting, for a load balancer to notice.
+
+    A signal that asks for the end is answered by the end alone: `serve` returns, whoever called it puts things away,
+    and the process exits with 0. (uvicorn would send itself the signal again, and die of it before that.)
     """
 
     def __init__(self, config: uvicorn.Config, drain: Drain, *, linger: float = 0.0) -> None:
         super().__init__(config)
         self._drain = drain
         self._linger = linger
+
+    @contextmanager
+    @override
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

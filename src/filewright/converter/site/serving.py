@@ -14,6 +14,7 @@ from filewright.converter.settings import Settings
 from filewright.converter.site.app import Exposure, Services, create_app
 from filewright.converter.site.browsers import BrowserAnswers
 from filewright.converter.site.callers import Callers
+from filewright.converter.site.hosts import OwnNamesOnly
 from filewright.converter.site.pages import Pages
 from filewright.converter.site.pages import router as pages_router
 from filewright.converter.tiers import ANONYMOUS, LOCAL, Tier
@@ -38,6 +39,8 @@ def application(
     pages = pages_router(Pages(services.jobs, services.converter.planner, callers.of))
     app = create_app(services, exposure=Exposure(callers, proxies), drain=drain, pages=[pages], running=running)
     app.add_middleware(BrowserAnswers, caller_of=callers.of)
+    if local and not settings.trusted_proxies:
+        app.add_middleware(OwnNamesOnly)
     return app
 
 

@@ -156,15 +156,23 @@ class Database:
 
 
 async def _commit(session: WriteSession) -> None:
-    failpoints.hit(BEFORE_COMMIT)
+    _hit(BEFORE_COMMIT)
     await session.commit()
-    failpoints.hit(AFTER_COMMIT)
+    _hit(AFTER_COMMIT)
     for announce in session.announcements():
         try:
             await announce()
         except Exception:
             # The work is committed and stays so; a hint that got lost only makes somebody poll.
             log.exception("announcement_failed")
+
+
+def _hit(point: str) -> None:
+    """A failing disk under the database is told as the database's failure, here as everywhere."""
+    try:
+        failpoints.hit(point)
+    except OSError as error:
+        raise DatabaseUnavailable from error
 
 
 async def _to_its_end(work: Awaitable[None]) -> None:

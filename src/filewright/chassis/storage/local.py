@@ -66,9 +66,11 @@ class LocalStore:
             await in_thread(file.open)
             async for block in intake.blocks(chunks):
                 await in_thread(file.write, block, intake)
-            failpoints.hit(WRITTEN)
+            with _telling_failures():
+                failpoints.hit(WRITTEN)
             await in_thread(file.move_to, target)
-            failpoints.hit(STORED)
+            with _telling_failures():
+                failpoints.hit(STORED)
         finally:
             await in_thread(file.discard)
         return intake.receipt(key)

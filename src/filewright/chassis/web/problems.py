@@ -5,6 +5,7 @@ One shape for all: a wrong field, an unknown path, a failed job and a defect of 
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from filewright.chassis.errors import FieldError, InternalError, ProblemError
 
 PROBLEM_JSON = "application/problem+json"
 _TYPE = "urn:filewright:problem:"
+_DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 
 
 class InvalidRequest(ProblemError):
@@ -183,4 +185,8 @@ def request_id_of(scope: Scope) -> str:
 
 def as_problem(error: BaseException) -> ProblemError:
     """Any exception as a problem; what is not one of ours is a defect and says nothing about itself."""
-    return error if isinstance(error, ProblemError) else InternalError()
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
+        return StorageUnavailable("There is no room, or no working disk, for what this needs; try again later.")
+    return InternalError()

@@ -77,6 +77,10 @@ class Worker:
             except DatabaseUnavailable:
                 log.warning("claim_failed")
                 found = False
+            except Exception:
+                # If a job was claimed, its lease runs out; a worker that stops looking would be worse than any defect.
+                log.exception("claim_broken")
+                found = False
             if not found:
                 self._free.release()
                 await self._hint_or_poll()

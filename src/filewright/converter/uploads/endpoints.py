@@ -91,7 +91,7 @@ class UploadEndpoints:
     async def head(self, request: Request, upload_id: str) -> Response:
         tus.require_version(request)
         caller = await self.edge.identify(request)
-        upload = await self.uploads.get(caller, upload_id)
+        upload = await self.uploads.standing(caller, upload_id)
         headers = {**tus.standing(upload), "Upload-Length": str(upload.length)}
         if upload.metadata:
             headers["Upload-Metadata"] = upload.metadata

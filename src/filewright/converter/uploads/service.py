@@ -21,7 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Text, cast, select, update
 
 from filewright.chassis import failpoints
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
@@ -30,7 +30,7 @@ from filewright.chassis.ids import IdSource, is_id
 from filewright.chassis.storage.port import ObjectStore, StoredObject, TooManyBytes
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import ChecksumMismatch, Conflict, InvalidRequest, NotFound
-from filewright.converter.artifacts.models import Artifact, Part
+from filewright.converter.artifacts.models import Artifact, ArtifactRow, Part
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.errors import Expired, TooLarge
 from filewright.converter.tiers import Caller
@@ -130,6 +130,19 @@ class Uploads:
         if artifact.erased:
             raise Expired("The uploaded file is not kept any more; upload it again.")
         return artifact
+
+    async def standing(self, caller: Caller, upload_id: str) -> Upload:
+        """The upload, for one who asks where to go on. Raises as `get`.
+
+        One whose bytes have all arrived is completed first: the process that took the last of them may have been
+        killed before it could, and whoever reads here that nothing is missing sends nothing more.
+        """
+        upload = await self.get(caller, upload_id)
+        if upload.state is UploadState.RECEIVING and upload.received == upload.length:
+            with contextlib.suppress(Conflict):  # another request is completing it
+                return (await self._finish(caller, upload)).upload
+            return await self.get(caller, upload_id)
+        return upload
 
     # --- receiving -----------------------------------------------------------------------------------------------
 
@@ -233,7 +246,14 @@ class Uploads:
             await self._artifacts.erase([upload.artifact_id])
 
     async def prune_once(self, batch: int = 100) -> int:
-        """Delete uploads that are past their time and never became an artifact; how many."""
+        """Delete uploads that are past their time and never became an artifact, and empty the folders of those whose
+        artifact is erased; how many.
+        """
+        return await self._prune_unfinished(batch) + await self._prune_erased(batch)
+
+    # --- below the surface ---------------------------------------------------------------------------------------
+
+    async def _prune_unfinished(self, batch: int) -> int:
         async with self._database.read() as session:
             now = await self._database.now(session)
             due = (
@@ -250,7 +270,21 @@ class Uploads:
                 await self._forget(upload)
         return len(uploads)
 
-    # --- below the surface ---------------------------------------------------------------------------------------
+    async def _prune_erased(self, batch: int) -> int:
+        """An artifact's erasing deletes the objects that it knows; here go those that a killed request left beside."""
+        async with self._database.read() as session:
+            due = (
+                select(UploadRow.id)
+                .join(ArtifactRow, ArtifactRow.id == UploadRow.artifact_id)
+                .where(ArtifactRow.erased_at.is_not(None), cast(UploadRow.parts, Text) != "[]")
+                .limit(batch)
+            )
+            upload_ids = (await session.scalars(due)).all()
+        for upload_id in upload_ids:
+            await self._empty_folder(upload_id)
+            async with self._database.write() as session:
+                await session.execute(update(UploadRow).where(UploadRow.id == upload_id).values(parts=[]))
+        return len(upload_ids)
 
     async def _own(self, session: ReadSession, tenant: str, upload_id: str) -> Upload:
         row = await session.get(UploadRow, upload_id) if is_id(upload_id, UPLOAD_PREFIX) else None
@@ -428,12 +462,15 @@ class Uploads:
 
     async def _forget(self, upload: Upload) -> None:
         """Delete the objects, then the row: killed in between, the pruner comes here again."""
-        async for item in self._store.list(f"uploads/{upload.id}"):
-            await self._store.delete(item.key)
+        await self._empty_folder(upload.id)
         async with self._database.write() as session:
             row = await session.get(UploadRow, upload.id)
             if row is not None and row.artifact_id is None:
                 await session.delete(row)
+
+    async def _empty_folder(self, upload_id: str) -> None:
+        async for item in self._store.list(f"uploads/{upload_id}"):
+            await self._store.delete(item.key)
 
     async def _drop(self, keys: Iterable[str]) -> None:
         for key in keys:

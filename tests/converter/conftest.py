@@ -49,6 +49,7 @@ class Shouter:
         self.before: Callable[[Assignment, asyncio.Event], Any] | None = None
         self.after: Callable[[Path], None] | None = None
         self.seen: list[Assignment] = []
+        self.read: list[bytes] = []
 
     def plan(self, source_format: str, target: str, options: Mapping[str, Any] | None = None) -> Plan:
         if target != "md":
@@ -70,6 +71,7 @@ class Shouter:
         on_progress(0.25)
         if self.before is not None:
             await self.before(assignment, cancel)
+        self.read.append(await asyncio.to_thread(assignment.source.read_bytes))
         data = (await asyncio.to_thread(assignment.source.read_bytes)).upper()
         path = workspace / "out" / "output.md"
         await asyncio.to_thread(path.write_bytes, data)

@@ -484,7 +484,10 @@ async def mark_cleared(session: WriteSession, job_id: str, now: datetime) -> Non
 
 
 async def artifacts_to_erase(session: ReadSession, job_id: str) -> Sequence[ArtifactRow]:
-    """Files of an erased job that no other job has a right to: not its output, and not an input still to be read."""
+    """Files of an erased job that no other job has a right to: not its output, and not an input still to be read.
+
+    Also those that are marked as erased already, for an erasing that was cut short after the mark.
+    """
     mine = select(JobInputRow.artifact_id).where(JobInputRow.job_id == job_id)
     made = select(JobOutputRow.artifact_id).where(JobOutputRow.job_id == job_id)
     needed = exists().where(
@@ -499,9 +502,7 @@ async def artifacts_to_erase(session: ReadSession, job_id: str) -> Sequence[Arti
         JobRow.id != job_id,
         JobRow.state != JobState.ERASED,
     )
-    statement = select(ArtifactRow).where(
-        or_(ArtifactRow.id.in_(mine), ArtifactRow.id.in_(made)), ArtifactRow.erased_at.is_(None), ~needed, ~owned
-    )
+    statement = select(ArtifactRow).where(or_(ArtifactRow.id.in_(mine), ArtifactRow.id.in_(made)), ~needed, ~owned)
     return (await session.scalars(statement)).all()
 
 

@@ -1,0 +1,341 @@
+"""Dispatcher, rescuer and pruner: each finds from the rows alone what somebody who died has left."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from filewright.chassis.queue.embedded import EmbeddedQueue
+from filewright.chassis.storage.port import StoreUnavailable
+from filewright.converter.jobs.models import AttemptRow, JobRow, UsageRow
+from filewright.converter.jobs.orders import JobInput, JobOrder
+from filewright.converter.maintenance.dispatcher import Dispatcher
+from filewright.converter.maintenance.loops import Loop, Loops
+from filewright.converter.maintenance.pruner import Pruner
+from filewright.converter.tiers import LOCAL
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+RETENTION = LOCAL.retention_seconds
+
+
+async def hints(shop) -> list[str]:
+    found = []
+    while (task := await shop.queue.take(0.001)) is not None:
+        found.append(task.id)
+    return found
+
+
+async def rows(shop, table) -> int:
+    async with shop.database.read() as session:
+        return (await session.scalars(select(func.count()).select_from(table))).one()
+
+
+class Broken:
+    """A queue that cannot be reached."""
+
+    async def publish(self, task):
+        raise ConnectionError
+
+
+# --- dispatcher ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("F8")
+async def test_a_hint_that_was_lost_comes_again_ever_more_rarely(shop, clock):
+    job = await shop.order()
+    waits = []
+    for _ in range(6):
+        waited = 0
+        while not await shop.dispatcher.run_once():
+            clock.move(5)
+            waited += 5
+        waits.append(waited)
+        assert await hints(shop) == [job.id]
+    assert waits == [15, 15, 30, 60, 120, 240]
+    assert shop.dispatcher.pause(60) == timedelta(minutes=5)
+
+
+async def test_a_job_that_was_claimed_gets_no_more_hints(shop, clock):
+    await shop.order()
+    await shop.runner().claim("standard")
+    clock.move(3600)
+    assert await shop.dispatcher.run_once() == 0
+
+
+@on_sqlite
+@pytest.mark.requirement("F9")
+async def test_hints_that_could_not_be_sent_are_sent_at_the_next_tick(shop, clock):
+    job = await shop.order()
+    clock.move(15)
+    assert await Dispatcher(shop.database, Broken()).run_once() == 0
+    assert await shop.dispatcher.run_once() == 1
+    assert await hints(shop) == [job.id]
+
+
+@on_sqlite
+async def test_a_full_queue_is_left_in_peace_until_the_next_hint_is_due(shop, clock):
+    for _ in range(3):
+        await shop.order()
+    clock.move(15)
+    dispatcher = Dispatcher(shop.database, EmbeddedQueue(capacity=1))
+    assert await dispatcher.run_once() == 1
+    assert await dispatcher.run_once() == 0
+
+
+# --- rescuer ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("F2")
+async def test_a_job_whose_lease_ran_out_is_queued_again_and_hinted_at_once(shop, clock):
+    job = await shop.order()
+    await shop.runner().claim("standard")
+    clock.move(29)
+    assert await shop.rescuer.run_once() == 0
+    clock.move(2)
+    assert await shop.rescuer.run_once() == 1
+    assert await shop.status(job) == "queued"
+    assert await shop.dispatcher.run_once() == 1
+    assert await shop.work() == "succeeded"
+
+
+@pytest.mark.requirement("F7")
+async def test_a_file_that_kills_its_worker_three_times_is_quarantined(shop, alice, clock):
+    job = await shop.order()
+    deaths = 0
+    while await shop.status(job) == "queued":
+        claimed = await shop.runner().claim("standard") or await shop.runner().claim("standard", suspects=True)
+        await in_stage_converting(shop, claimed)
+        deaths += 1
+        clock.move(31)
+        await shop.rescuer.run_once()
+    ended = await shop.jobs.get(alice, job.id)
+    assert (deaths, ended.status, ended.error.code) == (3, "failed", "quarantined")
+
+
+async def in_stage_converting(shop, claimed) -> None:
+    async with shop.database.write() as session:
+        row = await session.get(JobRow, claimed.lease.job_id, populate_existing=True)
+        row.stage = "converting"
+
+
+async def test_deploys_condemn_no_job_however_often_they_come(shop, clock):
+    job = await shop.order()
+    for _ in range(5):
+        await shop.runner().claim("standard")
+        clock.move(31)
+        await shop.rescuer.run_once()
+    assert await shop.work() == "succeeded"
+    assert await shop.status(job) == "succeeded"
+
+
+async def test_a_job_that_is_being_cancelled_is_cancelled_when_its_worker_is_gone(shop, alice, clock):
+    job = await shop.order()
+    await shop.runner().claim("standard")
+    await shop.jobs.cancel(alice, job.id)
+    clock.move(31)
+    await shop.rescuer.run_once()
+    ended = await shop.jobs.get(alice, job.id)
+    assert (ended.status, ended.error.code) == ("cancelled", "cancelled")
+
+
+@pytest.mark.parametrize("where", ["waiting", "running"])
+async def test_a_missed_deadline_ends_a_job_with_timeout(shop, alice, clock, where):
+    job = await shop.order()
+    clock.move(24 * 3600 - 1)
+    if where == "running":
+        await shop.runner().claim("standard")
+    clock.move(2)
+    assert await shop.rescuer.run_once() == 1
+    ended = await shop.jobs.get(alice, job.id)
+    assert (ended.status, ended.error.code) == ("failed", "timeout")
+    assert await shop.work() is None
+
+
+async def test_a_new_process_takes_over_at_once_what_the_dead_one_held(shop, clock):
+    job = await shop.order()
+    await shop.runner("dead").claim("standard")
+    mine = await shop.order()
+    await shop.runner("alive").claim("standard")
+    assert await shop.rescuer.adopt("alive") == 1
+    assert [await shop.status(item) for item in (job, mine)] == ["queued", "running"]
+    assert await shop.rescuer.adopt("alive") == 0
+
+
+@pytest.mark.requirement("F4")
+async def test_two_rescuers_at_once_free_each_job_once(shop, clock):
+    for _ in range(6):
+        await shop.order()
+        await shop.runner().claim("standard")
+    clock.move(31)
+    freed = await asyncio.gather(*(shop.rescuer.run_once() for _ in range(4)))
+    freed.append(await shop.rescuer.run_once())
+    assert sum(freed) == 6
+
+
+# --- pruner ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("S28")
+async def test_files_are_kept_for_their_time_and_not_a_tick_longer(shop, alice, clock):
+    job = await shop.order()
+    await shop.work()
+    clock.move(RETENTION - 1)
+    await shop.pruner.run_once()
+    assert await shop.read(job) == b"HELLO"
+    clock.move(1)
+    await shop.pruner.run_once()
+    assert await shop.objects() == []
+    assert await shop.status(job) == "expired"
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+@on_sqlite
+async def test_inputs_of_jobs_without_result_go_as_well(shop, alice, clock, end):
+    job = await shop.order()
+    if end == "cancelled":
+        await shop.jobs.cancel(alice, job.id)
+    else:
+        clock.move(24 * 3600 + 1)
+        await shop.rescuer.run_once()
+    clock.move(RETENTION + 1)
+    await shop.pruner.run_once()
+    assert await shop.objects() == []
+
+
+@on_sqlite
+async def test_an_upload_that_a_waiting_job_needs_outlives_its_own_time(shop, alice, clock):
+    job = await shop.order()
+    clock.move(23 * 3600)
+    later = await shop.jobs.retry(alice, (await shop.jobs.cancel(alice, job.id)).id)
+    clock.move(23 * 3600)
+    await shop.artifacts.prune_once()
+    await shop.work()
+    assert await shop.status(later) == "succeeded"
+
+
+@on_sqlite
+@pytest.mark.requirement("F4")
+async def test_an_erasing_that_was_cut_short_is_finished(shop, alice, clock, monkeypatch):
+    job = await shop.order()
+    await shop.work()
+
+    async def away(key):
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.store, "delete", away)
+        with pytest.raises(StoreUnavailable):
+            await shop.jobs.delete(alice, job.id)
+        assert await shop.status(job) == "expired"
+        assert await shop.pruner.run_once() == 0
+    assert len(await shop.objects()) == 2
+    assert await shop.pruner.run_once() == 1
+    assert await shop.objects() == []
+
+
+@on_sqlite
+@pytest.mark.requirement("F18")
+async def test_what_a_dead_attempt_had_stored_is_deleted_when_its_worker_must_be_gone(shop, clock):
+    job = await shop.order()
+    claimed = await shop.runner().claim("standard")
+    await shop.store.put(f"results/{job.id}/{claimed.lease.attempt}/0", b"orphan")
+    clock.move(31)
+    await shop.rescuer.run_once()
+    await shop.work()
+    await shop.pruner.run_once()
+    assert len(await shop.objects("results")) == 2
+    clock.move(15 * 60)
+    await shop.pruner.run_once()
+    assert await shop.objects("results") == [f"results/{job.id}/2/0"]
+    assert await shop.read(job) == b"HELLO"
+
+
+@on_sqlite
+async def test_after_a_month_the_row_goes_and_the_charge_stays(shop, alice, clock):
+    job = await shop.order()
+    await shop.work()
+    await shop.jobs.delete(alice, job.id)
+    clock.move(31 * 24 * 3600)
+    await shop.pruner.run_once()
+    assert (await rows(shop, JobRow), await rows(shop, AttemptRow), await rows(shop, UsageRow)) == (0, 0, 1)
+
+
+@on_sqlite
+async def test_one_thing_that_cannot_be_pruned_does_not_keep_the_others(shop, clock):
+    turns = []
+
+    async def broken():
+        turns.append("broken")
+        raise KeyError("a defect")
+
+    async def fine():
+        turns.append("fine")
+        return 3
+
+    pruner = Pruner(shop.database, shop.store, shop.eraser, others=(broken, fine))
+    assert await pruner.run_once() == 3
+    assert turns == ["broken", "fine"]
+
+
+@on_sqlite
+async def test_an_input_shared_by_two_jobs_goes_with_the_last_of_them(shop, alice, clock):
+    order = JobOrder((JobInput(upload=await shop.upload()),), to="md")
+    first = await shop.jobs.submit(alice, order)
+    await shop.work()
+    clock.move(RETENTION - 10)
+    second = await shop.jobs.submit(alice, order)
+    clock.move(11)
+    await shop.pruner.run_once()
+    assert await shop.status(first) == "expired"
+    await shop.work()
+    assert await shop.read(second) == b"HELLO"
+    clock.move(RETENTION + 1)
+    await shop.pruner.run_once()
+    assert await shop.objects() == []
+
+
+# --- loops -----------------------------------------------------------------------------------------------------------
+
+
+@on_sqlite
+async def test_a_loop_runs_on_its_interval_at_once_while_there_is_more_and_outlives_failures(shop, clock):
+    answers = iter([2, 1, 0, KeyError("a defect"), 0])
+    runs = []
+
+    async def run_once() -> int:
+        runs.append(clock.monotonic())
+        answer = next(answers, 0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    loops = Loops([Loop("test", run_once, every=10)], clock=clock, notifier=shop.notifier, metrics=shop.metrics)
+    task = asyncio.create_task(loops.run())
+    await clock.advance(25)
+    assert runs == [0, 0, 0, 10, 20]
+    assert loops.overdue() == []
+    task.cancel()
+    clock.move(100)
+    assert loops.overdue() == ["test"]
+    assert b'filewright_loop_failures_total{loop="test"} 1.0' in shop.metrics.render()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@on_sqlite
+async def test_a_loop_with_a_topic_runs_as_soon_as_it_is_announced(shop, clock):
+    ran = asyncio.Queue()
+
+    async def run_once() -> int:
+        ran.put_nowait(None)
+        return 0
+
+    loops = Loops(
+        [Loop("test", run_once, every=3600, topic="news")], clock=clock, notifier=shop.notifier, metrics=shop.metrics
+    )
+    task = asyncio.create_task(loops.run())
+    await asyncio.wait_for(ran.get(), 5)
+    await shop.notifier.notify("news")
+    await asyncio.wait_for(ran.get(), 5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

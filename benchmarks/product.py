@@ -1,0 +1,140 @@
+"""The product, as a user meets it: a server process that is given a file over HTTP and answers with the result."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+_START_SECONDS = 60.0
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+
+
+class Product:
+    """`filewright serve` on a data directory of its own, until the context ends."""
+
+    def __init__(self, data: Path) -> None:
+        self._log = data.with_name(f"{data.name}.log")
+        began = time.perf_counter()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("FILEWRIGHT_")}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "filewright", "serve", "--port", "0", "--data", str(data)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
+            )
+        self._port = self._read_port()
+        self._await_answer()
+        self.start_seconds = time.perf_counter() - began
+        self._root = psutil.Process(self._process.pid)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def client(self) -> Client:
+        """A connection of its own."""
+        return Client(self._port)
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the whole tree, ended processes included."""
+        total = 0.0
+        for process in self._tree():
+            try:
+                times = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            total += times.user + times.system + times.children_user + times.children_system
+        return total
+
+    def rss_bytes(self) -> int:
+        """Resident memory of the whole tree; pages shared by processes count in each of them."""
+        total = 0
+        for process in self._tree():
+            try:
+                total += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        return total
+
+    def _tree(self) -> list[psutil.Process]:
+        return [self._root, *self._root.children(recursive=True)]
+
+    def _read_port(self) -> int:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if found := _ADDRESS.search(line):
+                return int(found[1])
+        raise RuntimeError(f"the server did not start:\n{self._log.read_text(errors='replace')[-2000:]}")
+
+    def _await_answer(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_START_SECONDS)
+            try:
+                connection.request("GET", "/readyz")
+                if connection.getresponse().status == 200:
+                    return
+            except OSError:
+                time.sleep(0.02)
+            finally:
+                connection.close()
+        raise RuntimeError("the server does not answer")
+
+
+class Client:
+    """One caller with one connection, which stays open from request to request."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+
+    def convert(self, form: Form) -> bytes:
+        """The result's bytes; RuntimeError with the server's words when there are none."""
+        self._connection.request("POST", "/v1/convert", body=form.body, headers=form.headers)
+        response = self._connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{response.status}: {body[:500].decode(errors='replace')}")
+        return body
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Form:
+    """An upload, put together once: building it is not what is measured."""
+
+    def __init__(self, path: Path, target: str) -> None:
+        boundary = secrets.token_hex(16)
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="to"\r\n\r\n{target}\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{path.name}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        )
+        self.body = head.encode() + path.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+        self.headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Prefer": "wait=120"}

@@ -81,6 +81,8 @@ _TABLE_OF_CONTENTS = {"toc": {"type": "boolean", "default": False, "description"
 _SECTIONS = {"number_sections": {"type": "boolean", "default": False, "description": "Number the headings"}}
 _WITH_CONTENTS = frozenset({"html", "docx", "odt", "rtf", "epub", "tex", "typ", "md", "rst"})
 
+_INSIDE = {"1.17": "3.9"}
+"""The wheel's version to that of the pandoc in it, which nothing but the program itself would tell."""
 _HEAP_EXHAUSTED = 251
 _RESOURCE_MISSING = 99
 
@@ -119,7 +121,7 @@ class Pandoc:
             wheel = version("pypandoc-binary")
         except PackageNotFoundError:
             return Availability(available=False, missing="pandoc", install="pip install pypandoc-binary")
-        return Availability(available=program().is_file(), version=wheel)
+        return Availability(available=program().is_file(), version=_INSIDE.get(wheel, f"of wheel {wheel}"))
 
     async def convert(self, work: Work) -> Sequence[Path]:
         source = await as_utf8(work) if FORMATS[work.conversion.source].text else work.source

@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from chaoskit.launcher import Launcher
 from chaoskit.processes import Subreaper
 from chaoskit.server import Server
 
@@ -22,13 +23,20 @@ def orphans() -> Iterator[Subreaper]:
         yield reaper
 
 
+@pytest.fixture(scope="module")
+def launcher(orphans: Subreaper) -> Iterator[Launcher]:
+    """Starts servers without the price of their imports."""
+    with Launcher() as warm:
+        yield warm
+
+
 @pytest.fixture
-def serve(tmp_path: Path, orphans: Subreaper) -> Iterator[Callable[..., Server]]:
+def serve(tmp_path: Path, orphans: Subreaper, launcher: Launcher) -> Iterator[Callable[..., Server]]:
     """Make a server on a data directory of this test; whatever happens, it is ended."""
     with ExitStack() as ending:
 
         def make(**options: object) -> Server:
-            server = Server(tmp_path, orphans, **options)
+            server = Server(tmp_path, orphans, launcher=launcher, **options)
             ending.callback(server.end)
             return server
 

@@ -8,18 +8,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from chaoskit.processes import Subreaper, signal_all
+from chaoskit.launcher import Launcher
+from chaoskit.processes import Subreaper, signal_all, wait_for_exit
 
 from filewright.chassis.sandbox.processes import descendants
 from filewright.chassis.testing.servers import free_port
 
-START_SECONDS = 30.0
-DEATH_SECONDS = 10.0
+START_SECONDS = 120.0
+DEATH_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -31,61 +33,67 @@ class Leftovers:
 
 
 class Server:
-    """`up` is set while it answers: clients wait for it instead of asking again and again."""
+    """`up` is set while it answers: clients wait for it instead of asking again and again.
+
+    With a `launcher` it starts quickly; without, it is `python -m filewright serve` to the letter.
+    """
 
     def __init__(
-        self, folder: Path, orphans: Subreaper, *, slots: int = 2, data: Path | None = None, port: int | None = None
+        self,
+        folder: Path,
+        orphans: Subreaper,
+        *,
+        launcher: Launcher | None = None,
+        slots: int = 2,
+        data: Path | None = None,
     ) -> None:
         self.data = data or folder / "data"
         self.temp = folder / "temp"
         self.temp.mkdir(exist_ok=True)
         self.log = folder / "server.log"
-        self.port = port or free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.up = threading.Event()
         self.starts = 0
+        self.pid = 0
+        self._code: int | None = None
         self._orphans = orphans
+        self._launcher = launcher
         self._slots = slots
-        self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+    # --- beginning -----------------------------------------------------------------------------------------------
 
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def start(self, failpoints: str = "") -> bool:
+    def start(self, failpoints: str = "", *, warm: bool = True) -> bool:
         """Start it and wait until it is ready; False when it died before that."""
-        assert not self.alive
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("FILEWRIGHT_")}
-        environment |= {
-            "FILEWRIGHT_FAILPOINTS": failpoints,
-            "FILEWRIGHT_LOG_FORMAT": "json",
-            "TMPDIR": str(self.temp),
-        }
-        self.starts += 1
-        with self.log.open("ab") as log:
-            log.write(f"--- start {self.starts} at {time.monotonic():.1f} {failpoints}\n".encode())
-            log.flush()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "filewright", "serve", "--data", str(self.data), "--port", str(self.port),
-                 "--slots", str(self._slots)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-            )  # fmt: skip
+        self.begin(failpoints, warm=warm)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if not self.alive:
+            if self.wait(0.05):
                 return False
             with suppress(httpx.TransportError):
                 if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
                     self.up.set()
                     return True
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.05)
         raise TimeoutError(f"not ready after {START_SECONDS} s:\n{self.tail()}")
+
+    def begin(self, failpoints: str = "", *, warm: bool = True) -> None:
+        """Start it and do not wait."""
+        assert not self.pid or self._code is not None
+        self._note(f"--- start {self.starts} {failpoints}\n")
+        arguments = ["serve", "--data", str(self.data), "--port", str(self.port), "--slots", str(self._slots)]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("FILEWRIGHT_")} | {
+            "FILEWRIGHT_FAILPOINTS": failpoints,
+            "FILEWRIGHT_LOG_FORMAT": "json",
+            "TMPDIR": str(self.temp),
+        }
+        self.starts += 1
+        self._code = None
+        if warm and self._launcher:
+            self.pid = self._launcher.launch(arguments, environment, self.log)
+        else:
+            self.pid = _launch_cold(arguments, environment, self.log)
+
+    # --- the end -------------------------------------------------------------------------------------------------
 
     def kill(self) -> Leftovers:
         """SIGKILL to the server alone, as the kernel does when memory is short."""
@@ -93,45 +101,43 @@ class Server:
         os.kill(self.pid, signal.SIGKILL)
         return self.gone(family)
 
-    def wait_for_death(self, seconds: float) -> bool:
-        """Whether it ended by itself within that time."""
-        assert self._process is not None
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        self.up.clear()
-        return True
-
-    def gone(self, family: set[int] = frozenset()) -> Leftovers:  # type: ignore[assignment]
+    def gone(self, family: AbstractSet[int] = frozenset()) -> Leftovers:
         """After its end: who and what of it is still there."""
-        assert self._process is not None
-        self._process.wait(DEATH_SECONDS)
-        self.up.clear()
-        left = self._orphans.wait_until_gone(set(family) - {self.pid}, {self.pid}, DEATH_SECONDS)
+        assert self.wait(DEATH_SECONDS)
+        others = {self._launcher.pid} if self._launcher else set()
+        left = self._orphans.wait_until_gone(set(family) - {self.pid}, others, DEATH_SECONDS)
         return Leftovers(left, self._mounts())
 
     def terminate(self) -> None:
         """SIGTERM: what an operator, a service manager or Ctrl-C does."""
-        self.up.clear()
         os.kill(self.pid, signal.SIGTERM)
 
-    def exit_code(self, seconds: float = 60.0) -> int:
-        assert self._process is not None
-        return self._process.wait(seconds)
-
-    def stop(self) -> int:
+    def stop(self) -> int | None:
         """An orderly end; its exit code."""
+        self.up.clear()
         self.terminate()
         return self.exit_code()
 
+    def exit_code(self, seconds: float = 60.0) -> int | None:
+        """How it ended, minus the signal when one killed it; None when it is still there after that time."""
+        self.wait(seconds)
+        return self._code
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ended within that time."""
+        if self._code is None and wait_for_exit(self.pid, seconds):
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            self.up.clear()
+        return self._code is not None
+
     def end(self) -> None:
         """Whatever state it is in: end it, and all below it."""
-        if self.alive:
+        if self.pid and self._code is None:
             family = descendants(self.pid)
-            signal_all(family, signal.SIGCONT)
             signal_all(family, signal.SIGKILL)
             self.gone(set(family))
+
+    # --- what it said --------------------------------------------------------------------------------------------
 
     def said(self, text: str) -> bool:
         """Whether that is in what the present start has written."""
@@ -141,7 +147,24 @@ class Server:
         """What the present start has written."""
         return self.log.read_text(errors="replace").rpartition("--- start ")[2]
 
+    def _note(self, text: str) -> None:
+        with self.log.open("a") as log:
+            log.write(text)
+
     def _mounts(self) -> list[str]:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
         mounted = [line.split()[4] for line in lines]
         return [where for where in mounted if where.startswith(f"{self.data}/")]
+
+
+def _launch_cold(arguments: list[str], environment: dict[str, str], log: Path) -> int:
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "filewright", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+        )
+    process.returncode = 0  # it is waited for by its pid, not by this object
+    return process.pid

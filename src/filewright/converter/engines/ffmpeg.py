@@ -27,7 +27,7 @@ _LONGEST_SECONDS = 48 * 3600
 _LONGEST_ANIMATION_SECONDS = 300
 _ENOUGH = 0.9
 """Of the promised length. Less was cut off; a little less is how some recorders count."""
-_SLACK_SECONDS = 0.5
+_SLACK_SECONDS = 0.1
 
 
 class FFmpeg:

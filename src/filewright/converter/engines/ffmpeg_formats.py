@@ -84,6 +84,8 @@ class PictureCoding:
     """The default of the option `quality` (1..100), where the encoder has a scale of its own."""
     most_fps: int = 120
     pixels: str = "yuv420p"
+    rates: tuple[str, ...] = ()
+    """The only frame rates that it takes, slowest first; empty: any."""
     is_even: bool = False
     """It takes even widths and heights only."""
 
@@ -128,7 +130,12 @@ _VP9 = PictureCoding(
     "libvpx-vp9", ("-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1", "-b:v", "0"), crf=32, is_even=False
 )
 _MPEG4 = PictureCoding("mpeg4", ("-vtag", "xvid"), quality=90)
-_MPEG2 = PictureCoding("mpeg2video", quality=90, most_fps=60)
+_MPEG2 = PictureCoding(
+    "mpeg2video",
+    quality=90,
+    most_fps=60,
+    rates=("24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60"),
+)
 _WMV = PictureCoding("wmv2", quality=90)
 _THEORA = PictureCoding("libtheora", quality=70)
 _GIF = PictureCoding("gif", most_fps=50, pixels="")

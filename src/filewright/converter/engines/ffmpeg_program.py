@@ -24,7 +24,7 @@ _FIXED = ("-nostdin", "-hide_banner")
 _IDLE_SECONDS = 30.0
 _OUTPUT_BYTES = 16 << 20
 
-_PICTURE_SIZE = re.compile(r"Picture size (\d{1,9})x(\d{1,9}) is invalid")
+_PICTURE_SIZE = re.compile(r"Picture size (\d{1,9})x(\d{1,9}) (?:is invalid|exceeds)")
 _NO_DECODER = ("no decoder found for", "Decoder not found", "Unsupported codec")
 _OUR_FAULT = (
     "Unknown encoder", "Encoder not found", "Unrecognized option", "Option not found", "Requested output format",

@@ -7,8 +7,10 @@ numbers and words that a schema allows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from filewright.converter.engines.ffmpeg_formats import (
@@ -151,6 +153,9 @@ class Recipe:
         if self.is_still or self.target in ANIMATIONS:
             return ()
         chosen = self.options.get("fps")
+        if coding.rates:
+            declared = self.picture.fps if self.picture else None
+            return ("-r", _frame_rate(chosen or declared or 25.0, coding.rates))
         return ("-r", _number(chosen)) if chosen is not None else ("-fpsmax", str(coding.most_fps))
 
     def _filters(self, coding: PictureCoding) -> Sequence[str]:
@@ -158,7 +163,8 @@ class Recipe:
         if coding.is_even and not filters:
             filters.append("pad=ceil(iw/2)*2:ceil(ih/2)*2")
         if self.target in ANIMATIONS:
-            filters.insert(0, f"fps={_number(self._animation_fps())}")
+            # The last picture passes even when all together last less than one picture of the animation.
+            filters.insert(0, f"fps={_number(self._animation_fps())}:eof_action=pass")
         return filters
 
     def _animation_fps(self) -> float:
@@ -221,6 +227,14 @@ def _nearest(rate: int, allowed: Sequence[int]) -> int:
     if not allowed:
         return rate
     return min((one for one in allowed if one >= rate), default=max(allowed))
+
+
+def _frame_rate(fps: float, allowed: Sequence[str]) -> str:
+    """The slowest that shows each picture equally often, else the next one above, else the fastest."""
+    rates = [(float(Fraction(one)), one) for one in allowed]
+    even = (name for rate, name in rates if round(rate / fps) >= 1 and math.isclose(rate % fps, 0, abs_tol=0.01))
+    above = (name for rate, name in rates if rate >= fps)
+    return next(even, None) or next(above, allowed[-1])
 
 
 def _plain_samples(sound: Sound, *, big_endian: bool) -> str:

@@ -208,8 +208,7 @@ async def _reap_orphan(orphan: int) -> Any:
 
 async def _abandon(process: Process) -> None:
     """End bubblewrap half-way: held still first, so that it can not have another child behind our back."""
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGSTOP)
+    os.kill(process.pid, signal.SIGSTOP)  # not Popen's way, which would reap it when it is dead already
     family = descendants(process.pid)
     for pid in family:
         with contextlib.suppress(ProcessLookupError):

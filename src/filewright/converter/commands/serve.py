@@ -46,9 +46,6 @@ def serve(
     except SettingsError as error:
         typer.echo(f"filewright: {error}", err=True)
         raise typer.Exit(2) from None
-    except OSError as error:
-        typer.echo(f"filewright: cannot listen on {host}:{port}: {error.strerror}. Choose another --port.", err=True)
-        raise typer.Exit(1) from None
 
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
@@ -79,7 +76,13 @@ def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"cannot listen on {host}:{port}: {error.strerror}. Choose another --port or --host."
+        ) from None
     return listener
 
 

@@ -22,7 +22,7 @@ from filewright.converter.errors import CorruptInput, EngineMissing, OutputInval
 _INSTALL = (
     "apt-get install -y --no-install-recommends libreoffice-writer-nogui libreoffice-calc-nogui "
     "libreoffice-impress-nogui libreoffice-draw-nogui fonts-liberation fonts-dejavu fonts-crosextra-carlito "
-    "fonts-crosextra-caladea"
+    "fonts-crosextra-caladea fonts-wqy-microhei"
 )
 _LONGEST_BEGINNING = 16
 _XLSB = "filewright.converter.engines.inside.xlsb_draft"

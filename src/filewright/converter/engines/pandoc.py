@@ -138,6 +138,7 @@ def program() -> Path:
 
 async def write(work: Work, source: Path, writer: str, target: Path, *more: str) -> None:
     """Run pandoc from `source` to `target`. Raises CorruptInput when it cannot read the source."""
+    filters = [_BOOK_LANGUAGE] if work.conversion.source == "epub" else []
     arguments = [
         str(program()),
         "--sandbox",
@@ -148,19 +149,21 @@ async def write(work: Work, source: Path, writer: str, target: Path, *more: str)
         f"--output={work.inside(target)}",
         *_flags(work.options),
         *_writer_flags(writer),
+        *(f"--lua-filter={path}" for path in filters),
         *more,
         work.inside(source),
     ]
-    outcome = await work.command(*arguments, readable=(program(),))
+    outcome = await work.command(*arguments, readable=(program(), *filters))
     if outcome.exit_code == _RESOURCE_MISSING:
         # Some writers (pptx) give up over one missing picture, where others leave it out.
         outcome = await work.command(
-            *arguments, f"--lua-filter={_WITHOUT_PICTURES}", readable=(program(), _WITHOUT_PICTURES)
+            *arguments, f"--lua-filter={_WITHOUT_PICTURES}", readable=(program(), *filters, _WITHOUT_PICTURES)
         )
     _judge(outcome, target)
 
 
 _WITHOUT_PICTURES = Path(__file__).with_name("inside") / "without_pictures.lua"
+_BOOK_LANGUAGE = Path(__file__).with_name("inside") / "book_language.lua"
 
 
 def _flags(options: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,47 @@
+"""The few targets per kind of file that are tried at every run of the tests: what people ask for most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from filewright.converter.formats.catalogue import FORMATS, Family
+
+_BY_FORMAT: Mapping[str, Sequence[str]] = {
+    "svg": ("png", "jpg", "pdf"),
+    "emf": ("png", "svg", "pdf"),
+    "dxf": ("svg", "geojson", "pdf"),
+    "json": ("yaml", "csv", "xlsx"),
+    "yaml": ("json", "toml"),
+    "ics": ("csv", "json", "html"),
+    "mbox": ("html", "txt", "zip"),
+    "zst": ("gz", "zip"),
+    "z": ("gz", "zip"),
+    "gz": ("zst", "zip"),
+    "y4m": ("mp4", "gif"),
+    "ipynb": ("html", "md", "pdf"),
+}
+_BY_FAMILY: Mapping[Family, Sequence[str]] = {
+    Family.DOCUMENT: ("pdf", "docx", "odt", "html", "txt", "md"),
+    Family.MARKUP: ("pdf", "docx", "html", "md", "txt"),
+    Family.SHEET: ("pdf", "xlsx", "ods", "csv", "json"),
+    Family.SLIDES: ("pdf", "pptx", "odp", "png"),
+    Family.PDF: ("png", "txt", "docx", "svg", "html"),
+    Family.EBOOK: ("pdf", "epub", "docx", "txt", "html"),
+    Family.IMAGE: ("png", "jpg", "webp", "pdf", "avif", "gif"),
+    Family.AUDIO: ("mp3", "wav", "flac", "ogg"),
+    Family.VIDEO: ("mp4", "webm", "gif", "mp3"),
+    Family.SUBTITLE: ("srt", "vtt", "ass", "ttml"),
+    Family.DATA: ("csv", "json", "xlsx", "parquet"),
+    Family.ARCHIVE: ("zip", "tar.gz", "7z"),
+    Family.EMAIL: ("pdf", "html", "txt", "zip"),
+    Family.FONT: ("woff2", "ttf", "woff"),
+    Family.GEO: ("geojson", "gpkg", "kml", "csv"),
+    Family.CAD: ("stl", "obj", "glb", "3mf"),
+}
+
+
+def wanted_targets(source_format: str, possible: Sequence[str]) -> Sequence[str]:
+    """Those of the short list that lead somewhere; what a film without pictures or sound cannot give is not asked."""
+    family = FORMATS[source_format].family
+    listed = _BY_FORMAT.get(source_format, _BY_FAMILY[family])
+    return [target for target in listed if target in possible and target != source_format]

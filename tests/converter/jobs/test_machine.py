@@ -106,8 +106,8 @@ class Life(RuleBasedStateMachine):
         now = self.clock.now()
         row = JobRow(
             id=job_id, tenant="alice", state="queued", progress=0, revision=1, operation="convert", options={},
-            route=[], limits=TIER, lane="standard", attempt=0, crash_count=0, transient_count=0, hint_n=0, not_before=now,
-            deadline_at=now + DEADLINE, hint_at=now, created_at=now, queued_at=now,
+            route=[], limits=TIER, lane="standard", attempt=0, crash_count=0, transient_count=0, hint_n=0,
+            not_before=now, deadline_at=now + DEADLINE, hint_at=now, created_at=now, queued_at=now,
         )  # fmt: skip
         self.write(lambda session, now: repository.insert(session, row, [], now=now, secret=b"secret"))
         self.jobs[job_id] = Model(deadline=self.time + DEADLINE.total_seconds())

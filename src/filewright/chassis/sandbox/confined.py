@@ -21,6 +21,8 @@ from filewright.chassis.sandbox.starting import Launch, Pipes, policy
 from filewright.chassis.sandbox.streams import readable as until_readable
 from filewright.chassis.sandbox.supervision import Exit
 
+SYSTEM_TMP = "/tmp"  # noqa: S108 - what programs that insist on it mean
+
 
 class ConfinedChild:
     """A `supervision.Child`: the launcher is the root, and ends only when everything below it has."""
@@ -122,7 +124,7 @@ class Launcher:
             "cwd": work,
             "owner": os.getpid(),
             "limits": list(limits.items()),
-            "landlock": confinement(work, _readable(launch)) if confined else None,
+            "landlock": confinement(work, _readable(launch), sockets=launch.makes_sockets) if confined else None,
             "seccomp": dataclasses.asdict(policy(launch, own_namespace=False)) if confined else None,
             "status_fd": status_fd,
         }
@@ -133,12 +135,21 @@ def _readable(launch: Launch) -> tuple[Path, ...]:
     return (*launch.readable, Path("/proc")) if launch.shared else launch.readable
 
 
-def confinement(work: str, readable: tuple[Path, ...] = ()) -> dict[str, list[str]]:
+def confinement(work: str, readable: tuple[Path, ...] = (), *, sockets: bool = False) -> dict[str, list[str]]:
     """What Landlock leaves to a program that works in `work`."""
     return {
         "readable": [*system.readable_paths(), *map(str, readable)],
         "writable": [work, *system.DEVICES],
+        "sockets": [SYSTEM_TMP] if sockets else [],
     }
+
+
+def remove_sockets(names: str) -> None:
+    """Remove the sockets of these names from the system's /tmp, but for those that a process still has open."""
+    alive = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace")
+    for path in Path(SYSTEM_TMP).glob(names):
+        if path.is_socket() and str(path) not in alive:
+            path.unlink(missing_ok=True)
 
 
 def _write_and_close(fd: int, data: bytes) -> None:

@@ -18,7 +18,7 @@ _VERSION_FLAG, _RULE_PATH_BENEATH = 1, 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 1 << 1, 1 << 2, 1 << 3
-_MAKE_CHAR, _MAKE_BLOCK = 1 << 6, 1 << 11
+_MAKE_CHAR, _MAKE_SOCKET, _MAKE_BLOCK = 1 << 6, 1 << 9, 1 << 11
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
 _RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """How many of the file rights, lowest bits first, each version knows; later ones know as many as the fifth."""
@@ -40,10 +40,11 @@ def scopes_signals() -> bool:
     return abi() >= _SCOPE_ABI
 
 
-def restrict(*, readable: Iterable[str], writable: Iterable[str]) -> None:
+def restrict(*, readable: Iterable[str], writable: Iterable[str], sockets: Iterable[str] = ()) -> None:
     """Narrow the calling thread, and all it starts, to these files and directories and no TCP. Raises OSError.
 
-    Paths that do not exist are passed over. Everything readable may be executed.
+    Paths that do not exist are passed over. Everything readable may be executed. In `sockets`, new Unix sockets may be
+    made, and nothing else.
     """
     version = abi()
     if version < 1:
@@ -55,6 +56,8 @@ def restrict(*, readable: Iterable[str], writable: Iterable[str]) -> None:
             _allow(ruleset, path, _READ)
         for path in writable:
             _allow(ruleset, path, handled & ~(_MAKE_CHAR | _MAKE_BLOCK))
+        for path in sockets:
+            _allow(ruleset, path, _MAKE_SOCKET)
         libc = _libc()
         if libc.prctl(_PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0))) != 0:
             raise OSError(ctypes.get_errno(), "no_new_privs was refused")

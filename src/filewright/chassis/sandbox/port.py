@@ -60,6 +60,9 @@ class Command:
     readable: tuple[Path, ...] = ()
     """More files and directories it may read (and execute), beyond the system's own and this Python's."""
     stdin: bytes = b""
+    socket_names: str = ""
+    """A glob for the names of Unix sockets that it insists on making in the system's /tmp. They are gone after the run.
+    Where the sandbox gives it a /tmp of its own, nothing of this is needed."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from filewright.chassis.sandbox import landlock, seccomp, selftest, system
 from filewright.chassis.sandbox.attendance import Terms, attend_call, attend_command
 from filewright.chassis.sandbox.bubblewrap import find_bubblewrap
 from filewright.chassis.sandbox.cgroups import Cgroups
-from filewright.chassis.sandbox.confined import Launcher, confinement
+from filewright.chassis.sandbox.confined import Launcher, confinement, remove_sockets
 from filewright.chassis.sandbox.isolated import Bubblewrap
 from filewright.chassis.sandbox.limits import kernel_limits
 from filewright.chassis.sandbox.port import (
@@ -140,9 +140,20 @@ class LocalSandbox:
         program = command.argv[0]
         if not program.startswith((".", "{work}")) and shutil.which(program, path=system.search_path()) is None:
             raise SandboxUnavailable(f"the program {program} is not installed")
-        launch = Launch(command.argv, terms.workspace, command.env, command.readable, terms.limits)
+        launch = Launch(
+            command.argv,
+            terms.workspace,
+            command.env,
+            command.readable,
+            terms.limits,
+            makes_sockets=bool(command.socket_names),
+        )
         child, pipes = await self._starter.start(launch)
-        return await attend_command(child, pipes, terms, command.stdin)
+        try:
+            return await attend_command(child, pipes, terms, command.stdin)
+        finally:
+            if command.socket_names and self.level < SandboxLevel.ISOLATED:
+                remove_sockets(command.socket_names)
 
     async def _run_call(self, call: PythonCall, terms: Terms) -> Outcome:
         if self._warm is None:

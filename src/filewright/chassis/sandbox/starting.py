@@ -25,6 +25,8 @@ class Launch:
     limits: Limits | None = None
     """None: for a warm parent, which is ours and lives long."""
     sockets: str = "unix"
+    makes_sockets: bool = False
+    """It has to be able to make Unix sockets in the system's /tmp."""
     shared: bool = False
     """`writable` is the directory of all jobs: for a warm parent only."""
     pass_fds: tuple[int, ...] = ()

@@ -25,7 +25,13 @@ MINIMUM = (7, 4)
 """Since 7.4 export options may be given as JSON on the command line."""
 
 _USUAL_PLACES = ("/usr/lib/libreoffice", "/usr/lib64/libreoffice", "/opt/libreoffice*", "/usr/local/lib/libreoffice")
-_CONFIGURATION = ("/etc/libreoffice", "/var/lib/libreoffice", "/etc/fonts", "/var/cache/fontconfig")
+_CONFIGURATION = (
+    "/var/spool/libreoffice",
+    "/etc/libreoffice",
+    "/var/lib/libreoffice",
+    "/etc/fonts",
+    "/var/cache/fontconfig",
+)
 _START_ME_AGAIN = 81
 _STARTS = 3
 
@@ -145,6 +151,8 @@ class ColdOffice:
             ),
             env={"SAL_USE_VCLPLUGIN": "svp", "SAL_DISABLE_PRINTERLIST": "1", "SAL_DISABLE_OPENCL": "1"},
             readable=self.installed.readable,
+            # By which a second start would find the first; the program ends without a word when it can not be made.
+            socket_names="OSL_PIPE_*SingleOfficeIPC_*",
         )
 
 

@@ -201,3 +201,19 @@ async def test_nothing_is_claimed_while_the_store_is_away_or_the_disk_is_full(sh
     clock.move(6)
     assert await ready()
     assert not await Readiness(shop.store, shop.folder, clock, min_free_bytes=1 << 60)()
+
+
+async def test_a_claim_that_breaks_does_not_end_the_worker(shop, alice, monkeypatch):
+    broken = [ValueError("a row that nobody can read")]
+    claim = JobRunner.claim
+
+    async def break_once(self, *lanes, **more):
+        if broken:
+            raise broken.pop()
+        return await claim(self, *lanes, **more)
+
+    monkeypatch.setattr(JobRunner, "claim", break_once)
+    job = await shop.order()
+    async with working(worker_of(shop)):
+        assert await over(shop, alice, job) == ["succeeded"]
+    assert not broken

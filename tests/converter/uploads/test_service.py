@@ -220,3 +220,36 @@ async def test_a_terminated_upload_spares_what_a_job_uses(room):
     room.uploads._in_use = used
     await room.uploads.terminate(ME, done.upload.id)
     assert await room.read(done.artifact) == b"hello"
+
+
+@pytest.mark.requirement("F1")
+async def test_an_upload_killed_before_its_completion_is_completed_when_somebody_asks_where_it_stands(room):
+    upload = await room.uploads.create(ME, filename="a.txt", length=5)
+    failpoints.arm("uploads.complete.before=raise:EIO")
+    try:
+        with pytest.raises(OSError, match="Input/output"):
+            await room.uploads.append(ME, upload.id, 0, pieces(b"hello"))
+    finally:
+        failpoints.arm("")
+    assert (await room.uploads.get(ME, upload.id)).state is UploadState.RECEIVING
+    assert (await room.uploads.standing(ME, upload.id)).state is UploadState.COMPLETE
+    _, artifact = await room.uploads.look(ME, upload.id)
+    assert await room.read(artifact) == b"hello"
+
+
+@pytest.mark.requirement("F1", "F27")
+async def test_what_a_killed_request_stored_beside_a_complete_upload_goes_when_its_file_is_erased(room):
+    upload = await room.uploads.create(ME, filename="a.txt", length=5)
+    failpoints.arm("uploads.segment.stored=raise:EIO@1-1")
+    try:
+        with pytest.raises(OSError, match="Input/output"):
+            await room.uploads.append(ME, upload.id, 0, pieces(b"hello"))
+    finally:
+        failpoints.arm("")
+    await room.uploads.append(ME, upload.id, 0, pieces(b"hello"))
+    assert len(await room.keys()) > len((await room.uploads.get(ME, upload.id)).parts)
+    assert await room.uploads.prune_once() == 0
+    await room.uploads.terminate(ME, upload.id)
+    assert await room.uploads.prune_once() == 1
+    assert await room.keys() == []
+    assert await room.uploads.prune_once() == 0

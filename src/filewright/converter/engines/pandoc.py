@@ -83,6 +83,8 @@ _WITH_CONTENTS = frozenset({"html", "docx", "odt", "rtf", "epub", "tex", "typ", 
 
 _INSIDE = {"1.17": "3.9"}
 """The wheel's version to that of the pandoc in it, which nothing but the program itself would tell."""
+_INCLUDING = frozenset({"adoc", "rst"})
+_INCLUDES = "filewright.converter.engines.inside.includes"
 _HEAP_EXHAUSTED = 251
 _RESOURCE_MISSING = 99
 
@@ -139,7 +141,21 @@ def program() -> Path:
 async def write(work: Work, source: Path, writer: str, target: Path, *more: str) -> None:
     """Run pandoc from `source` to `target`. Raises CorruptInput when it cannot read the source."""
     filters = [_BOOK_LANGUAGE] if work.conversion.source == "epub" else []
-    arguments = [
+    outcome = await _run(work, source, writer, target, more, filters)
+    if outcome.exit_code == _RESOURCE_MISSING and work.conversion.source in _INCLUDING:
+        # The readers of these give up over a file that is not there, where those of others go on without it.
+        source = await _without_includes(work, source)
+        outcome = await _run(work, source, writer, target, more, filters)
+    if outcome.exit_code == _RESOURCE_MISSING:
+        # Some writers (pptx) give up over one missing picture, where others leave it out.
+        outcome = await _run(work, source, writer, target, more, [*filters, _WITHOUT_PICTURES])
+    _judge(outcome, target)
+
+
+async def _run(
+    work: Work, source: Path, writer: str, target: Path, more: Sequence[str], filters: Sequence[Path]
+) -> Outcome:
+    return await work.command(
         str(program()),
         "--sandbox",
         f"--from={READERS[work.conversion.source]}",
@@ -152,14 +168,20 @@ async def write(work: Work, source: Path, writer: str, target: Path, *more: str)
         *(f"--lua-filter={path}" for path in filters),
         *more,
         work.inside(source),
-    ]
-    outcome = await work.command(*arguments, readable=(program(), *filters))
-    if outcome.exit_code == _RESOURCE_MISSING:
-        # Some writers (pptx) give up over one missing picture, where others leave it out.
-        outcome = await work.command(
-            *arguments, f"--lua-filter={_WITHOUT_PICTURES}", readable=(program(), *filters, _WITHOUT_PICTURES)
-        )
-    _judge(outcome, target)
+        readable=(program(), *filters),
+    )
+
+
+async def _without_includes(work: Work, source: Path) -> Path:
+    copy = work.workspace / "tmp" / f"whole{source.suffix}"
+    await work.python(
+        f"{_INCLUDES}:leave_out",
+        warm=(_INCLUDES,),
+        source=work.inside(source),
+        target=work.inside(copy),
+        format_id=work.conversion.source,
+    )
+    return copy
 
 
 _WITHOUT_PICTURES = Path(__file__).with_name("inside") / "without_pictures.lua"

@@ -65,7 +65,8 @@ class Typst:
         await pandoc.write(
             work,
             source,
-            "typst",
+            # Citations as the words that stand for them: Typst would want the bibliography, which is another file.
+            "typst-citations",
             written,
             "--extract-media=tmp/media",
             f"--variable=papersize:{work.options.get('paper', 'a4')}",

@@ -124,7 +124,9 @@ def cases() -> list[object]:
 
 
 @pytest.mark.parametrize("case", cases())
-async def test_the_bait_is_real(case: Case, levels: Callable[[SandboxLevel], Sandbox], bait: Bait, jobs_dir: Path) -> None:
+async def test_the_bait_is_real(
+    case: Case, levels: Callable[[SandboxLevel], Sandbox], bait: Bait, jobs_dir: Path
+) -> None:
     trusting = Stripped(levels(SandboxLevel.LIMITED))
     assert case.takes in await harm(case, trusting, bait, jobs_dir)
 

@@ -76,7 +76,9 @@ def _handful() -> list[object]:
     ]
 
 
-def convert(server: Server, filename: str, content: bytes, target: str, source_format: str | None = None) -> httpx.Response:
+def convert(
+    server: Server, filename: str, content: bytes, target: str, source_format: str | None = None
+) -> httpx.Response:
     form = {"to": target} | ({"from": source_format} if source_format else {})
     files = {"file": (filename, content)}
     return httpx.post(f"{server.url}/v1/convert", data=form, files=files, timeout=120, follow_redirects=False)
@@ -103,7 +105,10 @@ def test_neither_log_nor_metrics_nor_what_is_stored_tells_a_secret(server: Serve
     """Runs last: what all the attacks above have left behind."""
     page = f"<p>x</p><img src='file://{bait.file}'>".encode()
     convert(server, "a.html", page, "pdf")
-    told = [server.log.read_bytes(), *(httpx.get(f"{server.url}/{path}").content for path in ("metrics", "readyz", "v1/jobs"))]
+    told = [
+        server.log.read_bytes(),
+        *(httpx.get(f"{server.url}/{path}").content for path in ("metrics", "readyz", "v1/jobs")),
+    ]
     stored = [path.read_bytes() for path in server.data.rglob("*") if path.is_file()]
     assert [name for text in (*told, *stored) for name in bait.planted.found_in(text)] == []
     assert list((server.data / "jobs").glob("*")) + list((server.data / "work").glob("*")) == []

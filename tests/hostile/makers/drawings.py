@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """SVG that points outside, runs, or grows (recipe 5)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """One XML trick in every format that has XML in it (recipe 4)."""
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ _GPX = (
     '<gpx xmlns="http://www.topografix.com/GPX/1/1" version="1.1" creator="x"><wpt lat="1" lon="2"><name>Harmless {}</name>'
     "</wpt></gpx>"
 )
-_TTML = (
-    '<tt xmlns="http://www.w3.org/ns/ttml" xml:lang="en"><body><div><p begin="0s" end="1s">Harmless {}</p></div></body></tt>'
-)
+_TTML = '<tt xmlns="http://www.w3.org/ns/ttml" xml:lang="en"><body><div><p begin="0s" end="1s">Harmless {}</p></div></body></tt>'
 _SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><text y="20">Harmless {}</text></svg>'
 _OPML = '<opml version="2.0"><head><title>T</title></head><body><outline text="Harmless {}"/></body></opml>'
 _OPML_SAFE = '<opml version="2.0"><head><title>{}</title></head><body><outline text="Harmless"/></body></opml>'
-_DOCBOOK = '<article xmlns="http://docbook.org/ns/docbook" version="5.0"><title>T</title><para>Harmless {}</para></article>'
+_DOCBOOK = (
+    '<article xmlns="http://docbook.org/ns/docbook" version="5.0"><title>T</title><para>Harmless {}</para></article>'
+)
 _GML = (
     '<f:FeatureCollection xmlns:f="http://ogr.maptools.org/" xmlns:gml="http://www.opengis.net/gml"><gml:featureMember><f:a>'
     "<f:g><gml:Point><gml:coordinates>1,2</gml:coordinates></gml:Point></f:g><f:n>Harmless {}</f:n></f:a>"
@@ -54,7 +55,10 @@ CARRIERS: dict[str, tuple[Carrier, tuple[str, ...]]] = {
     "docbook": (_plain(_DOCBOOK), ("md",)),
     "docx": (lambda prologue, use: docx(f"<w:p><w:r><w:t>{use}</w:t></w:r></w:p>", prologue=prologue), ("pdf", "md")),
     "xlsx": (lambda prologue, use: xlsx(prologue=prologue, strings=f"Harmless {use}"), ("csv", "pdf")),
-    "odt": (lambda prologue, use: opendocument("text", f"<text:p>Harmless {use}</text:p>", prologue=prologue), ("pdf", "md")),
+    "odt": (
+        lambda prologue, use: opendocument("text", f"<text:p>Harmless {use}</text:p>", prologue=prologue),
+        ("pdf", "md"),
+    ),
     "epub": (lambda prologue, use: epub("", container=prologue), ("html",)),
 }
 _LAUGHS = '<!ENTITY l0 "lol">' + "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 11))
@@ -79,7 +83,9 @@ def _doctype(carrier: Carrier, bait: Bait) -> bytes:
     outside = (
         f'<?xml-stylesheet type="text/xsl" href="{bait.url}/s.xsl"?><!DOCTYPE x PUBLIC "-//X//X" "{bait.url}/x.dtd">'
     )
-    return carrier(outside, f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" parse="text" href="file://{bait.file}"/>')
+    return carrier(
+        outside, f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" parse="text" href="file://{bait.file}"/>'
+    )
 
 
 def _name(extension: str) -> str:

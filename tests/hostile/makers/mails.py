@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """Messages that nest, attach and point outside (recipe 18)."""
 
 from __future__ import annotations
@@ -11,17 +12,35 @@ _HEAD = b"From: a@example.org\r\nTo: b@example.org\r\nSubject: Harmless\r\nMIME-
 
 
 def _html(bait: Bait) -> bytes:
-    images = "".join(f"<img src='{link}'><iframe src='{link}'></iframe><link rel=stylesheet href='{link}'>" for link in bait.links)
-    return _HEAD + f"Content-Type: text/html\r\n\r\n<p>Harmless</p>{images}<script src='{bait.url}/s'></script>\r\n".encode()
+    images = "".join(
+        f"<img src='{link}'><iframe src='{link}'></iframe><link rel=stylesheet href='{link}'>" for link in bait.links
+    )
+    return (
+        _HEAD
+        + f"Content-Type: text/html\r\n\r\n<p>Harmless</p>{images}<script src='{bait.url}/s'></script>\r\n".encode()
+    )
 
 
 def _attachments(bait: Bait) -> bytes:
-    names = [f"../../{bait.pwned_name}", str(bait.pwned), f"..\\{bait.pwned_name}", "CON", "", "a\\r\\nX: y", "x" * 5000, "..", "=?utf-8?q?=2E=2E=2Fx?="]
+    names = [
+        f"../../{bait.pwned_name}",
+        str(bait.pwned),
+        f"..\\{bait.pwned_name}",
+        "CON",
+        "",
+        "a\\r\\nX: y",
+        "x" * 5000,
+        "..",
+        "=?utf-8?q?=2E=2E=2Fx?=",
+    ]
     parts = "".join(
         f'--b\r\nContent-Type: application/octet-stream; name="{name}"\r\nContent-Disposition: attachment; filename="{name}"\r\n\r\nevil\r\n'
         for name in names
     )
-    return _HEAD + f"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nHarmless\r\n{parts}--b--\r\n".encode()
+    return (
+        _HEAD
+        + f"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nHarmless\r\n{parts}--b--\r\n".encode()
+    )
 
 
 def _deep(bait: Bait) -> bytes:
@@ -46,18 +65,24 @@ def _many(bait: Bait) -> bytes:
 
 def _cid_cycle(bait: Bait) -> bytes:
     body = "<p>Harmless</p><img src='cid:a'><iframe src='cid:b'></iframe>"
-    return _HEAD + (
-        f"Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\nContent-ID: <b>\r\n\r\n{body}\r\n--b\r\n"
-        f"Content-Type: text/html\r\nContent-ID: <a>\r\n\r\n{body}\r\n--b--\r\n"
-    ).encode()
+    return (
+        _HEAD
+        + (
+            f"Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\nContent-ID: <b>\r\n\r\n{body}\r\n--b\r\n"
+            f"Content-Type: text/html\r\nContent-ID: <a>\r\n\r\n{body}\r\n--b--\r\n"
+        ).encode()
+    )
 
 
 def _twin() -> bytes:
     picture = base64.b64encode(png()).decode()
-    return _HEAD + (
-        "Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>Harmless</p><img src='cid:p'>\r\n--b\r\n"
-        f"Content-Type: image/png\r\nContent-ID: <p>\r\nContent-Transfer-Encoding: base64\r\n\r\n{picture}\r\n--b--\r\n"
-    ).encode()
+    return (
+        _HEAD
+        + (
+            "Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>Harmless</p><img src='cid:p'>\r\n--b\r\n"
+            f"Content-Type: image/png\r\nContent-ID: <p>\r\nContent-Transfer-Encoding: base64\r\n\r\n{picture}\r\n--b--\r\n"
+        ).encode()
+    )
 
 
 ATTACKS = (

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """Marked-up text that includes, embeds and fetches (recipe 6)."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ def _html(bait: Bait) -> bytes:
     inner = "".join(
         f'<img src="{link}"><iframe src="{link}"></iframe><object data="{link}"></object><embed src="{link}"><link rel=stylesheet '
         f'href="{link}"><link rel=attachment href="{link}"><a rel=attachment href="{link}">x</a><style>@import "{link}";body{{'
-        f'background:url({link})}}@font-face{{font-family:f;src:url({link})}}p{{font-family:f}}li{{list-style-image:url({link})}}'
+        f"background:url({link})}}@font-face{{font-family:f;src:url({link})}}p{{font-family:f}}li{{list-style-image:url({link})}}"
         f'</style><script src="{link}"></script><video poster="{link}"><source src="{link}"><track src="{link}"></video><audio '
         f'src="{link}"></audio><svg><image href="{link}"/></svg><input type=image src="{link}"><picture><source srcset="{link}">'
         f'</picture><div style="background:url({link})"></div>'
@@ -45,7 +46,7 @@ def _md(bait: Bait) -> bytes:
         f"---\ntitle: T\nbibliography: {bait.file}\ncsl: {bait.file}\ncss: {bait.file}\ntemplate: {bait.file}\n"
         f"header-includes: |\n  \\input{{{bait.file}}}\nabstract: <iframe src='file://{bait.file}'></iframe>\n"
         f"reference-doc: {bait.file}\nlua-filter: {bait.file}\nextract-media: /tmp\n---\n\n{_WORDS}\n\n{images}\n\n"
-        f"```{{=latex}}\n\\input{{{bait.file}}}\n```\n\n```{{=typst}}\n#read(\"{bait.file}\")\n```\n\n"
+        f'```{{=latex}}\n\\input{{{bait.file}}}\n```\n\n```{{=typst}}\n#read("{bait.file}")\n```\n\n'
         f"![x](data:image/png;base64,x/../../{bait.pwned_name}%2e%2e)\n\n"
         f"![x](data://image/png;base64,eA==;.lua+%252f..%252f..%252f..%252f{bait.pwned_name})\n"
     ).encode()

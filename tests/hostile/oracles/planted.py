@@ -52,7 +52,9 @@ class Planted:
         self._plant("temp", Path(tempfile.gettempdir()) / f"{self.mark}-temp.txt", "{}\n")
         self._plant("sibling", self.sibling / "in" / "input.txt", "{}\n")
         self._plant("beside", self.jobs_dir / "canary.txt", "{}\n")
-        self._plant("picture", self.folder / "canary.svg", '<svg xmlns="http://www.w3.org/2000/svg"><text>{}</text></svg>')
+        self._plant(
+            "picture", self.folder / "canary.svg", '<svg xmlns="http://www.w3.org/2000/svg"><text>{}</text></svg>'
+        )
         self._plant("table", self.folder / "canary.csv", "a,b\n{},1\n")
         self.values["environment"] = _secret()
 
@@ -69,12 +71,7 @@ class Planted:
         """Files that an attack managed to leave where it may not write."""
         places = {self.folder, self.jobs_dir, self.sibling, self.sibling / "out", Path(tempfile.gettempdir()), Path.cwd(),
                   Path.home(), Path("/"), Path("/var/tmp"), Path("/dev/shm"), Path("/etc")}  # fmt: skip
-        return [
-            path
-            for place in places
-            for path in place.glob(f"*{self.mark}*")
-            if path not in self.paths.values()
-        ]
+        return [path for place in places for path in place.glob(f"*{self.mark}*") if path not in self.paths.values()]
 
     def remove(self) -> None:
         for path in self.paths.values():

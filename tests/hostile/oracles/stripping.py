@@ -10,7 +10,14 @@ from typing import Any
 from filewright.chassis.sandbox.port import Command, Limits, Outcome, Program, PythonCall, Sandbox, SandboxLevel
 
 _FFMPEG_LIMITS = frozenset({"-protocol_whitelist", "-format_whitelist", "-f"})
-_EVERY_PROTOCOL = ("-protocol_whitelist", "file,pipe,http,tcp,udp,concat,subfile,data,crypto", "-safe", "0", "-f", "concat")
+_EVERY_PROTOCOL = (
+    "-protocol_whitelist",
+    "file,pipe,http,tcp,udp,concat,subfile,data,crypto",
+    "-safe",
+    "0",
+    "-f",
+    "concat",
+)
 _PRINTING = "import weasyprint; weasyprint.HTML({source!r}).write_pdf({target!r})"
 _TYPESETTING = "import typst; open({target!r}, 'wb').write(typst.compile({source!r}, root='/', format='pdf'))"
 

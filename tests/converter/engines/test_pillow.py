@@ -190,6 +190,17 @@ async def test_every_page_of_a_fax_becomes_a_page_of_the_pdf(convert):
     assert "Page size:       144 x 72 pts" in info
 
 
+async def test_every_page_of_a_fax_becomes_a_picture_or_stays_a_page(convert):
+    pages = [Image.new("1", (200 + number, 100), number % 2) for number in range(3)]
+    source = packed(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="group4")
+    pictures = await convert(PILLOW, source, "tiff", "png")
+    [again] = await convert(PILLOW, source, "tiff", "tiff")
+    [second] = await convert(PILLOW, source, "tiff", "jpg", options={"frame": 2})
+    assert [identify(path)[0].split()[1] for path in pictures] == ["200x100", "201x100", "202x100"]
+    assert [line.split()[1] for line in identify(again)] == ["200x100", "201x100", "202x100"]
+    assert identify(second)[0].split()[1] == "201x100"
+
+
 async def test_sizes_keep_proportions_and_fit_inside_what_was_asked(convert):
     source = packed(quarters((403, 302)), "JPEG")
     [by_width] = await convert(PILLOW, source, "jpg", "webp", options={"width": 100})

@@ -66,7 +66,8 @@ DENSITY: Options = {
 FRAME: Options = {
     "frame": {
         "oneOf": [{"type": "integer", "minimum": 1}, {"const": "all"}],
-        "description": "Which frame or page to take, from 1; `all` gives a picture for each",
+        "description": "Which frame or page to take, from 1; `all` gives a picture for each. If not given: every page "
+        "of a TIFF, and all of an animation where the target can move, else its first frame",
     },
 }  # fmt: skip
 

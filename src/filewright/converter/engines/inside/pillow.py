@@ -51,7 +51,9 @@ def convert(
     chosen = options.get("frame")
     if target == "pdf":
         return _as_pdf(opened, options, report)
-    if chosen == "all" and opened.frames > 1:
+    if chosen is None and opened.frames > 1 and source_format == target == "tiff":
+        return _pages_in_one(opened, options, report)
+    if opened.frames > 1 and (chosen == "all" or (chosen is None and source_format == "tiff")):
         return [
             _still(opened, number, f"output-{number + 1:04}.{target}", target, options)
             for number in range(opened.frames)
@@ -107,6 +109,11 @@ def _animation(opened: Source, target: str, options: Mapping[str, Any], report: 
         max_pixels=opened.max_pixels,
     )
     return [f"output.{target}"]
+
+
+def _pages_in_one(opened: Source, options: Mapping[str, Any], report: Report) -> list[str]:
+    writing.save_pages(opened.all_frames(report), "out/output.tiff", options, max_pixels=opened.max_pixels)
+    return ["output.tiff"]
 
 
 def _durations(opened: Source) -> list[int]:

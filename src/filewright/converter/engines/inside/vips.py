@@ -32,7 +32,8 @@ def convert(
     if source_format == "svg":
         return drawn.convert_with(_draw, source, target, options, max_pixels)
     picture = reading.open_picture(source, source_format, max_pixels)
-    if not _is_deep_colour(picture) or options.get("frame") == "all":
+    several = getattr(picture, "n_frames", 1) > 1 and "frame" not in options
+    if several or options.get("frame") == "all" or not _is_deep_colour(picture):
         return pillow.convert(
             report=report, source=source, source_format=source_format, target=target, options=options,
             password=password, max_pixels=max_pixels, max_pages=max_pages,

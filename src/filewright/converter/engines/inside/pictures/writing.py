@@ -130,6 +130,19 @@ def save_animation(
     )
 
 
+def save_pages(frames: Iterable[Image.Image], path: str, options: Mapping[str, Any], *, max_pixels: int) -> None:
+    """Write the pages of a TIFF, each in its own size and colours."""
+    keep = not options.get("strip", False)
+
+    def fit(frame: Image.Image) -> Image.Image:
+        scaled = resized(frame, size_for(frame.size, options, max_pixels))
+        return suited(scaled, "tiff", background="#ffffff", keep_profile=keep)
+
+    rest = (fit(frame) for frame in frames)
+    first = next(rest)
+    first.save(path, format="TIFF", save_all=True, append_images=rest, **_encoding("tiff", options, first))
+
+
 def _check_largest(picture: Image.Image, target: str) -> None:
     if max(picture.size) > _LARGEST.get(target, 1 << 30):
         raise Refusal("image_too_large")

@@ -110,22 +110,6 @@ def test_an_engine_that_is_killed_costs_one_attempt_and_nothing_else(serve):
     assert second["outcome"] == "succeeded"
 
 
-@pytest.mark.requirement("F3")
-def test_where_two_engines_can_do_it_the_other_steps_in_for_one_that_was_killed(serve):
-    journal = Journal()
-    server = serve()
-    assert server.start(), server.tail()
-    with Client(server, journal, "shot") as client:
-        job = client.order(files.letter(1), client.upload(files.letter(1)))
-        os.kill(the_office(server), signal.SIGKILL)
-        done = client.follow(job)
-        client.fetch(job)
-    assert (done["status"], done["attempt"]) == ("succeeded", 1)
-    assert "libreoffice" not in {hop["engine"] for hop in done["route"]}
-    assert server.stop() == 0
-    balanced(server, journal, [])
-
-
 def test_a_second_server_on_the_same_data_refuses_with_a_sentence(serve, tmp_path):
     first = serve()
     assert first.start(), first.tail()

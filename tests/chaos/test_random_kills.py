@@ -14,7 +14,7 @@ from chaoskit.journal import Accepted, Journal, Refused
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(900)]
 
-KILLS = 4
+KILLS = 20
 SEED = 20261122
 LONGEST_DELAY = 0.8
 ERRANDS = (clients.plain, clients.in_pieces, clients.in_one_call)

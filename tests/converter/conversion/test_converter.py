@@ -110,6 +110,14 @@ async def test_when_an_engine_crashes_the_next_one_does_it(convert: Convert) -> 
     assert done.fallen_back_from == ("broken",)
 
 
+@pytest.mark.requirement("F3")
+async def test_an_engine_that_crashed_is_not_given_the_file_again_on_a_detour(convert: Convert) -> None:
+    broken = Tool("broken", raises(EngineCrashed()), edge("md", "html", 1), edge("md", "rst"), edge("rst", "html"))
+    with pytest.raises(EngineCrashed):
+        await convert(broken, to="html")
+    assert len(broken.works) == 1
+
+
 @pytest.mark.requirement("S16")
 @pytest.mark.parametrize(
     "data", [b"", b"\x89PNG\r\n\x1a\n not a document", b"%PDF-1.7\nand then nothing of the sort\n%%EOF"]

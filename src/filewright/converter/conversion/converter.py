@@ -126,9 +126,10 @@ class Converter:
             password=assignment.password,
         )
         attempt = _Attempt(assignment, workspace, cancel, _Progress(on_progress), started, self._clock)
-        failed: list[Step] = []
+        failed: list[str] = []
+        left_out: list[Step] = []
         while True:
-            route = self._route(inspection.format, known_target(assignment.target_format), assignment.options, failed)
+            route = self._route(inspection.format, known_target(assignment.target_format), assignment.options, left_out)
             check_options(route, assignment.options)
             try:
                 on_stage(Stage.CONVERTING)
@@ -136,8 +137,9 @@ class Converter:
                 on_stage(Stage.CHECKING)
                 products = await self._finish(attempt, route, files)
             except _StepFailed as failure:
-                failed.append(failure.step)
-                if len(failed) >= _TRIES or not self._has_way(inspection.format, assignment, failed):
+                failed.append(failure.step.engine)
+                left_out.extend(self._not_again(failure))
+                if len(failed) >= _TRIES or not self._has_way(inspection.format, assignment, left_out):
                     raise failure.error from None
                 continue
             attempt.progress.report(1.0)
@@ -147,8 +149,18 @@ class Converter:
                 route=self._hops(route),
                 products=products,
                 seconds=round(self._clock.monotonic() - started, 3),
-                fallen_back_from=tuple(step.engine for step in failed),
+                fallen_back_from=tuple(failed),
             )
+
+    def _not_again(self, failure: _StepFailed) -> Sequence[Step]:
+        """The steps not to try any more: of an engine that died or is not there, all, whatever detour leads to it."""
+        if not isinstance(failure.error, EngineCrashed | EngineMissing):
+            return [failure.step]
+        return [
+            Step(conversion, engine)
+            for engine, conversion in self._registry.abilities()
+            if engine == failure.step.engine
+        ]
 
     def _route(self, source: str, target: str, options: Mapping[str, Any], without: Sequence[Step] = ()) -> Route:
         """The cheapest route that knows all the options; when none does, the cheapest, for its error to be told."""

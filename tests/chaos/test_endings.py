@@ -69,7 +69,7 @@ def test_sigterm_lets_running_jobs_end_keeps_the_waiting_and_exits_with_0(serve)
     assert {row["crash_count"] for row in after.rows["jobs"]} == {0}
 
 
-@pytest.mark.requirement("F28", "F6")
+@pytest.mark.requirement("F28")
 def test_a_job_that_does_not_end_in_time_is_given_back_and_done_by_the_next_server(serve):
     """Its engine is frozen, so that it cannot end; the drain waits for it in vain."""
     journal = Journal()
@@ -223,7 +223,6 @@ def small_disk() -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.requirement("F13", "F19")
 def test_a_full_disk_is_told_as_such_and_all_goes_on_when_there_is_room(serve, small_disk):
     journal = Journal()
     server = serve(data=small_disk / "data")

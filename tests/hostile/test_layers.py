@@ -55,8 +55,8 @@ def _postscript(bait: Bait) -> bytes:
 
 def _image(bait: Bait) -> bytes:
     frame = (
-        '<text:p><draw:frame svg:width="2cm" svg:height="2cm"><draw:image xlink:href="{}" xlink:type="simple" xlink:show="embed" '
-        'xlink:actuate="onLoad"/></draw:frame></text:p>'
+        '<text:p><draw:frame svg:width="2cm" svg:height="2cm"><draw:image xlink:href="{}" xlink:type="simple" '
+        'xlink:show="embed" xlink:actuate="onLoad"/></draw:frame></text:p>'
     )
     return opendocument("text", "".join(frame.format(f"{url}/x.png") for url in bait.urls), flat=True)
 
@@ -70,18 +70,29 @@ def _styled(bait: Bait) -> bytes:
     return f"<p>x</p>{fetched}<link rel=attachment href='file://{bait.file}'>".encode()
 
 
+def _rst(bait: Bait) -> bytes:
+    return f"x\n\n.. include:: {bait.file}\n".encode()
+
+
+def _org(bait: Bait) -> bytes:
+    return f'* x\n#+INCLUDE: "{bait.file}"\n'.encode()
+
+
+def _list(bait: Bait) -> bytes:
+    return f"ffconcat version 1.0\nfile '{bait.url}/v.mkv'\n".encode()
+
+
 CASES = (
     Case("pandoc fetches a frame", Pandoc, "html", "docx", _html, "hit", ("B10",)),
-    Case("pandoc includes a file", Pandoc, "rst", "html", lambda bait: f"x\n\n.. include:: {bait.file}\n".encode(), "secret", ("B9",)),
-    Case("pandoc includes a file in org", Pandoc, "org", "md", lambda bait: f'* x\n#+INCLUDE: "{bait.file}"\n'.encode(), "secret", ("B9",)),
+    Case("pandoc includes a file", Pandoc, "rst", "html", _rst, "secret", ("B9",)),
+    Case("pandoc includes a file in org", Pandoc, "org", "md", _org, "secret", ("B9",)),
     Case("weasyprint fetches styles", WeasyPrint, "html", "pdf", _styled, "hit", ("B12",)),
     Case("weasyprint attaches a file", WeasyPrint, "html", "pdf", _styled, "secret", ("B13",)),
     Case("typst reads a file", Typst, "typ", "pdf", lambda bait: f'#read("{bait.file}")'.encode(), "secret", ("B9",)),
     Case("libreoffice fetches a picture", LibreOffice, "fodt", "pdf", _image, "hit", ("B1",)),
     Case("ghostscript reads a file", Ghostscript, "ps", "pdf", _postscript, "secret", ("B16",)),
     Case("ghostscript writes a file", Ghostscript, "ps", "pdf", _postscript, "file", ("B16",)),
-    Case("ffmpeg follows a list", FFmpeg, "mkv", "mp4", lambda bait: f"ffconcat version 1.0\nfile '{bait.url}/v.mkv'\n".encode(), "hit",
-         ("B18",)),
+    Case("ffmpeg follows a list", FFmpeg, "mkv", "mp4", _list, "hit", ("B18",)),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A handful of attacks by HTTP against `filewright serve` as it is started in earnest, with secrets in its environment."""
+"""A handful of attacks by HTTP on `filewright serve` as it is started in earnest, a secret in its environment."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from filewright.chassis.testing.servers import free_port
 
 _START_SECONDS = 60.0
 _HANDFUL = (
-    (office, "docx-links", "md"), (office, "odt-links", "pdf"), (markup, "html-links", "pdf"), (markup, "rst-includes", "html"),
-    (drawings, "svg-links", "png"), (entities, "outside-xml", "json"), (programs, "ps-files", "pdf"), (rasters, "png-flood", "jpg"),
-    (media, "hls-said-to-be-mkv", "mp4"), (archives, "zip-names", "tar"), (archives, "zip-bomb", "tar"), (pdfs, "pdf-active", "docx"),
+    (office, "docx-links", "md"), (office, "odt-links", "pdf"), (markup, "html-links", "pdf"),
+    (markup, "rst-includes", "html"),
+    (drawings, "svg-links", "png"), (entities, "outside-xml", "json"), (programs, "ps-files", "pdf"),
+    (rasters, "png-flood", "jpg"),
+    (media, "hls-said-to-be-mkv", "mp4"), (archives, "zip-names", "tar"), (archives, "zip-bomb", "tar"),
+    (pdfs, "pdf-active", "docx"),
     (data, "yaml-objects", "json"),
 )  # fmt: skip
 
@@ -45,7 +48,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, bait: Bait) -> Iterator[Ser
     environment |= {VARIABLE: bait.planted.values["environment"], "FILEWRIGHT_LOG_FORMAT": "json"}
     with running.log.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "filewright", "serve", "--data", str(running.data), "--port", str(port), "--slots", "2"],
+            [sys.executable, "-m", "filewright", "serve", "--data", str(running.data), "--port", str(port),
+             "--slots", "2"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
         )  # fmt: skip
     try:

@@ -45,7 +45,7 @@ def _sqlite_views(bait: Bait) -> bytes:
 def _yaml(bait: Bait) -> bytes:
     return (
         f"a: !!python/object/apply:os.system ['touch {bait.pwned}']\nb: !!python/object/new:open ['{bait.pwned}', 'w']\n"
-        f"c: !!python/name:os.environ\nd: !include {bait.file}\ne: !ENV ${{FILEWRIGHT_HOSTILE_SECRET}}\n"
+        f"c: !!python/name:os.environ\nd: !include {bait.file}\ne: !ENV ${{HOSTILE_SECRET}}\n"
     ).encode()
 
 

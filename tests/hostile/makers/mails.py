@@ -54,9 +54,10 @@ def _messages(bait: Bait) -> bytes:
 
 def _partial(bait: Bait) -> bytes:
     return (
-        _HEAD + f"Content-Type: message/external-body; access-type=local-file; name=\"{bait.file}\"\r\n\r\nContent-Type: text/plain\r\n\r\n"
-        f"\r\n".encode()
-    )  # fmt: skip
+        _HEAD
+        + f"Content-Type: message/external-body; access-type=local-file; name='{bait.file}'\r\n\r\n".encode()
+        + b"Content-Type: text/plain\r\n\r\n\r\n"
+    )
 
 
 def _many(bait: Bait) -> bytes:

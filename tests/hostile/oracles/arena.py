@@ -12,6 +12,11 @@ import itertools
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from makers.attack import CONVERTED, Attack, Bait, Twin
+from oracles import watching
+from oracles.planted import Planted
+from oracles.watching import Watched
+
 from filewright.chassis.sandbox.port import Sandbox
 from filewright.chassis.sandbox.workspace import Workspace
 from filewright.converter.conversion.converter import Converter
@@ -20,10 +25,6 @@ from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.errors import ConversionError
 from filewright.converter.tiers import LOCAL
-from makers.attack import CONVERTED, Attack, Bait, Twin
-from oracles import watching
-from oracles.planted import Planted
-from oracles.watching import Watched
 
 TIER = replace(
     LOCAL,

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-VARIABLE = "FILEWRIGHT_HOSTILE_SECRET"
+VARIABLE = "HOSTILE_SECRET"
 _MOST_BYTES = 32 << 20
 _MOST_STREAMS = 400
 _DEEPEST = 4
@@ -69,8 +69,8 @@ class Planted:
 
     def written(self) -> list[Path]:
         """Files that an attack managed to leave where it may not write."""
-        places = {self.folder, self.jobs_dir, self.sibling, self.sibling / "out", Path(tempfile.gettempdir()), Path.cwd(),
-                  Path.home(), Path("/"), Path("/var/tmp"), Path("/dev/shm"), Path("/etc")}  # fmt: skip
+        places = {self.folder, self.jobs_dir, self.sibling, self.sibling / "out", Path(tempfile.gettempdir()),
+                  Path.cwd(), Path.home(), Path("/"), Path("/var/tmp"), Path("/dev/shm"), Path("/etc")}  # fmt: skip
         return [path for place in places for path in place.glob(f"*{self.mark}*") if path not in self.paths.values()]
 
     def remove(self) -> None:

@@ -52,7 +52,7 @@ class Watched:
 
 def size_of(folder: Path) -> int:
     """Blocks on the disk, so that holes do not count."""
-    return sum(os.lstat(os.path.join(top, name)).st_blocks * 512 for top, _, names in os.walk(folder) for name in names)
+    return sum(Path(top, name).lstat().st_blocks * 512 for top, _, names in os.walk(folder) for name in names)
 
 
 def processes() -> set[int]:

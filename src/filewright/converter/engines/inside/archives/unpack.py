@@ -74,7 +74,7 @@ def _zip_name(info: zipfile.ZipInfo, decode: Any) -> str:
 
 
 def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, mode: int, password: str | None) -> Member:
-    if info.is_dir():
+    if info.filename.endswith("/"):  # `is_dir` fails on an empty name
         return Member(name, 0, _zip_time(info), None)
     secret = (password or "").encode()
     content: Any

@@ -23,7 +23,7 @@ from filewright.chassis.ids import IdSource, RandomIds
 from filewright.chassis.queue.embedded import EmbeddedQueue
 from filewright.chassis.queue.outbox import TOPIC as OUTBOX
 from filewright.chassis.queue.port import TaskQueue
-from filewright.chassis.queue.relay import Relay
+from filewright.chassis.queue.relay import BATCH, Relay
 from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
 from filewright.chassis.sandbox.runner import open_sandbox
 from filewright.chassis.sandbox.workspace import sweep
@@ -161,7 +161,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         pruner = Pruner(database, store, eraser, others=pruners)
         loops = Loops(
             (
-                Loop("relay", Relay(database, queue).run_once, every=1.0, topic=OUTBOX),
+                Loop("relay", Relay(database, queue).run_once, every=1.0, topic=OUTBOX, batch=BATCH),
                 Loop("dispatcher", Dispatcher(database, queue).run_once, every=1.0),
                 Loop("rescuer", rescuer.run_once, every=1.0),
                 Loop("pruner", pruner.run_once, every=60.0),

@@ -15,6 +15,9 @@ BEFORE_PUBLISH = failpoints.declare("outbox.publish.before", "rows are locked an
 AFTER_PUBLISH = failpoints.declare("outbox.publish.after", "tasks are published and their rows not yet deleted")
 
 
+BATCH = 100
+
+
 class Relay:
     """Moves tasks from the outbox to the queue, at least once each.
 
@@ -22,7 +25,7 @@ class Relay:
     and never not at all.
     """
 
-    def __init__(self, database: Database, queue: TaskQueue, *, batch: int = 100) -> None:
+    def __init__(self, database: Database, queue: TaskQueue, *, batch: int = BATCH) -> None:
         self._database = database
         self._queue = queue
         self._batch = batch

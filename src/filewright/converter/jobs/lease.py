@@ -103,19 +103,19 @@ class LeaseKeeper:
 
     async def enter(self, stage: Stage) -> None:
         """A stage begins; it is written down when this returns. A death while `converting` is blamed on the file."""
-        self.note(stage)
+        self._begin(stage)
         await self._report()
 
     def note(self, stage: str) -> None:
         """A stage begins; it is written down soon."""
-        stage = Stage(stage)
-        self._stage = stage
-        self._advance(_SHARES[stage][0])
+        if self._begin(Stage(stage)):
+            self._news.set()
 
     def progress(self, fraction: float) -> None:
         """How much of the stage is done, 0..1."""
         begin, end = _SHARES[self._stage]
-        self._advance(begin + (end - begin) * min(1.0, max(0.0, fraction)))
+        if self._advance(begin + (end - begin) * min(1.0, max(0.0, fraction))):
+            self._news.set()
 
     # --- what runs beside it -------------------------------------------------------------------------------------
 
@@ -184,6 +184,11 @@ class LeaseKeeper:
         if state is not None and renewed is not None:
             self._renewed = renewed
 
-    def _advance(self, percent: float) -> None:
-        self._progress = max(self._progress, int(percent))
-        self._news.set()
+    def _begin(self, stage: Stage) -> bool:
+        """Whether that is news; so is the other's answer."""
+        is_new, self._stage = stage is not self._stage, stage
+        return self._advance(_SHARES[stage][0]) or is_new
+
+    def _advance(self, percent: float) -> bool:
+        before, self._progress = self._progress, max(self._progress, int(percent))
+        return self._progress > before

@@ -149,6 +149,13 @@ async def waiting_ahead(session: ReadSession, job: JobRow) -> int:
     return (await session.scalars(statement)).one()
 
 
+async def state_of(session: ReadSession, job_id: str, tenant: str) -> JobState | None:
+    """Where the tenant's job stands; None when there is no such job."""
+    statement = select(JobRow.state).where(JobRow.id == job_id, JobRow.tenant == tenant)
+    state = (await session.scalars(statement)).one_or_none()
+    return JobState(state) if state else None
+
+
 async def live_jobs(session: ReadSession, tenant: str) -> int:
     """How many jobs of the tenant are not over."""
     statement = select(func.count()).select_from(JobRow).where(JobRow.tenant == tenant, JobRow.state.in_(LIVE))

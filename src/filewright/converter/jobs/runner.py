@@ -71,6 +71,7 @@ class Claimed:
     """A job that is this worker's for as long as the lease is renewed, with all that the work needs."""
 
     lease: Lease
+    lane: str
     tenant: str
     operation: str
     source_format: str | None
@@ -114,17 +115,21 @@ class JobRunner:
         self._seconds = metrics.histogram("attempt_seconds", "Seconds of an attempt.", ("outcome",))
         self._stale = metrics.counter("stale_commits", "Results refused because the job was no longer the attempt's.")
 
-    async def claim(self, lane: str, *, suspects: bool = False) -> Claimed | None:
-        """Take the next job of the lane, if there is one. Raises DatabaseUnavailable."""
+    async def claim(self, *lanes: str, suspects: bool = False) -> Claimed | None:
+        """Take the next job of the first lane that has one. Raises DatabaseUnavailable."""
         async with self._database.write() as session:
-            row = await repository.claim(
-                session,
-                now=await self._database.now(session),
-                worker=self._instance,
-                lease_for=self._rules.lease_for,
-                lane=lane,
-                suspects=suspects,
-            )
+            now, row = await self._database.now(session), None
+            for lane in lanes:
+                row = await repository.claim(
+                    session,
+                    now=now,
+                    worker=self._instance,
+                    lease_for=self._rules.lease_for,
+                    lane=lane,
+                    suspects=suspects,
+                )
+                if row is not None:
+                    break
             if row is None:
                 return None
             self._announce(session, row.id)
@@ -395,6 +400,7 @@ def _claimed(row: JobRow) -> Claimed:
     assert row.lease_token is not None
     return Claimed(
         lease=Lease(row.id, row.attempt, row.lease_token),
+        lane=row.lane,
         tenant=row.tenant,
         operation=row.operation,
         source_format=row.source_format,

@@ -174,10 +174,9 @@ class Jobs:
         """The job as soon as it is over, at the latest after `timeout` as it is then."""
         async with self._notifier.listen(topics.changed(job_id)) as listener:
             over = asyncio.get_running_loop().time() + timeout
-            job = await self.get(caller, job_id)
-            while not _is_over(job) and await self._pause(listener, over):
-                job = await self.get(caller, job_id)
-            return job
+            while not await self._has_ended(caller, job_id) and await self._pause(listener, over):
+                pass
+            return await self.get(caller, job_id)
 
     async def events(self, caller: Caller, job_id: str, after: int = 0) -> AsyncIterator[JobEvent]:
         """The job's events after the event `after`, then each as it happens; ends with `done`.
@@ -392,6 +391,12 @@ class Jobs:
         session.after_commit(lambda: self._notifier.notify(topics.changed(job_id)))
         session.after_commit(lambda: self._notifier.notify(topics.stop(job_id)))
 
+    async def _has_ended(self, caller: Caller, job_id: str) -> bool:
+        """Whether it is over, or was never there. Asked at every announcement, so it reads no more than that."""
+        async with self._database.read() as session:
+            state = await repository.state_of(session, job_id, caller.tenant)
+        return state is None or PUBLIC_STATUS[state] not in _LIVE
+
     async def _status_at(self, job_id: str, revision: int) -> PublicStatus | None:
         async with self._database.read() as session:
             state = await repository.state_at(session, job_id, revision)
@@ -422,6 +427,7 @@ class Jobs:
                 await listener.wait(self._rules.look_again)
 
 
+_LIVE = frozenset({PublicStatus.QUEUED, PublicStatus.RUNNING})
 _NO_RETRY: Mapping[PublicStatus, str] = {
     PublicStatus.QUEUED: "The job waits already.",
     PublicStatus.RUNNING: "The job is running.",
@@ -465,4 +471,4 @@ def _source_format(artifact: Artifact, named: str | None) -> str:
 
 
 def _is_over(job: Job) -> bool:
-    return job.status not in {PublicStatus.QUEUED, PublicStatus.RUNNING}
+    return job.status not in _LIVE

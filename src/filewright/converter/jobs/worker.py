@@ -102,13 +102,12 @@ class Worker:
             return False
         if await self._suspect_is_due():
             await self._run_suspect_alone()
-        for lane in self._lanes():
-            job = await self._runner.claim(lane)
-            if job is not None:
-                self._count(lane)
-                self._start(job)
-                return True
-        return False
+        job = await self._runner.claim(*self._lanes())
+        if job is None:
+            return False
+        self._count(job.lane)
+        self._start(job)
+        return True
 
     def _start(self, job: Claimed) -> None:
         task = asyncio.create_task(self._run_one(job))

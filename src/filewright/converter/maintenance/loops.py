@@ -25,6 +25,8 @@ class Loop:
     run_once: Callable[[], Awaitable[int]]
     every: float
     topic: str | None = None
+    batch: int = 1
+    """How much done in one run means that there may be more, so that it is run again at once."""
 
 
 class Loops:
@@ -66,7 +68,7 @@ class Loops:
     async def _run(self, loop: Loop) -> None:
         try:
             for _ in range(_MOST_AT_ONCE):
-                if not await loop.run_once():
+                if await loop.run_once() < loop.batch:
                     break
             self._last_success[loop.name] = self._clock.monotonic()
         except Exception:

@@ -132,4 +132,11 @@ TWINS = (
          "Harmless", ("B11",)),
     Twin("rst with a table", "a.rst", lambda: b"Harmless\n========\n\n.. csv-table::\n\n   a, b\n   c, d\n", "html", "Harmless",
          ("B9",)),
+    Twin("rst that includes what was not sent", "a.rst", lambda: b"Harmless\n========\n\n.. include:: x.rst\n\n.. csv-table::\n   :file: x.csv\n\n"
+         b"After\n", "html", "After", ("B9",)),
+    Twin("adoc that includes what was not sent", "a.adoc", lambda: b"= T\n\nHarmless\n\ninclude::x.adoc[]\n\nAfter\n", "html", "After", ("B9",)),
+    Twin("org that includes what was not sent", "a.org", lambda: b'* T\n#+INCLUDE: "x.org"\n#+BIBLIOGRAPHY: x\nHarmless\n', "pdf", "Harmless", ("B9",)),
+    Twin("md that cites", "a.md", lambda: b"---\nbibliography: x.bib\n---\n\nHarmless [@smith, p. 3].\n", "pdf", "Harmless", ("B9",)),
+    Twin("tex that cites", "a.tex", lambda: b"\\documentclass{article}\\begin{document}Harmless \\cite{a}\\bibliography{x}\\end{document}", "pdf",
+         "Harmless", ("B9",)),
 )  # fmt: skip

@@ -28,7 +28,7 @@ def _ps(bait: Bait) -> bytes:
         f"({bait.pwned}) (w) file dup (x) writestring closefile", f"(%pipe%touch {bait.pwned}) (w) file closefile",
         f"(%pipe%cat {bait.file}) (r) file 200 string readstring pop show", f"(/tmp/{bait.pwned_name}) (w) file closefile",
         "(HOSTILE_SECRET) getenv {show} if", f"(/tmp/{bait.pwned_name}*) {{ (r) file 200 string readstring pop show }} 200 string filenameforall",
-        "(../../*) { show } 300 string filenameforall", f"({bait.planted.folder}/*) {{ show }} 300 string filenameforall",
+        f"({bait.planted.folder}/*) {{ show }} 300 string filenameforall",
         f"<< /OutputFile ({bait.pwned}) >> setpagedevice", f"<< /OutputFile (%pipe%touch {bait.pwned}) >> setpagedevice",
         f"({bait.file}) (/tmp/x) renamefile", f"({bait.file}) deletefile", ".locksafe", "<< /LockSafetyParams false >> .setuserparams2",
         f"mark /OutputFile ({bait.pwned}) (pdfwrite) finddevice putdeviceprops",
@@ -49,6 +49,8 @@ ATTACKS = (
     Attack("typst-package", "a.typ", lambda _: _typst('import "@preview/example:0.1.0": *'), ("pdf",), ("B9",), EITHER),
     Attack("typst-endless", "a.typ", lambda _: _typst("{ let x = (1,); while true { x = x + x } }"), ("pdf",), ("B31",), _ENDLESS),
     Attack("ps-files", "a.ps", _ps, ("pdf",), ("B16",), EITHER),
+    Attack("ps-lists-everything", "a.ps", lambda _: b"%!PS\n/Helvetica findfont 9 scalefont setfont 9 9 moveto (../../*) { show } 300 string "
+           b"filenameforall showpage\n", ("pdf",), ("B16",), ANY),
     Attack("eps-files", "a.eps", lambda bait: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 500 800\n" + _ps(bait), ("pdf", "png"),
            ("B16", "B17"), EITHER),
     Attack("ps-endless", "a.ps", lambda _: b"%!PS\n{} loop\n", ("pdf",), ("B16",), _ENDLESS),

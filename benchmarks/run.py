@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,11 @@ class Effort:
     starts: int
 
 
+LONGEST_SECONDS = 330.0
+"""For all of it; on a busy machine the later cases get less time rather than that it takes longer."""
+_AROUND_SECONDS = 6.0
+"""What a case takes beside its rounds."""
+
 FULL = Effort(seconds=13.0, least=5, most=40, together=4.5, starts=3)
 QUICK = Effort(seconds=2.5, least=2, most=5, together=1.5, starts=1)
 
@@ -89,6 +94,7 @@ def main() -> int:
     effort = QUICK if arguments.quick else FULL
     wanted = arguments.only or CASES
     progress = Progress(len(wanted) + 1)
+    ends = time.monotonic() + LONGEST_SECONDS
     with tempfile.TemporaryDirectory(prefix="filewright-bench-", dir=arguments.tmp) as folder, ExitStack() as stack:
         place = Path(folder)
         registry = Registry(standard_engines())
@@ -100,11 +106,14 @@ def main() -> int:
         product = stack.enter_context(Product(place / "data"))
         idle = idle_memory(product)
         cases: dict[str, Any] = {}
-        for case in wanted:
+        for number, case in enumerate(wanted):
             progress.next(case)
+            share = (ends - time.monotonic()) / (len(wanted) - number)
             if case in possible:
                 sample = samples[case.split("-")[0]]
-                cases[case] = measure_case(case, sample, product, registry, place / case, effort, progress)
+                cases[case] = measure_case(
+                    case, sample, product, registry, place / case, fitted(effort, share), progress
+                )
             else:
                 cases[case] = {"skipped": "its engine is not installed"}
         progress.next("done")
@@ -163,6 +172,15 @@ def idle_memory(product: Product) -> float:
     """Of the whole tree, before the first job."""
     time.sleep(1.0)
     return round(product.rss_bytes() / (1 << 20), 1)
+
+
+def fitted(effort: Effort, seconds: float) -> Effort:
+    """No more than fits into that many seconds."""
+    factor = seconds / (effort.seconds + 2 * effort.together + _AROUND_SECONDS)
+    if factor >= 1:
+        return effort
+    factor = max(0.1, factor)
+    return replace(effort, seconds=effort.seconds * factor, together=effort.together * factor, least=2)
 
 
 def measure_case(

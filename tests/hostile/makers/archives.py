@@ -119,7 +119,7 @@ def _gzip_in_gzip() -> bytes:
 _BOMB = ends("archive_bomb", "resource_limit", "too_large", "corrupt_input")
 
 ATTACKS = (
-    Attack("zip-names", "a.zip", _zip_names, ("tar", "7z", "zip", "json") [:3], ("B26",), EITHER | ends("archive_bomb")),
+    Attack("zip-names", "a.zip", _zip_names, ("tar", "7z", "json"), ("B26",), EITHER | ends("archive_bomb")),
     Attack("tar-names", "a.tar", _tar_names, ("zip", "tar.gz", "7z"), ("B26",), EITHER | ends("archive_bomb")),
     Attack("zip-two-names", "a.zip", lambda _: _two_names(), ("tar",), ("B26",), EITHER),
     Attack("tar-sparse", "a.tar", lambda _: _sparse_tar(), ("zip", "7z"), ("B25",), _BOMB | {CONVERTED}),

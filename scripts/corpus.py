@@ -19,16 +19,17 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT / "tests")  # in place of scripts/, where this file has the same name as the suite
 
-from corpus.bench import Bench, open_bench
-from corpus.cases import Case, from_corpus
-from corpus.page import write_page
-from corpus.trying import Tried, refusal_of, try_target
-from corpus.wanted import wanted_targets
+from corpus.bench import Bench, open_bench  # noqa: E402
+from corpus.cases import Case, from_corpus  # noqa: E402
+from corpus.page import write_page  # noqa: E402
+from corpus.trying import Tried, refusal_of, try_target  # noqa: E402
+from corpus.wanted import wanted_targets  # noqa: E402
 
 RESULTS = ROOT / ".run" / "corpus.jsonl"
 PAGE = ROOT / "docs" / "corpus.md"
@@ -84,13 +85,20 @@ async def planned(
     bench: Bench, cases: list[Case], arguments: argparse.Namespace, known: dict[tuple[str, str], Tried], folder: Path
 ) -> list[tuple[Case, str]]:
     """Pairs still to try; a file that must be refused has the one target `-`."""
-    pairs = []
+    pairs: list[tuple[Case, str]] = []
+    seen: Counter[tuple[str, str]] = Counter()
+    ranks: list[int] = []
     for case in cases:
         if arguments.family not in ("", case.family) or arguments.file not in case.name:
             continue
-        targets = ["-"] if case.refused_for else await targets_of(bench, case, folder, everything=arguments.all)
+        kind, targets = await targets_of(bench, case, folder, everything=arguments.all)
         chosen = arguments.target.split(",") if arguments.target else targets
-        pairs += [(case, target) for target in targets if target in chosen]
+        for target in [target for target in targets if target in chosen]:
+            seen[kind, target] += 1
+            ranks.append(seen[kind, target])
+            pairs.append((case, target))
+    # Every kind of pair once before any a second time: a run that is stopped has seen as much as it could.
+    pairs = [pairs[index] for index in sorted(range(len(pairs)), key=lambda index: ranks[index])]
     if arguments.resume:
         pairs = [pair for pair in pairs if (pair[0].name, pair[1]) not in known]
     if arguments.again:
@@ -98,13 +106,16 @@ async def planned(
     return pairs
 
 
-async def targets_of(bench: Bench, case: Case, folder: Path, *, everything: bool) -> list[str]:
+async def targets_of(bench: Bench, case: Case, folder: Path, *, everything: bool) -> tuple[str, list[str]]:
+    """What the file is, and what it is to become."""
+    if case.refused_for:
+        return "refused", ["-"]
     try:
         found = await bench.format_of(case.place(folder), case.filename)
     except Exception:
-        return ["?"]
+        return "?", ["?"]
     possible = [route.target for route in bench.promised(found)]
-    return possible if everything else list(wanted_targets(found, possible))
+    return found, possible if everything else list(wanted_targets(found, possible))
 
 
 async def work_off(bench: Bench, pairs: list[tuple[Case, str]], jobs: int, folder: Path) -> None:

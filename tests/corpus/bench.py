@@ -1,4 +1,4 @@
-"""Send a file through the real converter, as a caller would, and say how that ended. Nothing is faked and nothing raises.
+"""Send a file through the real converter, as a caller would, and say how that ended. Nothing is faked, nothing raises.
 
 An ending is a success with products, a refusal or failure with one of the product's codes, or a defect: an exception
 that no caller should ever see, a product that is not what the converter said, or a file left behind.

@@ -1,4 +1,4 @@
-"""One file, one target: how it ended and what became of the facts. The values that tests assert on and pages are made of."""
+"""One file, one target: how it ended and what became of the facts. What tests assert on and the page is made of."""
 
 from __future__ import annotations
 

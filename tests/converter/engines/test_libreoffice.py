@@ -327,3 +327,12 @@ def test_page_ranges_are_rebuilt_from_their_numbers():
 
 def test_pictures_are_only_made_into_drawings():
     assert set(WRITERS[Kind.PICTURE]) == {"svg"}
+
+
+async def test_a_show_is_marked_as_one_so_that_it_starts_when_it_is_opened(convert):
+    [show] = await convert(LibreOffice(), FODP.encode(), "fodp", "ppsx")
+    with zipfile.ZipFile(show) as package:
+        kinds = package.read("[Content_Types].xml")
+        assert package.testzip() is None
+    assert b"presentationml.slideshow.main+xml" in kinds
+    assert b"presentationml.presentation.main+xml" not in kinds

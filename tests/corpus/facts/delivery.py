@@ -48,7 +48,7 @@ def plain(text: str) -> str:
 
 
 def letters(text: str) -> str:
-    """Letters and digits alone, ligatures and presentation forms undone: what mark-up and typesetting leave as it is."""
+    """Letters and digits alone, ligatures and presentation forms undone: what mark-up and typesetting leave alone."""
     return "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c)[0] in "LN")
 
 

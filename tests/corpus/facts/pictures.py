@@ -80,8 +80,8 @@ def size_of(path: Path, target: str) -> tuple[float, float]:
 def frames_of(path: Path) -> int:
     """How many pictures a file holds."""
     if path.suffix in {".avif", ".heic"}:
-        said = re.search(r"nb_read_packets=(\d+)", run("ffprobe", "-v", "error", "-select_streams", "v", "-count_packets",
-                                                       "-show_entries", "stream=nb_read_packets", path, check=False))  # fmt: skip
+        counting = ("-select_streams", "v", "-count_packets", "-show_entries", "stream=nb_read_packets")
+        said = re.search(r"nb_read_packets=(\d+)", run("ffprobe", "-v", "error", *counting, path, check=False))
         return int(said[1]) if said else 1
     if path.suffix in {".jxl", ".qoi", ".exr", ".hdr"}:
         return 1

@@ -125,7 +125,7 @@ def _ppt(path: Path) -> str:
 
 
 def _rtf(path: Path) -> str:
-    """Own reading: groups, Unicode escapes with their fallbacks, hex escapes; destinations that hold no words are cut."""
+    """Own reading: groups, Unicode escapes with their fallbacks, hex escapes; what holds no words is left out."""
     data = path.read_bytes().decode("latin-1")
     out: list[str] = []
     stack: list[tuple[int, bool]] = []

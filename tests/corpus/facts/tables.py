@@ -49,7 +49,7 @@ def cell(wanted: Mapping[str, Any], delivery: Delivery, facts: Facts) -> str | N
         return "" if any(_same(wanted, item) for row in grid for item in row) else f"{_shown(wanted)} is in no cell"
     if "value" in wanted and delivery.target in _WORDY and delivery.text is not None:
         shown = str(wanted["value"])
-        return missing_from(delivery.text, shown.split()[0] if delivery.target == "pdf" else shown)
+        return missing_from(delivery.text, shown.split(maxsplit=1)[0] if delivery.target == "pdf" else shown)
     return None
 
 

@@ -27,6 +27,7 @@ _INSTALL = (
 _LONGEST_BEGINNING = 16
 _XLSB = "filewright.converter.engines.inside.xlsb_draft"
 _METAFILE = "filewright.converter.engines.inside.metafile"
+_SLIDE_SHOW = "filewright.converter.engines.inside.slide_show"
 
 
 class LibreOffice:
@@ -57,6 +58,8 @@ class LibreOffice:
         products = _products(work, answer)
         if reader.kind is Kind.PICTURE:
             await work.python(f"{_METAFILE}:crop", warm=(_METAFILE,), drawing=work.inside(products[0]))
+        if work.conversion.target == "ppsx":
+            await work.python(f"{_SLIDE_SHOW}:mark", warm=(_SLIDE_SHOW,), show=work.inside(products[0]))
         return products
 
 

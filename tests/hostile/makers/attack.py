@@ -75,7 +75,7 @@ class Attack:
     @property
     def seconds(self) -> float:
         """Longest time it gets: what may end by its limit need not wait long for it."""
-        return 4.0 if "timeout" in self.answers else 30.0
+        return 3.0 if "timeout" in self.answers else 30.0
 
 
 @dataclass(frozen=True)

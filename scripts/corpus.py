@@ -27,9 +27,11 @@ sys.path[0] = str(ROOT / "tests")  # in place of scripts/, where this file has t
 
 from corpus.bench import Bench, open_bench  # noqa: E402
 from corpus.cases import Case, from_corpus  # noqa: E402
-from corpus.page import write_page  # noqa: E402
+from corpus.page import corpus_page  # noqa: E402
 from corpus.trying import Tried, refusal_of, try_target  # noqa: E402
 from corpus.wanted import wanted_targets  # noqa: E402
+from filewright.converter.engines.registry import Registry  # noqa: E402
+from filewright.converter.engines.standard import standard_engines  # noqa: E402
 
 RESULTS = ROOT / ".run" / "corpus.jsonl"
 PAGE = ROOT / "docs" / "corpus.md"
@@ -46,7 +48,7 @@ def main() -> int:
         asyncio.run(run(cases, arguments))
     found = load()
     if not (arguments.family or arguments.file or arguments.target):
-        write_page(PAGE, cases, list(found.values()))
+        PAGE.write_text(corpus_page(cases, list(found.values()), Registry(standard_engines())), encoding="utf-8")
     return 0
 
 

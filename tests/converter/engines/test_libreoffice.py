@@ -330,7 +330,7 @@ def test_pictures_are_only_made_into_drawings():
 
 
 async def test_a_show_is_marked_as_one_so_that_it_starts_when_it_is_opened(convert):
-    [show] = await convert(LibreOffice(), FODP.encode(), "fodp", "ppsx")
+    [show] = await convert(LibreOffice(), FODP, "fodp", "ppsx")
     with zipfile.ZipFile(show) as package:
         kinds = package.read("[Content_Types].xml")
         assert package.testzip() is None

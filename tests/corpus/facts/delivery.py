@@ -12,6 +12,9 @@ from pathlib import Path
 from corpus.facts import reading
 
 
+_GAP = 60
+
+
 @dataclass(frozen=True)
 class Delivery:
     """The products of one conversion, in order."""
@@ -53,8 +56,14 @@ def letters(text: str) -> str:
 
 
 def holds(text: str, phrase: str) -> bool:
-    """Whether the phrase stands in the text: to the letter, or but for punctuation, mark-up and line ends."""
-    return plain(phrase) in text or (letters(phrase) or plain(phrase)) in letters(text)
+    """Whether the phrase stands in the text: to the letter, or but for punctuation, mark-up and line ends.
+
+    Between two of its words may stand what layout puts there: the number of a footnote, the cell of a next column.
+    """
+    if plain(phrase) in text or (letters(phrase) or plain(phrase)) in letters(text):
+        return True
+    in_order = f".{{0,{_GAP}}}?".join(map(re.escape, plain(phrase).split()))
+    return re.search(in_order, text) is not None
 
 
 def missing_from(text: str, phrase: str) -> str:

@@ -9,14 +9,16 @@ import csv
 import email
 import email.policy
 import gzip
+import html
 import io
 import json
 import re
 import sqlite3
+import struct
 import subprocess
 import tomllib
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +39,14 @@ ZIPPED = {
     "epub": r".*\.(xhtml|html|htm|opf|ncx)",
     "kmz": r".*\.kml",
 }
+_UTF16_WORDS, _LATIN_WORDS = 0x0FA0, 0x0FA8
 _LINE_ENDS = frozenset({"p", "h", "li", "td", "th", "tr", "br", "div", "h1", "h2", "h3", "h4", "t", "si", "title"})
 
 
 def text_of(path: Path, target: str) -> str | None:
     """All words of a file; None when it has none, or none that can be read here."""
     if target in PLAIN:
-        return _decoded(path.read_bytes()).replace("\\", "")
+        return html.unescape(_decoded(path.read_bytes()).replace("\\", ""))
     if target in XML:
         return _xml_text(path.read_bytes())
     if target in ZIPPED:
@@ -121,7 +124,25 @@ def _doc(path: Path) -> str:
 
 
 def _ppt(path: Path) -> str:
-    return _said("catppt", "-d", "utf-8", path)
+    """Own reading of the records that hold words; catppt finds none in what newer programs write."""
+    import olefile
+
+    with olefile.OleFileIO(path) as package:
+        return "\n".join(_ppt_words(package.openstream("PowerPoint Document").read()))
+
+
+def _ppt_words(data: bytes) -> Iterator[str]:
+    at = 0
+    while at + 8 <= len(data):
+        version, kind, length = struct.unpack_from("<HHI", data, at)
+        at += 8
+        if version & 0xF == 0xF:
+            continue  # a container: its records follow
+        if kind == _UTF16_WORDS:
+            yield data[at : at + length].decode("utf-16-le", "replace")
+        elif kind == _LATIN_WORDS:
+            yield data[at : at + length].decode("cp1252", "replace")
+        at += length
 
 
 def _rtf(path: Path) -> str:
@@ -347,6 +368,5 @@ _READERS: Mapping[str, Callable[[Path], str | None]] = {
     "ipynb": _json,
     "eml": _eml,
     "svg": _svg,
-    "opml": lambda path: _xml_text(path.read_bytes()),
     **{name: _of_grid(name) for name in ("parquet", "arrow", "avro", "sqlite")},
 }

@@ -18,7 +18,6 @@ _PICTURE_MEMBERS = {
     "epub": r".*\.(png|jpe?g|gif|svg|webp)",
 }
 _ONE_SHEET = frozenset({"csv", "tsv", "json", "ndjson", "yaml", "toml", "xml", "parquet", "arrow", "avro", "sqlite"})
-_NO_NOTES = frozenset({"opml"})
 
 
 def text(phrase: str, delivery: Delivery, facts: Facts) -> str | None:

@@ -75,7 +75,8 @@ _LAID_OUT = frozenset({"docx", "odt", "rtf", "pptx"})
 """Formats with a layout, of which pandoc reads and writes the content only."""
 _TABLES = frozenset({"csv", "tsv"})
 _COST = {"docx": 83, "odt": 78, "epub": 84, "fb2": 70, "pptx": 90, "rst": 32, "tex": 48, "html": 52}
-_READ_COST = {"docx": 110, "odt": 110, "epub": 120, "pptx": 120, "rtf": 60}
+_READ_COST = {"docx": 110, "odt": 110, "epub": 120, "pptx": 120, "rtf": 3_000}
+"""RTF costs more than the way through LibreOffice, which reads the code pages of every language; pandoc only Latin."""
 
 _TABLE_OF_CONTENTS = {"toc": {"type": "boolean", "default": False, "description": "Put a table of contents in front"}}
 _SECTIONS = {"number_sections": {"type": "boolean", "default": False, "description": "Number the headings"}}

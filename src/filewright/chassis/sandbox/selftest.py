@@ -33,7 +33,7 @@ from filewright.chassis.sandbox.port import (
 )
 from filewright.chassis.sandbox.workspace import Workspace
 
-_LIMITS = Limits(wall_seconds=30.0, cpu_seconds=20.0)
+_LIMITS = Limits(wall_seconds=60, cpu_seconds=20.0)
 _AT_ANY_LEVEL = ("odd_environment",)
 _ONLY_FOR_CALLS = ("fork",)
 _ALLOWED = ("leave_daemon",)
@@ -161,12 +161,14 @@ class _Canaries:
             listener.close()
 
     def _listen(self, name: str, family: int, address: Any, kind: int = socket.SOCK_STREAM) -> None:
-        with contextlib.suppress(OSError):  # a machine without IPv6 has nothing to reach there
-            listener = socket.socket(family, kind)
-            self._sockets[name] = listener
+        # A machine without IPv6 has nothing to reach there; nor has a temp directory too deep for a socket's name.
+        with contextlib.suppress(OSError), contextlib.ExitStack() as unusable:
+            listener = unusable.enter_context(socket.socket(family, kind))
             listener.bind(address)
             if kind == socket.SOCK_STREAM:
                 listener.listen()
+            unusable.pop_all()
+            self._sockets[name] = listener
 
     def _port(self, name: str) -> int:
         address = self._sockets[name].getsockname() if name in self._sockets else ("", 9)

@@ -1,4 +1,4 @@
-"""The page that says how the corpus fares: totals first, a table per family, then everything that is not fine and why."""
+"""The page that says how the corpus fares: totals, a table per family, then everything that is not fine and why."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def corpus_page(cases: Sequence[Case], tried: Sequence[Tried], registry: Registr
             "",
             NOTE,
             "",
-            f"{len(cases)} real files that nobody here wrote, sent to the real converter in its sandbox, one after the other.",
-            "Facts about each file were established by other tools, and are read from the products by tools that did not make",
-            "them. A fact is asked only of a target that has room for it: the width of a picture of a PNG, not of a text.",
+            f"{len(cases)} real files that nobody here wrote, sent to the real converter in its sandbox, with facts about",
+            "each that other tools established. The facts are read from the products by tools that did not make them, and",
+            "each is asked only of a target that has room for it: the width of a picture of a PNG, not of a text.",
             "",
             *_totals(cases, good, bad, registry),
             "",

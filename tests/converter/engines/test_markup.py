@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import socket
@@ -174,3 +175,12 @@ def test_every_promised_pair_names_a_reader_and_a_writer():
     for conversion in Pandoc.conversions:
         assert conversion.source in READERS
         assert conversion.target in WRITERS
+
+
+async def test_a_table_wider_than_the_paper_is_made_to_fit_and_not_cut_off(convert):
+    cells = "".join(f"<td>column{number:02}</td>" for number in range(16))
+    [pdf] = await convert(WeasyPrint(), f"<table><tr>{cells}</tr></table>".encode(), "html", "pdf")
+    said = subprocess.run(("pdftotext", "-bbox", pdf, "-"), check=True, capture_output=True).stdout.decode()
+    places = [float(place) for place in re.findall(r'xMax="([\d.]+)"[^>]*>column', said)]
+    assert len(places) == 16
+    assert max(places) < 595

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from corpus.facts import reading
 
-
 _GAP = 60
 
 

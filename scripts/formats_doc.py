@@ -46,8 +46,7 @@ def page() -> str:
         "",
         "<!-- Made by scripts/formats_doc.py from what the engines declare; nobody edits it. -->",
         "",
-        f"{len(sources)} formats can be read and {len(targets)} written: {pairs:,} pairs, "
-        f"{direct:,} of them in one step.",
+        f"{len(sources)} formats can be read, {len(targets)} written: {pairs:,} pairs, {direct:,} in one step.",
         "A pair counts once, however many engines could do it. Shown is the way that is taken when every engine is",
         "installed; when one is missing or fails, the next best is tried. `filewright formats` tells what is possible",
         "on one machine, and [corpus.md](corpus.md) how real files fare.",

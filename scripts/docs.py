@@ -20,8 +20,8 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Set as environment variables, or as `NAME=value` lines in a file named by `FILEWRIGHT_CONFIG`. A setting that is",
-        "wrong or misspelt stops the program with a sentence that says what would be right.",
+        "Set as environment variables, or as `NAME=value` lines in a file named by `FILEWRIGHT_CONFIG`. A setting that",
+        "is wrong or misspelt stops the program with a sentence that says what would be right.",
         "",
         "| setting | default | meaning |",
         "|---|---|---|",
@@ -87,8 +87,8 @@ def problems_page() -> str:
     lines = [
         "# Problem codes",
         "",
-        "Every error of the API is an RFC 9457 problem with one of these codes; a failed job carries the same object in",
-        "`error`. The command line ends with the exit code.",
+        "Every error of the API is an RFC 9457 problem with one of these codes; a failed job carries the same object",
+        "in `error`. The command line ends with the exit code.",
         "",
         "| code | HTTP status | exit code | can a retry help | meaning |",
         "|---|---|---|---|---|",

@@ -1,7 +1,7 @@
-"""Write docs/requirements.md from what a test run proved, or with --check fail when it claims what this run did not prove.
+"""Write docs/requirements.md from what a test run proved, or with --check fail when it claims what failed.
 
-Ids are those of docs/requirements.tsv. `B1` to `B12` name queue requirements and bad inputs both; tests in tests/hostile,
-tests/converter/engines, tests/chassis/sandbox and the like mean the bad input, written `BI1`.
+Ids are those of docs/requirements.tsv. `B1` to `B12` name queue requirements and bad inputs both; tests of engines, of
+the sandbox and of hostile files mean the bad input, written `BI1`.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def page(found: dict[str, dict[str, str]]) -> str:
         "",
         "<!-- Made by scripts/requirements_doc.py from a test run; nobody edits it. -->",
         "",
-        "*Proven here*: tests that carry the id ran and passed, on real parts. It says that the behaviour named by those tests",
-        "holds, not that all of a broad requirement is done. *Not yet*: no test carries the id.",
+        "*Proven here*: tests that carry the id ran and passed, on real parts. It says that the behaviour named by those",
+        "tests holds, not that all of a broad requirement is done. *Not yet*: no test carries the id.",
         "",
         f"{len(proven)} of {len(titles)} ids are carried by a passing test.",
         "",

@@ -53,7 +53,7 @@ def _is_binary_stl(data: bytes) -> bool:
 
 
 def _binary_stl(data: bytes) -> trimesh.Trimesh:
-    """Read as far as whole triangles go, whatever the head claims: files cut short are common, and half a mesh helps."""
+    """Read as far as whole triangles go, whatever the head claims: half a mesh helps."""
     claimed = struct.unpack_from("<I", data, 80)[0]
     count = min(claimed, (len(data) - _STL_HEAD) // _STL_TRIANGLE)
     if count > _MAX_TRIANGLES:

@@ -179,6 +179,21 @@ class TestWord:
         assert MANY_WORDS in text
         assert "The second page" in text
 
+    async def test_words_that_only_a_picture_would_show_are_written_as_well(self, convert):
+        def turned(document):
+            for page in document.pages:
+                page.Contents = document.make_stream(
+                    b"BT /F 12 Tf 72 700 Td (Upright words stand here) Tj ET q 0.9 0.9 1 rg 100 300 300 200 re f Q "
+                    b"BT /F 18 Tf 0 1 -1 0 250 320 Tm (Turned sentence) Tj ET"
+                )
+
+        [product] = await convert(EXACTDOC, pdf("a", size=(612, 792), change=turned), "pdf", "docx")
+        made = docx.Document(str(product))
+        cells = [cell.text for table in made.tables for row in table.rows for cell in row.cells]
+        text = "\n".join([paragraph.text for paragraph in made.paragraphs] + cells)
+        assert "Upright words" in text
+        assert "Turned sentence" in text
+
     async def test_a_scan_becomes_a_document_of_its_pictures(self, convert):
         def scanned(document):
             for page in document.pages:

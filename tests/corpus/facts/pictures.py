@@ -37,6 +37,8 @@ def frames(count: int, delivery: Delivery, facts: Facts) -> str | None:
     """Pictures in a row, where the target has room for them: in one file or as several."""
     if delivery.source_format == "ico" or delivery.target not in _MOVING:
         return None
+    if delivery.target == "tiff" and delivery.source_format != "tiff":
+        return None  # pages are no animation
     if delivery.target == "pdf":
         if delivery.source_format != "tiff":
             return None

@@ -18,7 +18,7 @@ from docx.shared import Pt
 from exactdoc.errors import ParseError, ResourceLimitError, UnsupportedInputError
 
 from filewright.chassis.sandbox.child import Refusal, Report
-from filewright.converter.engines.inside import pdfium, unlocked
+from filewright.converter.engines.inside import pdfium, unlocked, words_in_pictures
 
 _SCAN_DPI = 150
 
@@ -49,6 +49,8 @@ def convert(
     except Exception:
         pdfium.check_pages(document)
         raise
+    else:
+        words_in_pictures.repeat(document, "out/output.docx")
     return ["output.docx"]
 
 

@@ -8,6 +8,7 @@ from filewright.converter.formats.catalogue import FORMATS, Family
 
 _BY_FORMAT: Mapping[str, Sequence[str]] = {
     "svg": ("png", "jpg", "pdf"),
+    "gif": ("mp4", "webp", "png", "avif"),
     "emf": ("png", "svg", "pdf"),
     "dxf": ("svg", "geojson", "pdf"),
     "json": ("yaml", "csv", "xlsx"),

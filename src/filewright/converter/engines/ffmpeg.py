@@ -28,6 +28,7 @@ _LONGEST_ANIMATION_SECONDS = 300
 _ENOUGH = 0.9
 """Of the promised length. Less was cut off; a little less is how some recorders count."""
 _SLACK_SECONDS = 0.1
+_HELD_BACK = 3
 
 
 class FFmpeg:
@@ -126,13 +127,19 @@ async def _palette(work: Work, recipe: Recipe, demuxer: str) -> Path:
     return path
 
 
+def _slack(recipe: Recipe) -> float:
+    """The program tells when the last picture begins, and may still hold back some that come before others."""
+    fps = recipe.sheet.picture.fps if recipe.picture is not None and recipe.sheet.picture is not None else None
+    return _SLACK_SECONDS + (_HELD_BACK / fps if fps else 0.0)
+
+
 def _check_length(work: Work, recipe: Recipe, seconds: float) -> None:
     """Believe no exit code: a file that was cut off is converted up to the cut without a complaint."""
     if not work.target.is_file() or work.target.stat().st_size == 0 or (seconds <= 0 and not recipe.is_still):
         raise _starts_too_late(recipe) if recipe.start > 0 else CorruptInput
     if recipe.is_still or recipe.seconds is None or recipe.sheet.is_guess or not _takes_everything(recipe):
         return
-    if seconds < _ENOUGH * recipe.seconds - _SLACK_SECONDS:
+    if seconds < _ENOUGH * recipe.seconds - _slack(recipe):
         raise CorruptInput("The file is damaged or incomplete: it is shorter than it says.")
 
 

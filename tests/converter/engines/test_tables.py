@@ -311,7 +311,8 @@ def dbase(name: str, values: list[str | None], code_page: int) -> bytes:
 
 
 async def test_columns_of_a_workbook_are_as_wide_as_what_they_hold(convert):
-    [book] = await convert(POLARS, b"a,a rather long heading,b\n1,2,short\n1,2,a longer text than that\n", "csv", "xlsx")
+    table = b"a,a rather long heading,b\n1,2,short\n1,2,a longer text than that\n"
+    [book] = await convert(POLARS, table, "csv", "xlsx")
     columns = openpyxl.load_workbook(book).active.column_dimensions
     assert columns["B"].width > len("a rather long heading")
     assert columns["C"].width > len("a longer text than that")

@@ -17,9 +17,7 @@ from filewright.converter.jobs import repository
 from filewright.converter.jobs.erasing import Eraser
 from filewright.converter.jobs.results import drop_products
 
-SWEPT = failpoints.declare(
-    "pruner.sweep.after", "a dead attempt's objects are deleted and its row does not say so"
-)
+SWEPT = failpoints.declare("pruner.sweep.after", "a dead attempt's objects are deleted and its row does not say so")
 
 log = get_logger(__name__)
 PruneOnce = Callable[[], Awaitable[int]]

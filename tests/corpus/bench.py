@@ -28,7 +28,9 @@ from filewright.converter.tiers import LOCAL
 from filewright.converter.workbench import open_workbench
 
 SECONDS = 120.0
-"""What one conversion may take on a busy machine before it counts as a hang; the tier's own limit is longer."""
+"""What one conversion may take on a busy machine; the tier's own limit is longer."""
+TOO_SLOW = "too_slow"
+"""Given up by the suite, before the tier's own limit would have ended it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Ending:
     @property
     def typed(self) -> bool:
         """It converted, or said in a stable code why it is the file's own fault, or too much."""
-        return self.converted or self.code not in {"defect", "hang", EngineCrashed.code, "internal_error"}
+        return self.converted or self.code not in {"defect", TOO_SLOW, EngineCrashed.code, "internal"}
 
 
 class Bench:
@@ -102,7 +104,7 @@ class Bench:
                 fault = "" if isinstance(error, (InputError, LimitError)) else f"{error!r} "
                 ending = _failure(target, started, error.code, f"{fault}{error.detail or error.title}")
             except TimeoutError:
-                ending = _failure(target, started, "hang", f"still at work after {seconds:.0f} s")
+                ending = _failure(target, started, TOO_SLOW, f"still at work after {seconds:.0f} s")
             except Exception:
                 ending = _failure(target, started, "defect", traceback.format_exc())
             else:

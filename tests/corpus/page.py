@@ -17,7 +17,7 @@ REMARKS: Mapping[tuple[str, str], str] = {
     ("ebooks/images.fb2", "images"): "pandoc leaves a picture out of slides when its name in the book has no ending",
 }
 """Why a fact was lost where the file or the target, not a defect, is the reason."""
-_FAULTS = frozenset({"defect", "hang", "engine_crashed", "internal", "internal_error"})
+_FAULTS = frozenset({"defect", "engine_crashed", "internal"})
 
 
 def corpus_page(cases: Sequence[Case], tried: Sequence[Tried], registry: Registry) -> str:
@@ -83,7 +83,7 @@ def _totals(cases: Sequence[Case], good: Sequence[Tried], bad: Sequence[Tried], 
     yield _row("facts kept by products", kept, kept + lost)
     yield _row("files that must be refused, by the right code within 60 s", len(right), len(refuse))
     yield _row("pairs tried so far, of all that are promised for these files", len(good), promised)
-    yield f"| crashes, untyped errors and hangs | {len(faults)} | {len(good) + len(bad)} | |"
+    yield f"| crashes and untyped errors | {len(faults)} | {len(good) + len(bad)} | |"
 
 
 def _row(what: str, count: int, whole: int) -> str:

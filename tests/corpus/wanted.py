@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from filewright.converter.formats.catalogue import FORMATS, Family
 
@@ -41,8 +42,16 @@ _BY_FAMILY: Mapping[Family, Sequence[str]] = {
 }
 
 
+def can_be_asked(facts: Mapping[str, Any], target: str) -> bool:
+    """A film without sound becomes no MP3, and one without pictures no film: both are refused, and rightly."""
+    if "duration_s" not in facts:
+        return True
+    needed = {Family.AUDIO: "audio", Family.VIDEO: "video", Family.IMAGE: "video"}.get(FORMATS[target].family, "")
+    return not needed or needed in facts
+
+
 def wanted_targets(source_format: str, possible: Sequence[str]) -> Sequence[str]:
-    """Those of the short list that lead somewhere; what a film without pictures or sound cannot give is not asked."""
+    """Those of the short list that lead somewhere."""
     family = FORMATS[source_format].family
     listed = _BY_FORMAT.get(source_format, _BY_FAMILY[family])
     return [target for target in listed if target in possible and target != source_format]

@@ -96,6 +96,10 @@ def _by_exiftool(path: Path) -> re.Match[str] | None:
 
 def _by_own_reading(path: Path, target: str) -> re.Match[str] | None:
     head = path.read_bytes()[:64]
+    if target == "jxl":
+        decoded = path.with_suffix(".decoded.ppm")
+        run("djxl", path, decoded)
+        return re.match(r"(\d+) (\d+)", run("identify", "-format", "%w %h\n", decoded))
     if target == "qoi":
         return re.match(r"(\d+) (\d+)", f"{int.from_bytes(head[4:8], 'big')} {int.from_bytes(head[8:12], 'big')}")
     if target == "dds":

@@ -203,7 +203,7 @@ async def test_an_input_whose_bytes_have_changed_is_never_converted(shop, alice)
 
 async def test_a_product_that_changed_on_its_way_to_the_store_is_never_a_result(shop, alice):
     job = await shop.order(b"hello")
-    shop.converter.after = lambda workspace: (workspace / "out" / "output.md").write_bytes(b"HELLO!")
+    shop.converter.after = lambda workspace: (workspace / "out" / "output.md").write_bytes(b"HELLA")
     assert await shop.work() == "retry_wait"
     assert await shop.status(job) == "queued"
     assert not await shop.objects("results")

@@ -252,6 +252,18 @@ async def test_what_a_dead_attempt_had_stored_is_deleted_when_its_worker_must_be
 
 
 @on_sqlite
+@pytest.mark.requirement("F27")
+async def test_what_a_worker_stored_after_its_job_was_deleted_and_before_it_died_is_deleted(shop, alice, clock):
+    job = await shop.order()
+    claimed = await shop.runner().claim("standard")
+    await shop.jobs.delete(alice, job.id)
+    await shop.store.put(f"results/{job.id}/{claimed.lease.attempt}/0", b"too late")
+    clock.move(15 * 60)
+    await shop.pruner.run_once()
+    assert await shop.objects() == []
+
+
+@on_sqlite
 async def test_after_a_month_the_row_goes_and_the_charge_stays(shop, alice, clock):
     job = await shop.order()
     await shop.work()

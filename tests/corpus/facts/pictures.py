@@ -70,7 +70,7 @@ def size_of(path: Path, target: str) -> tuple[float, float]:
     if target == "pdf":
         found = re.search(r"Page size:\s+([\d.]+) x ([\d.]+)", run("pdfinfo", path))
         return float(found[1]), float(found[2])
-    if target in {"jxl", "qoi", "exr", "hdr", "dds", "avif", "heic"}:
+    if target in {"jxl", "qoi", "exr", "hdr", "dds", "avif"}:
         found = _by_exiftool(path) or _by_own_reading(path, target)
     else:
         found = re.match(r"(\d+) (\d+)", run("identify", "-format", "%w %h\n", f"{path}[0]"))

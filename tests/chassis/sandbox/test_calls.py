@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import select
 import signal
 import sys
 import time
@@ -153,7 +154,11 @@ class TestWarmParents:
 
     async def test_a_dead_parent_is_replaced(self, strong_sandbox: LocalSandbox, workspace: Workspace) -> None:
         await strong_sandbox.run(call("add", a=1, b=1), workspace=workspace.path, limits=LIMITS)
-        os.kill(warm_parents(strong_sandbox).pids[0], signal.SIGTERM if strong_sandbox.level == 2 else signal.SIGKILL)
+        parent = warm_parents(strong_sandbox).pids[0]
+        pidfd = os.pidfd_open(parent)
+        os.kill(parent, signal.SIGTERM if strong_sandbox.level == 2 else signal.SIGKILL)
+        assert await asyncio.to_thread(select.select, [pidfd], [], [], 10) != ([], [], []), "it is dead now"
+        os.close(pidfd)
         outcome = await strong_sandbox.run(call("add", a=1, b=1), workspace=workspace.path, limits=LIMITS)
         assert outcome.untrusted_value == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import fcntl
+import functools
 import os
 import signal
 import time
@@ -301,8 +302,10 @@ class TestKillLadder:
     async def test_a_program_that_somebody_else_kills_is_crashed_at_once(
         self, sandbox: Sandbox, workspace: Workspace
     ) -> None:
+        others = set(descendants(os.getpid()))
+        kill = functools.partial(_kill_sleeper, others)
         task = asyncio.create_task(
-            sandbox.run(shell("echo x; exec sleep 77"), workspace=workspace.path, limits=LIMITS, on_line=_kill_sleeper)
+            sandbox.run(shell("echo x; exec sleep 77"), workspace=workspace.path, limits=LIMITS, on_line=kill)
         )
         started = time.monotonic()
         outcome = await task
@@ -329,9 +332,9 @@ class TestKillLadder:
         await none_left(processes)
 
 
-def _kill_sleeper(_: bytes) -> None:
-    """Kill the child that is, or is about to become, `sleep 77`."""
-    deepest = descendants(os.getpid())[-1]
+def _kill_sleeper(others: set[int], _: bytes) -> None:
+    """Kill the child that is, or is about to become, `sleep 77`; other tests' servers live below this process, too."""
+    deepest = [pid for pid in descendants(os.getpid()) if pid not in others][-1]
     os.kill(deepest, signal.SIGKILL)
 
 

@@ -184,3 +184,18 @@ async def test_a_table_wider_than_the_paper_is_made_to_fit_and_not_cut_off(conve
     places = [float(place) for place in re.findall(r'xMax="([\d.]+)"[^>]*>column', said)]
     assert len(places) == 16
     assert max(places) < 595
+
+
+@pytest.mark.parametrize("target", ["mediawiki", "textile", "ipynb", "html", "rst", "org"])
+async def test_the_title_of_a_document_is_not_dropped(convert, target):
+    [product] = await convert(Pandoc(), "% Über Flüsse\n\nWater.\n".encode(), "md", target)
+    assert "Über Flüsse" in product.read_text(encoding="utf-8")
+
+
+async def test_a_book_tells_its_language_and_direction_to_a_page(convert):
+    text = "---\ntitle: كتاب\nlang: ar\n---\n\n# فصل\n\nنص\n"
+    [book] = await convert(Pandoc(), text.encode(), "md", "epub")
+    [page] = await convert(Pandoc(), book, "epub", "html")
+    head = page.read_text(encoding="utf-8")[:400]
+    assert 'lang="ar"' in head
+    assert 'dir="rtl"' in head

@@ -74,6 +74,8 @@ WRITERS: Mapping[str, str] = {
 _LAID_OUT = frozenset({"docx", "odt", "rtf", "pptx"})
 """Formats with a layout, of which pandoc reads and writes the content only."""
 _TABLES = frozenset({"csv", "tsv"})
+_WITHOUT_TITLE = frozenset({"mediawiki", "textile", "ipynb"})
+"""Writers that would drop the title of a document."""
 _COST = {"docx": 83, "odt": 78, "epub": 84, "fb2": 70, "pptx": 90, "rst": 32, "tex": 48, "html": 52}
 _READ_COST = {"docx": 110, "odt": 110, "epub": 120, "pptx": 120, "rtf": 3_000}
 """RTF costs more than the way through LibreOffice, which reads the code pages of every language; pandoc only Latin."""
@@ -141,7 +143,10 @@ def program() -> Path:
 
 async def write(work: Work, source: Path, writer: str, target: Path, *more: str) -> None:
     """Run pandoc from `source` to `target`. Raises CorruptInput when it cannot read the source."""
-    filters = [_BOOK_LANGUAGE] if work.conversion.source == "epub" else []
+    filters = [
+        *([_BOOK_LANGUAGE] if work.conversion.source == "epub" else []),
+        *([_TITLE_FIRST] if writer in _WITHOUT_TITLE else []),
+    ]
     outcome = await _run(work, source, writer, target, more, filters)
     if outcome.exit_code == _RESOURCE_MISSING and work.conversion.source in _INCLUDING:
         # The readers of these give up over a file that is not there, where those of others go on without it.
@@ -186,6 +191,7 @@ async def _without_includes(work: Work, source: Path) -> Path:
 
 
 _WITHOUT_PICTURES = Path(__file__).with_name("inside") / "without_pictures.lua"
+_TITLE_FIRST = Path(__file__).with_name("inside") / "title_first.lua"
 _BOOK_LANGUAGE = Path(__file__).with_name("inside") / "book_language.lua"
 
 

@@ -105,7 +105,7 @@ def report_and_sleep(report: Report) -> None:
 
 def _channel() -> int:
     """The descriptor of the socket to the owner: a hostile function can find and use it."""
-    found = [fd for fd in range(64) if _is_socket(fd)]
+    found = [fd for fd in range(4096) if _is_socket(fd)]
     return found[0]
 
 

@@ -226,7 +226,10 @@ async def test_a_job_that_crashed_twice_is_only_claimed_as_a_suspect(shop):
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_every_move_that_was_made_is_in_the_table_and_numbered_upwards(shop, alice, clock):
-    jobs = [await shop.order() for _ in range(4)]
+    jobs = []
+    for _ in range(4):  # at moments of their own, or chance would say which is first
+        jobs.append(await shop.order())
+        clock.move(1)
     await shop.work()
     await shop.jobs.cancel(alice, jobs[1].id)
     await shop.jobs.retry(alice, jobs[1].id)

@@ -11,12 +11,11 @@ import hashlib
 import time
 import traceback
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from corpus.cases import Case
 from filewright.chassis.sandbox.port import SandboxLevel
 from filewright.chassis.sandbox.workspace import Workspace
 from filewright.converter.conversion.converter import Converter
@@ -117,12 +116,6 @@ async def open_bench(jobs_dir: Path) -> AsyncIterator[Bench]:
     """The standard engines in the strongest sandbox that this machine gives."""
     async with open_workbench(jobs_dir, SandboxLevel.CONFINED) as opened:
         yield Bench(opened.converter, opened.registry, jobs_dir)
-
-
-@contextmanager
-def placed(case: Case, folder: Path):
-    """The case's file, checked to be the one that its facts are about."""
-    yield case.place(folder)
 
 
 def _failure(target: str, started: float, code: str, detail: str) -> Ending:

@@ -317,3 +317,8 @@ async def test_columns_of_a_workbook_are_as_wide_as_what_they_hold(convert):
     assert columns["B"].width > len("a rather long heading")
     assert columns["C"].width > len("a longer text than that")
     assert columns["A"].width < 10
+
+
+async def test_a_record_without_fields_is_kept_in_a_parquet_as_json(convert):
+    [product] = await convert(POLARS, b'[{"a": 1, "m": {"in": {}, "n": 2}, "l": [{}]}]', "json", "parquet")
+    assert pl.read_parquet(product).to_dicts() == [{"a": 1, "m": '{"in":{},"n":2}', "l": "[{}]"}]

@@ -15,7 +15,7 @@ from corpus.facts.reading import xml_root
 
 Facts = Mapping[str, Any]
 _MAPS = frozenset({"geojson", "gpkg", "kml", "kmz", "gml", "fgb", "shp.zip", "gpx"})
-_MANY_LAYERS = frozenset({"gpkg", "kml", "kmz", "gml"})
+_MANY_LAYERS = frozenset({"gpkg"})
 _SEVERAL_POINTS = frozenset({"geojson", "gpkg", "gml", "fgb"})
 
 

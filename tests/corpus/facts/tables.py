@@ -37,7 +37,7 @@ def hidden_sheets(names: list[str], delivery: Delivery, facts: Facts) -> str | N
 def cell(wanted: Mapping[str, Any], delivery: Delivery, facts: Facts) -> str | None:
     """A value of the first sheet; in a workbook at its place, in a table anywhere, in a text as words.
 
-    A printed sheet shows of a text what its column has room for, which is at least the first word.
+    A printed sheet, and text taken from one, shows of a text what its column has room for: at least the first word.
     """
     if delivery.target in {"xlsx", "xltx"}:
         return _in_workbook(wanted, delivery)

@@ -14,7 +14,7 @@ from filewright.converter.engines.inside.refusals import refusing
 from filewright.converter.engines.inside.tables import parquet_footer
 from filewright.converter.engines.inside.tables.infer import inferred
 from filewright.converter.engines.inside.tables.table import Table, check_size, table, unique
-from filewright.converter.engines.inside.tables.values import flat, simple, times_as_text
+from filewright.converter.engines.inside.tables.values import as_json, flat, simple, times_as_text
 
 _NOT_IN_AVRO_NAMES = re.compile(r"[^A-Za-z0-9_]")
 
@@ -54,6 +54,7 @@ def write(tables: list[Table], out: Path, target: str) -> None:
         raise Refusal("unsupported_conversion")
     frame = _storable(frame)
     if target == "parquet":
+        frame = _without_empty_records(frame)
         frame.write_parquet(out, compression="zstd")
     elif target == "arrow":
         frame.write_ipc(out, compression="uncompressed", compat_level=pl.CompatLevel.oldest())
@@ -65,6 +66,24 @@ def _storable(frame: pl.DataFrame) -> pl.DataFrame:
     """Types that few readers know, as text: a column of nothing but nulls, integers of more than 64 bits."""
     rare = {pl.Null, pl.Int128, pl.UInt128}
     return frame.with_columns(pl.col(name).cast(pl.String) for name, kind in frame.schema.items() if kind in rare)
+
+
+def _without_empty_records(frame: pl.DataFrame) -> pl.DataFrame:
+    """Parquet has no record without fields: a column with one somewhere inside becomes JSON."""
+    return frame.with_columns(as_json(frame[name]) for name, kind in frame.schema.items() if _holds_nothing(kind))
+
+
+def _holds_nothing(kind: pl.DataType) -> bool:
+    if isinstance(kind, pl.Struct):
+        return not kind.fields or any(_holds_nothing(_instance(field.dtype)) for field in kind.fields)
+    if isinstance(kind, pl.List | pl.Array):
+        return _holds_nothing(_instance(kind.inner))
+    return False
+
+
+def _instance(kind: Any) -> pl.DataType:
+    """A type may be given as its class."""
+    return kind() if isinstance(kind, type) else kind
 
 
 def _for_avro(frame: pl.DataFrame) -> pl.DataFrame:

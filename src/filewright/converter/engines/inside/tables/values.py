@@ -59,7 +59,7 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
         if not records or not _can_spread(frame, records):
             break
         frame = frame.unnest(records, separator=".")
-    return frame.with_columns(_as_json(frame[name]) for name, kind in frame.schema.items() if is_nested(kind))
+    return frame.with_columns(as_json(frame[name]) for name, kind in frame.schema.items() if is_nested(kind))
 
 
 def _can_spread(frame: pl.DataFrame, records: list[str]) -> bool:
@@ -68,7 +68,8 @@ def _can_spread(frame: pl.DataFrame, records: list[str]) -> bool:
     return len({*spread, *kept}) == len(spread) + len(kept)
 
 
-def _as_json(column: pl.Series) -> pl.Series:
+def as_json(column: pl.Series) -> pl.Series:
+    """The column with each value as JSON text."""
     values = [None if value is None else compact_json(value) for value in column.to_list()]
     return pl.Series(column.name, values, dtype=pl.String)
 

@@ -227,6 +227,13 @@ class TestPoppler:
         width, height = re.search(r"Page size: +([\d.]+) x ([\d.]+)", run("pdfinfo", product)).groups()
         assert (float(width) <= 201, float(height) <= 101) == (True, True)
 
+    async def test_every_page_is_an_eps_of_its_own_and_one_can_be_picked(self, convert):
+        each = await convert(Poppler(), pdf("first", "second", "third"), "pdf", "eps")
+        picked = await convert(Poppler(), pdf("first", "second", "third"), "pdf", "eps", options={"page": 2})
+        assert [path.name for path in each] == [f"output-000{number}.eps" for number in (1, 2, 3)]
+        assert [path.name for path in picked] == ["output.eps"]
+        assert all(path.read_bytes().startswith(b"%!PS-Adobe-3.0 EPSF") for path in (*each, *picked))
+
     async def test_a_page_that_is_not_there_is_refused_with_the_number_of_pages(self, convert):
         with pytest.raises(UnsupportedConversion, match="1 pages"):
             await convert(Poppler(), pdf(), "pdf", "eps", options={"page": 3})

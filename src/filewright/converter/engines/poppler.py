@@ -19,8 +19,10 @@ _RANGE: Mapping[str, Mapping[str, object]] = {
     "last_page": {"type": "integer", "minimum": 1, "description": "Where to end; the last page if not given"},
 }
 _ONE_PAGE: Mapping[str, Mapping[str, object]] = {
-    "page": {"type": "integer", "minimum": 1, "default": 1, "description": "Which page"},
+    "page": {"type": "integer", "minimum": 1, "description": "Only this page"},
 }
+_PAGE_WRITERS = {"svg": ("pdftocairo", "-svg"), "eps": ("pdftops", "-q", "-eps")}
+"""Formats that hold one page each, with the program that writes it."""
 
 
 class Poppler:
@@ -31,7 +33,7 @@ class Poppler:
         Conversion("pdf", "svg", cost=60, loss=Loss.SMALL, many=True, options=_RANGE),
         Conversion("pdf", "html", cost=150, loss=Loss.LARGE, options=_RANGE),
         Conversion("pdf", "ps", cost=90, loss=Loss.SMALL, options=_RANGE),
-        Conversion("pdf", "eps", cost=90, loss=Loss.SMALL, options=_ONE_PAGE),
+        Conversion("pdf", "eps", cost=90, loss=Loss.SMALL, many=True, options={**_RANGE, **_ONE_PAGE}),
     )
 
     def check(self) -> Availability:
@@ -43,8 +45,8 @@ class Poppler:
         last = work.options.get("page") or min(work.options.get("last_page", pages), pages)
         if first > last or last > pages:
             raise UnsupportedConversion(f"The document has {pages} pages; ask for some of those.")
-        if work.conversion.target == "svg":
-            return [await _svg(work, path, number, alone=first == last) for number in range(first, last + 1)]
+        if work.conversion.target in _PAGE_WRITERS:
+            return [await _page(work, path, number, alone=first == last) for number in range(first, last + 1)]
         await _whole(work, path, first, last)
         return [work.target]
 
@@ -65,10 +67,11 @@ async def _prepared(work: Work) -> tuple[str, int]:
     return work.inside(plain if is_plain_copy else work.source), pages
 
 
-async def _svg(work: Work, path: str, number: int, *, alone: bool) -> Path:
-    product = work.out / ("output.svg" if alone else f"output-{number:04}.svg")
+async def _page(work: Work, path: str, number: int, *, alone: bool) -> Path:
+    target = work.conversion.target
+    product = work.out / (f"output.{target}" if alone else f"output-{number:04}.{target}")
     page = ("-f", str(number), "-l", str(number))
-    await _run(work, "pdftocairo", "-svg", *page, path, work.inside(product))
+    await _run(work, *_PAGE_WRITERS[target], *page, path, work.inside(product))
     return _made(product)
 
 
@@ -83,8 +86,6 @@ async def _whole(work: Work, path: str, first: int, last: int) -> None:
             )
         case "ps":
             await _run(work, "pdftops", "-q", *pages, path, product)
-        case "eps":
-            await _run(work, "pdftops", "-q", "-eps", *pages, path, product)
     _made(work.target)
 
 

@@ -29,7 +29,7 @@ from corpus.bench import Bench, open_bench  # noqa: E402
 from corpus.cases import Case, from_corpus  # noqa: E402
 from corpus.page import corpus_page  # noqa: E402
 from corpus.trying import Tried, refusal_of, try_target  # noqa: E402
-from corpus.wanted import wanted_targets  # noqa: E402
+from corpus.wanted import can_be_asked, wanted_targets  # noqa: E402
 from filewright.converter.engines.registry import Registry  # noqa: E402
 from filewright.converter.engines.standard import standard_engines  # noqa: E402
 
@@ -116,7 +116,7 @@ async def targets_of(bench: Bench, case: Case, folder: Path, *, everything: bool
         found = await bench.format_of(case.place(folder), case.filename)
     except Exception:
         return "?", ["?"]
-    possible = [route.target for route in bench.promised(found)]
+    possible = [route.target for route in bench.promised(found) if can_be_asked(case.facts, route.target)]
     return found, possible if everything else list(wanted_targets(found, possible))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from corpus.cases import Case
 from corpus.trying import REFUSAL_SECONDS, Tried
+from corpus.wanted import can_be_asked
 from filewright.converter.engines.registry import Registry
 from filewright.converter.routing.planner import Planner
 
@@ -24,7 +25,13 @@ def corpus_page(cases: Sequence[Case], tried: Sequence[Tried], registry: Registr
     """Markdown, from results of files that the corpus still has."""
     names = {case.name: case for case in cases}
     known = [item for item in tried if item.file in names]
-    good = [item for item in known if not names[item.file].refused_for and item.target in _promised(item, registry)]
+    good = [
+        item
+        for item in known
+        if not names[item.file].refused_for
+        and item.target in _promised(item, registry)
+        and can_be_asked(names[item.file].facts, item.target)
+    ]
     bad = [item for item in known if names[item.file].refused_for]
     return "\n".join(
         [
@@ -35,6 +42,7 @@ def corpus_page(cases: Sequence[Case], tried: Sequence[Tried], registry: Registr
             f"{len(cases)} real files that nobody here wrote, sent to the real converter in its sandbox, with facts",
             "about each that other tools established. They are read from the products by tools that did not make them,",
             "and each is asked only of a target that has room for it: the width of a picture of a PNG, not of a text.",
+            "Sound is not asked of a film that has none, nor pictures of a sound.",
             "",
             *_totals(cases, good, bad, registry),
             "",
@@ -71,7 +79,10 @@ def _promised(item: Tried, registry: Registry) -> frozenset[str]:
 def _totals(cases: Sequence[Case], good: Sequence[Tried], bad: Sequence[Tried], registry: Registry) -> Iterable[str]:
     must, refuse = [c for c in cases if not c.refused_for], [c for c in cases if c.refused_for]
     formats = {item.file: item.source_format for item in good}
-    promised = sum(len(_TARGETS.get(kind, ())) for kind in formats.values())
+    facts = {case.name: case.facts for case in cases}
+    promised = sum(
+        can_be_asked(facts[file], target) for file, kind in formats.items() for target in _TARGETS.get(kind, ())
+    )
     converted = [item for item in good if not item.code]
     files = {item.file for item in converted}
     kept, lost = sum(len(item.kept) for item in converted), sum(len(item.lost) for item in converted)

@@ -322,3 +322,10 @@ async def test_columns_of_a_workbook_are_as_wide_as_what_they_hold(convert):
 async def test_a_record_without_fields_is_kept_in_a_parquet_as_json(convert):
     [product] = await convert(POLARS, b'[{"a": 1, "m": {"in": {}, "n": 2}, "l": [{}]}]', "json", "parquet")
     assert pl.read_parquet(product).to_dicts() == [{"a": 1, "m": '{"in":{},"n":2}', "l": "[{}]"}]
+
+
+async def test_nothing_at_all_becomes_an_empty_page_and_no_table_without_columns(convert):
+    [page] = await convert(POLARS, b"{}", "json", "html")
+    [text] = await convert(POLARS, b"{}", "json", "md")
+    assert "<table" not in page.read_text(encoding="utf-8")
+    assert "|" not in text.read_text(encoding="utf-8")

@@ -32,6 +32,8 @@ def write_html(tables: list[Table], out: Path) -> None:
             if len(tables) > 1:
                 file.write(f"<h2>{html.escape(given.name)}</h2>\n")
             titles, rows = _cells(given)
+            if not titles:
+                continue  # a table without columns makes some readers of the page look for one for ever
             file.write(f"<table>\n<thead>\n{_html_row(titles, 'th')}</thead>\n<tbody>\n")
             file.writelines(_html_row(row, "td") for row in rows)
             file.write("</tbody>\n</table>\n")
@@ -45,8 +47,8 @@ def write_md(tables: list[Table], out: Path) -> None:
             if len(tables) > 1:
                 file.write(f"## {_md_cell(given.name)}\n\n")
             titles, rows = _cells(given)
-            file.write(_md_row(titles))
-            file.write(f"|{'---|' * len(titles)}\n")
+            file.write(_md_row(titles) if titles else "\n")
+            file.write(f"|{'---|' * len(titles)}\n" if titles else "")
             file.writelines(_md_row(row) for row in rows)
             file.write("\n" if len(tables) > 1 else "")
 

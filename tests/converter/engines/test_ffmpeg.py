@@ -329,6 +329,13 @@ async def test_a_file_that_was_cut_off_is_refused(convert, sources):
             await convert(FFmpeg(), content[: len(content) // 2], source, target)
 
 
+async def test_a_whole_film_of_five_pictures_is_not_taken_for_a_cut_one(convert, tmp_path):
+    film = make(tmp_path / "five.gif", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=14:d=0.357")
+    for target in ("mp4", "webm"):
+        [product] = await convert(FFmpeg(), film, "gif", target)
+        assert ffprobe(product)[1] == pytest.approx(0.357, abs=0.1)
+
+
 @pytest.mark.parametrize("source", READERS)
 async def test_what_is_no_sound_and_no_film_is_refused(convert, source):
     target = next(conversion.target for conversion in FFmpeg().conversions if conversion.source == source)

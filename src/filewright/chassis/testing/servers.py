@@ -197,10 +197,6 @@ class PrivateS3:
         """Names of fewer than three letters are refused with a misleading error."""
         self._client().create_bucket(Bucket=name)
 
-    def unfinished_uploads(self, bucket: str) -> int:
-        """How many multipart uploads were begun and neither completed nor aborted."""
-        return len(self._client().list_multipart_uploads(Bucket=bucket).get("Uploads", []))
-
     def stop(self) -> None:
         self._process.end(signal.SIGKILL)  # its orderly end takes seconds and saves nothing that is wanted
         self._process.remove()

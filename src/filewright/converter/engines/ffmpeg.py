@@ -29,6 +29,7 @@ _ENOUGH = 0.9
 """Of the promised length. Less was cut off; a little less is how some recorders count."""
 _SLACK_SECONDS = 0.1
 _HELD_BACK = 3
+"""Pictures that an encoder puts in another order: so many may follow the last time that the program tells."""
 
 
 class FFmpeg:
@@ -112,7 +113,7 @@ async def _write(work: Work, recipe: Recipe, demuxer: str, *, may_copy: bool) ->
         on_line=progress.read,
     )
     program.check_ending(outcome, work.max_pixels)
-    _check_length(work, recipe, progress.seconds)
+    _check_length(work, recipe, _length(recipe, progress))
     return work.target
 
 
@@ -127,10 +128,14 @@ async def _palette(work: Work, recipe: Recipe, demuxer: str) -> Path:
     return path
 
 
-def _slack(recipe: Recipe) -> float:
-    """The program tells when the last picture begins, and may still hold back some that come before others."""
+def _length(recipe: Recipe, progress: _Progress) -> float:
+    """Seconds that were written. The last time told is when the last picture in order of coding begins: in a film of
+    few pictures a second those after it are a good part of the whole, so they are counted.
+    """
     fps = recipe.sheet.picture.fps if recipe.picture is not None and recipe.sheet.picture is not None else None
-    return _SLACK_SECONDS + (_HELD_BACK / fps if fps else 0.0)
+    if not fps:
+        return progress.seconds
+    return max(progress.seconds, min(progress.frames / fps, progress.seconds + _HELD_BACK / fps))
 
 
 def _check_length(work: Work, recipe: Recipe, seconds: float) -> None:
@@ -139,7 +144,7 @@ def _check_length(work: Work, recipe: Recipe, seconds: float) -> None:
         raise _starts_too_late(recipe) if recipe.start > 0 else CorruptInput
     if recipe.is_still or recipe.seconds is None or recipe.sheet.is_guess or not _takes_everything(recipe):
         return
-    if seconds < _ENOUGH * recipe.seconds - _slack(recipe):
+    if seconds < _ENOUGH * recipe.seconds - _SLACK_SECONDS:
         raise CorruptInput("The file is damaged or incomplete: it is shorter than it says.")
 
 
@@ -154,18 +159,23 @@ def _starts_too_late(recipe: Recipe) -> UnsupportedConversion:
 
 
 class _Progress:
-    """Reads `-progress`: `out_time_us` is how much of the product is written, in microseconds."""
+    """Reads `-progress`: `out_time_us` is how much of the product is written, in microseconds; `frame` counts."""
 
     def __init__(self, work: Work, expected_seconds: float | None) -> None:
         self._work = work
         self._expected = expected_seconds
         self.seconds = 0.0
         """Of the product, as far as it was told."""
+        self.frames = 0
 
     def read(self, untrusted_line: bytes) -> None:
         """Take one line."""
         name, _, value = untrusted_line.strip().partition(b"=")
-        if name != b"out_time_us" or not value.isdigit():
+        if not value.isdigit():
+            return
+        if name == b"frame":
+            self.frames = int(value[:18])
+        if name != b"out_time_us":
             return
         self.seconds = max(self.seconds, int(value[:18]) / 1e6)
         if self._expected:

@@ -37,6 +37,7 @@ from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.jobs import repository as jobs_repository
 from filewright.converter.jobs.erasing import Eraser
+from filewright.converter.jobs.readiness import Readiness
 from filewright.converter.jobs.runner import JobRunner
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.service import Jobs
@@ -155,7 +156,14 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             instance=instance,
             metrics=metrics,
         )
-        worker = Worker(runner, queue, clock=clock, metrics=metrics, rules=WorkerRules(slots=settings.slots))
+        worker = Worker(
+            runner,
+            queue,
+            clock=clock,
+            metrics=metrics,
+            rules=WorkerRules(slots=settings.slots),
+            may_claim=Readiness(store, jobs_dir, clock),
+        )
         rescuer = Rescuer(database, notifier, metrics)
         pruners = (uploads.prune_once, artifacts.prune_once, idempotency.prune_once)
         pruner = Pruner(database, store, eraser, others=pruners)
@@ -202,7 +210,6 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
 async def running(services: Services) -> AsyncIterator[None]:
     """The loops and the slots, for as long as the context lasts. Jobs that run at its end get a while, then go back."""
     await services.rescuer.adopt(services.instance)  # shape: whoever held a lease here before is dead,
-    await services.idempotency.abandon_all()  # shape: and so is whoever was answering
     await services.idempotency.abandon_all()  # shape: and so is whoever was answering a keyed request
     loops = asyncio.create_task(services.loops.run(), name="loops")
     worker = asyncio.create_task(services.worker.run(), name="worker")

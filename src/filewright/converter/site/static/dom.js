@@ -1,0 +1,57 @@
+// @ts-check
+/**
+ * Elements from words. The page writes no markup from strings (its policy forbids it, and names of files come from
+ * strangers), so every element comes from `h()`, and every text goes in as text.
+ */
+
+/** Set as properties, because as attributes they say only how an element began. */
+const PROPERTIES = new Set(['value', 'checked', 'disabled', 'hidden', 'indeterminate', 'selected']);
+
+/**
+ * @param {string} tag
+ * @param {Record<string, any>} [props] `class`, `data` (an object), `onclick` and the like, attributes, the few properties
+ * @param {...(Node|string|number|null|undefined|false|Array<any>)} children nothing is made of null, undefined, false
+ * @returns {any} the element
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name === 'data') Object.assign(element.dataset, value);
+    else if (PROPERTIES.has(name)) /** @type {any} */ (element)[name] = value;
+    else attribute(element, name, value);
+  }
+  element.append(...kept(children));
+  return element;
+}
+
+/** @param {any[]} children @returns {(Node|string)[]} */
+export function kept(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => (child instanceof Node ? child : String(child)));
+}
+
+/** Sets, changes or (null, undefined, false) takes away an attribute; touches nothing that is so already. */
+export function attribute(/** @type {Element} */ element, /** @type {string} */ name, /** @type {any} */ value) {
+  if (value === null || value === undefined || value === false) {
+    if (element.hasAttribute(name)) element.removeAttribute(name);
+  } else {
+    const text = value === true ? '' : String(value);
+    if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+  }
+}
+
+/** Sets the text of an element, if it is another one. */
+export function text(/** @type {Element} */ element, /** @type {string} */ words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** @param {string} tag @param {Record<string, string|number>} attributes @param {...Node} children @returns {SVGElement} */
+export function svg(tag, attributes, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
+}

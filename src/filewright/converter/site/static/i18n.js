@@ -1,0 +1,136 @@
+// @ts-check
+/**
+ * The page's languages. English is the catalogue: every text is there, and whatever another language lacks is shown in
+ * English. The language is that of `?lang=`, else the one chosen last, else the first known one of the browser's.
+ *
+ * A text holds `{name}` for values. A text that depends on a number is an object by plural category (`one`, `other`,
+ * and whatever the language has: see Intl.PluralRules); the number is the value `n`. Numbers are written in the way of
+ * the language.
+ *
+ * `qps-rtl` is a language nobody speaks: English in other letters, longer, from right to left. What stays English in it
+ * is no text of the catalogue, and what breaks in it would break in Arabic.
+ */
+import english from './texts/en.js';
+
+/** @typedef {string|Record<string, string>} Text */
+
+/** @type {Readonly<Record<string, string>>} */
+export const languages = { en: 'English', de: 'Deutsch', es: 'Español', fr: 'Français', tr: 'Türkçe' };
+const PSEUDO = 'qps-rtl';
+const STORED = 'filewright.language';
+
+let current = 'en';
+/** @type {Record<string, Text>} */
+let texts = english;
+let numbers = new Intl.NumberFormat('en');
+let plurals = new Intl.PluralRules('en');
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/** The language the page speaks. */
+export const language = () => current;
+
+/** The language whose numbers, units and plurals are right. */
+export const locale = () => (current === PSEUDO ? 'en' : current);
+
+/** Calls `listener` after each change of language. */
+export function onLanguage(/** @type {() => void} */ listener) {
+  listeners.add(listener);
+}
+
+/**
+ * @param {string} key
+ * @param {Record<string, string|number>} [values]
+ * @returns {string}
+ */
+export function t(key, values = {}) {
+  return fill(maybe(key) ?? key, values);
+}
+
+/** Whether the catalogue knows a key: for texts that only some formats, options or problems have. */
+export const has = (/** @type {string} */ key) => maybe(key) !== undefined;
+
+/** The name of a format in this language. */
+export function formatName(/** @type {{id:string, name:string}} */ format) {
+  return has(`format.${format.id}`) ? t(`format.${format.id}`) : format.name;
+}
+
+/** Puts the catalogue's words into an element and all in it that carries `data-t` (text) or `data-t-label` (name). */
+export function translate(/** @type {ParentNode} */ root) {
+  for (const element of root.querySelectorAll('[data-t]')) element.textContent = t(/** @type {HTMLElement} */ (element).dataset.t ?? '');
+  for (const element of root.querySelectorAll('[data-t-label]')) element.setAttribute('aria-label', t(/** @type {HTMLElement} */ (element).dataset.tLabel ?? ''));
+}
+
+/** The language to begin with. */
+export function preferredLanguage() {
+  const asked = new URLSearchParams(location.search).get('lang');
+  const wishes = [asked, stored(), ...navigator.languages].filter((wish) => wish !== null);
+  return wishes.map(known).find((code) => code !== undefined) ?? 'en';
+}
+
+/** Changes the language, and remembers it if a person chose it. */
+export async function setLanguage(/** @type {string} */ code, { remember = false } = {}) {
+  texts = await load(code);
+  current = code;
+  numbers = new Intl.NumberFormat(locale());
+  plurals = new Intl.PluralRules(locale());
+  document.documentElement.lang = locale();
+  document.documentElement.dir = code === PSEUDO ? 'rtl' : 'ltr';
+  if (remember) store(code);
+  for (const listener of listeners) listener();
+}
+
+/** @returns {Promise<Record<string, Text>>} */
+async function load(/** @type {string} */ code) {
+  if (code === 'en') return english;
+  if (code === PSEUDO) return Object.fromEntries(Object.entries(english).map(([key, text]) => [key, disguised(text)]));
+  return (await import(`./texts/${code}.js`)).default;
+}
+
+/** @returns {Text|undefined} */
+function maybe(/** @type {string} */ key) {
+  return texts[key] ?? /** @type {Record<string, Text>} */ (english)[key];
+}
+
+/** @returns {string} */
+function fill(/** @type {Text} */ found, /** @type {Record<string, string|number>} */ values) {
+  const pattern = typeof found === 'string' ? found : found[plurals.select(Number(values.n))] ?? found.other;
+  return pattern.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? written(values[name]) : whole));
+}
+
+/** Foreign words among words of the other direction keep to themselves (U+2068, U+2069). */
+function written(/** @type {string|number} */ value) {
+  if (typeof value === 'number') return numbers.format(value);
+  return current === PSEUDO ? `\u2068${value}\u2069` : value;
+}
+
+/** @returns {Text} */
+function disguised(/** @type {Text} */ found) {
+  if (typeof found !== 'string') return Object.fromEntries(Object.entries(found).map(([key, text]) => [key, /** @type {string} */ (disguised(text))]));
+  const letters = { a: 'á', e: 'ë', i: 'ï', o: 'ö', u: 'ü', c: 'ç', n: 'ñ', s: 'š', y: 'ÿ' };
+  const changed = found.replace(/\{\w+\}|[aeioucnsy]/g, (part) => /** @type {Record<string, string>} */ (letters)[part] ?? part);
+  return `⟦${changed}${'·'.repeat(Math.ceil(found.length / 5))}⟧`;
+}
+
+/** @returns {string|undefined} */
+function known(/** @type {string} */ wish) {
+  if (wish === PSEUDO) return PSEUDO;
+  const code = wish.toLowerCase().split('-')[0];
+  return code in languages ? code : undefined;
+}
+
+function stored() {
+  try {
+    return localStorage.getItem(STORED);
+  } catch {
+    return null; // a private window keeps nothing
+  }
+}
+
+function store(/** @type {string} */ code) {
+  try {
+    localStorage.setItem(STORED, code);
+  } catch {
+    // The choice then holds until the page is left.
+  }
+}

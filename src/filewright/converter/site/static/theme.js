@@ -1,9 +1,11 @@
 // @ts-check
 /**
  * Light or dark: as the system wishes, or as a person chose here. Loaded before the first paint, so that a dark room
- * sees no white flash.
+ * sees no white flash. For the same reason it remembers whether the page had files, so that a reload begins with the
+ * look in which they will appear.
  */
 const STORED = 'filewright.theme';
+const WORKED = 'filewright.working';
 
 /** @typedef {'auto'|'light'|'dark'} Theme */
 const ORDER = /** @type {const} */ (['auto', 'light', 'dark']);
@@ -11,6 +13,7 @@ const ORDER = /** @type {const} */ (['auto', 'light', 'dark']);
 /** @type {Theme} */
 let current = remembered();
 show();
+if (had()) document.documentElement.dataset.state = 'working';
 
 /** What holds now. */
 export const theme = () => current;
@@ -39,5 +42,24 @@ function remembered() {
     return ORDER.includes(found) ? found : 'auto';
   } catch {
     return 'auto';
+  }
+}
+
+/** Whether there are files, for the next load of this tab. */
+export function remember(/** @type {boolean} */ working) {
+  if (working === had()) return;
+  try {
+    if (working) sessionStorage.setItem(WORKED, 'yes');
+    else sessionStorage.removeItem(WORKED);
+  } catch {
+    // Then a reload begins with the empty look.
+  }
+}
+
+function had() {
+  try {
+    return sessionStorage.getItem(WORKED) !== null;
+  } catch {
+    return false;
   }
 }

@@ -17,8 +17,6 @@ import { compare, pictureBefore, pictureOf, pictureView } from './preview_pictur
 import { beginning, tableView, textView } from './preview_text.js';
 import * as units from './units.js';
 
-export { thumbnail } from './thumbnail.js';
-
 /**
  * @typedef {{id: string, name: string, family: string, targets: string[]}} Format
  * @typedef {import('./preview_jobs.js').Output} Output

@@ -34,6 +34,7 @@ const queue = createQueue({ api, uploads: createUploads(api), events: createEven
 
 /** @type {Map<string, ReturnType<typeof rowView>>} */
 let views = new Map();
+let restored = false;
 /** How each row stood when it was last looked at, to tell what is news. @type {Map<string, string>} */
 const stood = new Map();
 
@@ -43,11 +44,12 @@ const list = h('ol', { class: 'rows', hidden: true });
 const offline = h('p', { class: 'notice offline', hidden: true }, icon('offline'), h('span', { 'data-t': 'page.offline' }));
 const news = h('p', { class: 'unseen', role: 'status' });
 const sum = { words: h('span'), rest: h('span', { class: 'hint' }), progress: h('progress', { max: 1 }) };
-const clear = h('button', { type: 'button', class: 'button small quiet', 'data-t': 'bar.clear', onclick: () => queue.clearDone() });
-const downloadAll = h('button', { type: 'button', class: 'button small', 'data-t': 'bar.download', onclick: download });
-const startAll = h('button', { type: 'button', class: 'button small', 'data-t': 'bar.start', onclick: () => queue.startAll() });
+const clear = h('button', { type: 'button', class: 'button small quiet absent', 'data-t': 'bar.clear', onclick: () => queue.clearDone() });
+// These two share a place: what can be started comes before what can be fetched. What is not needed keeps its room.
+const downloadAll = h('button', { type: 'button', class: 'button small absent', 'data-t': 'bar.download', onclick: download });
+const startAll = h('button', { type: 'button', class: 'button small absent', 'data-t': 'bar.start', onclick: () => queue.startAll() });
 const bar = h('section', { class: 'bar', tabindex: -1, hidden: true, 'data-t-label': 'bar.label' },
-  h('div', { class: 'sum' }, h('p', {}, sum.words, sum.rest), sum.progress), h('div', { class: 'actions' }, clear, downloadAll, startAll));
+  h('div', { class: 'sum' }, h('p', {}, sum.words, sum.rest), sum.progress), h('div', { class: 'actions' }, clear, h('div', { class: 'one-of' }, downloadAll, startAll)));
 
 // ── Files in ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -75,7 +77,7 @@ async function add(files) {
 function focusNext(/** @type {string|undefined} */ id) {
   const view = views.get(id ?? '');
   if (!view) return;
-  if (!startAll.hidden && queue.rows.filter(isWaiting).length > 1) startAll.focus({ preventScroll: true });
+  if (isThere(startAll)) startAll.focus({ preventScroll: true });
   else view.focusMain();
 }
 
@@ -89,15 +91,15 @@ const actions = {
   stop: (row) => (isBusy(row) ? queue.cancel(row.id) : remove(row)),
   retry: (row, change) => queue.retry(row.id, change),
   preview: async (row) => (await import('./preview.js')).openPreview({ row, api, catalogue }),
-  curl: async (row) => (await import('./handover.js')).openHandover({ row, api }),
+  curl: async (row) => (await import('./handover.js')).openHandover({ row, api, catalogue }),
 
   chooseFor(row, anchor) {
     openChooser({
       anchor, row, catalogue, alike: alike(row),
       onChoose(target, forKind) {
-        if (isOver(row)) queue.again(row.id);
         queue.choose(row.id, target, target === row.target ? row.options : {});
         if (forKind) queue.applyToKind(row.id);
+        draw(new Set([row.id]));
         views.get(row.id)?.focusMain();
       },
     });
@@ -168,18 +170,18 @@ function draw(/** @type {Set<string>} */ changed) {
     }
   }
   list.append(...fresh);
-  drawSummary();
+  if (restored) drawSummary(); // before, the page looks as it did when it was left
 }
 
 function drawSummary() {
   const { all, done, failed, secondsLeft } = queue.summary();
   const waiting = queue.rows.filter(isWaiting);
   const held = bar.contains(document.activeElement);
-  const working = all > 0;
-  root.dataset.state = working ? 'working' : 'empty';
-  remember(working);
-  list.hidden = !working;
-  bar.hidden = !working;
+  const focused = document.activeElement;
+  root.dataset.state = all ? 'working' : 'empty';
+  remember(all > 0);
+  list.hidden = !all;
+  bar.hidden = all < 2; // a row alone says all there is to say
 
   const busy = queue.rows.some(isBusy);
   text(sum.words, done || busy ? t('bar.done', { done, n: all }) : t('bar.files', { n: all }));
@@ -187,18 +189,19 @@ function drawSummary() {
   sum.progress.classList.toggle('absent', !busy);
   const share = shareDone();
   if (sum.progress.value !== share) sum.progress.value = share;
-  startAll.hidden = waiting.length < 2;
-  startAll.disabled = !waiting.some((row) => row.target);
-  downloadAll.hidden = done < 2;
-  downloadAll.classList.toggle('quiet', !startAll.hidden);
-  clear.hidden = !queue.rows.some((row) => isOver(row) && row.phase !== 'failed');
-  if (held && !bar.contains(document.activeElement)) bar.focus({ preventScroll: true });
+  place(startAll, waiting.some((row) => row.target) && waiting.length > (busy || done ? 0 : 1));
+  place(downloadAll, !isThere(startAll) && done > 1);
+  place(clear, queue.rows.some((row) => isOver(row) && row.phase !== 'failed'));
+  if (held && focused !== bar && !isThere(/** @type {Element} */ (focused))) bar.focus({ preventScroll: true });
   // Whoever started all from the keyboard goes on to what came of it.
-  if (document.activeElement === bar && !busy && !downloadAll.hidden) downloadAll.focus({ preventScroll: true });
+  if (focused === bar && !busy && isThere(downloadAll)) downloadAll.focus({ preventScroll: true });
 
   offline.hidden = !queue.rows.some((row) => row.offline) && navigator.onLine;
   document.title = title(all, done, failed, busy);
 }
+
+const isThere = (/** @type {Element} */ button) => !bar.hidden && !button.classList.contains('absent');
+const place = (/** @type {Element} */ button, /** @type {boolean} */ there) => button.classList.toggle('absent', !there);
 
 /** Of all that is to be done, how much is. A file counts half for its way here, half for its conversion. */
 function shareDone() {
@@ -277,17 +280,20 @@ function speak() {
   attribute(list, 'aria-label', t('list.label'));
   attribute(sum.progress, 'aria-label', t('bar.label'));
   attribute(clear, 'aria-label', t('bar.clear.label'));
-  sayPrivacy();
+  sayLimits();
   views = new Map();
   list.replaceChildren();
-  draw(new Set(queue.rows.map((row) => row.id)));
+  drawAll();
 }
 
-function sayPrivacy() {
+const drawAll = () => draw(new Set(queue.rows.map((row) => row.id)));
+
+function sayLimits() {
   const limits = catalogue.limits;
   if (!limits) return;
   const time = units.duration(limits.retention_seconds, 'long');
   text(at('privacy'), t(limits.tier === 'local' ? 'page.privacy.local' : 'page.privacy.server', { time }));
+  text(at('limit'), t('intake.limit', { size: units.bytes(limits.max_input_bytes) }));
 }
 
 // ── Begin ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -301,9 +307,13 @@ async function begin() {
   onLanguage(speak);
   await setLanguage(preferredLanguage());
   tools();
-  catalogue.ready.then(sayPrivacy);
+  catalogue.ready.then(() => {
+    sayLimits();
+    drawAll();
+  });
   await queue.restore();
-  draw(new Set(queue.rows.map((row) => row.id)));
+  restored = true;
+  drawAll();
 }
 
 begin();

@@ -48,10 +48,9 @@ export function rowView(first, actions) {
   const options = h('button', { type: 'button', class: 'plain absent', 'aria-haspopup': 'dialog', onclick: () => actions.optionsFor(row, options) }, icon('options'));
   const goal = h('div', { class: 'goal' }, icon('arrow'), target, options);
 
-  const label = h('span');
-  const left = h('span');
+  const label = h('p');
   const bar = h('progress', { max: 1, 'aria-label': t('row.progress', { name: row.name }) });
-  const status = h('div', { class: 'status' }, h('div', { class: 'line' }, label, left), bar);
+  const status = h('div', { class: 'status' }, label, bar);
   const buttons = h('div', { class: 'actions' });
   const side = h('div', { class: 'side' }, status, buttons);
 
@@ -133,8 +132,9 @@ export function rowView(first, actions) {
   /** How it stands. */
   function showStatus() {
     const { words, share } = standing(row);
-    text(label, words);
-    text(left, row.secondsLeft !== null && WORKING.has(row.phase) ? t('row.left', { time: units.duration(row.secondsLeft) }) : '');
+    // In one text, from its start: a text of its own at the end of the line would move with each change.
+    const left = row.secondsLeft === null ? [] : [t('row.left', { time: units.duration(row.secondsLeft) })];
+    text(label, [words, ...left].join(' · '));
     status.hidden = !words;
     bar.hidden = share === undefined;
     if (share === null) attribute(bar, 'value', null);
@@ -245,7 +245,7 @@ function standing(row) {
   if (row.phase === 'uploading') {
     if (row.offline) return { words: t('row.paused', { share }), share: sent };
     if (sent >= 1) return { words: t('row.checking'), share: null };
-    return { words: row.sent || !row.wanted ? t(row.wanted ? 'row.uploading.then' : 'row.uploading', { share }) : t('row.waits'), share: sent };
+    return { words: row.sent || !row.wanted ? t('row.uploading', { share }) : t('row.waits'), share: sent };
   }
   if (row.phase === 'starting') return { words: t('row.starting'), share: null };
   if (row.phase === 'queued') {

@@ -64,7 +64,7 @@ function format(/** @type {string} */ word) {
   const octal = (/** @type {string} */ letter) =>
     Array.from(new TextEncoder().encode(letter), (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
   return Array.from(word, (letter) => {
-    if (MISLEADING.test(letter) || letter === "'" || letter === '\\') return octal(letter);
+    if (MISLEADING.test(letter) || "'\\!".includes(letter)) return octal(letter); // `!`: a shell would look into its history
     return letter === '%' ? '%%' : letter;
   }).join('');
 }

@@ -203,10 +203,10 @@ function drawSummary() {
 const isThere = (/** @type {Element} */ button) => !bar.hidden && !button.classList.contains('absent');
 const place = (/** @type {Element} */ button, /** @type {boolean} */ there) => button.classList.toggle('absent', !there);
 
-/** Of all that is to be done, how much is. A file counts half for its way here, half for its conversion. */
+/** Of all that is started, how much is done. */
 function shareDone() {
   const rows = queue.rows.filter((row) => !isWaiting(row));
-  const share = (/** @type {Row} */ row) => (isOver(row) ? 1 : (row.bytes ? row.sent / row.bytes : 1) / 2 + (row.job?.progress ?? 0) / 200);
+  const share = (/** @type {Row} */ row) => (isOver(row) ? 1 : (row.job?.progress ?? 0) / 100);
   return rows.length ? rows.reduce((total, row) => total + share(row), 0) / rows.length : 0;
 }
 

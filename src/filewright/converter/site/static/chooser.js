@@ -112,7 +112,9 @@ export function openChooser({ anchor, row, catalogue, alike, onChoose }) {
   }
 
   /** @returns {HTMLElement[]} */
-  const choices = () => [...list.querySelectorAll('[role="option"]:not([aria-disabled])')];
+  function choices() {
+    return [...list.querySelectorAll('[role="option"]:not([aria-disabled])')];
+  }
 
   function mark(/** @type {HTMLElement|null} */ option, scroll = true) {
     if (option === marked && option?.isConnected) return;

@@ -98,10 +98,11 @@ function fill(/** @type {Text} */ found, /** @type {Record<string, string|number
   return pattern.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? written(values[name]) : whole));
 }
 
-/** Foreign words among words of the other direction keep to themselves (U+2068, U+2069). */
-function written(/** @type {string|number} */ value) {
-  if (typeof value === 'number') return numbers.format(value);
-  return current === PSEUDO ? `\u2068${value}\u2069` : value;
+const written = (/** @type {string|number} */ value) => isolated(typeof value === 'number' ? numbers.format(value) : value);
+
+/** Words and figures among words of the other direction keep to themselves (U+2068, U+2069). */
+export function isolated(/** @type {string} */ words) {
+  return document.documentElement.dir === 'rtl' ? `\u2068${words}\u2069` : words;
 }
 
 /** @returns {Text} */

@@ -20,7 +20,7 @@ import * as units from './units.js';
 
 const WORKING = new Set(['uploading', 'starting', 'queued', 'running']);
 /** What a file itself is to blame for: the same again ends the same way. */
-const FOR_GOOD = new Set(['unsupported_format', 'empty_input', 'infected', 'too_large', 'archive_bomb', 'not_found', 'expired', 'file_gone', 'file_changed', 'upload_gone']);
+const FOR_GOOD = new Set(['unsupported_format', 'unsupported_conversion', 'empty_input', 'corrupt_input', 'too_many_pages', 'image_too_large', 'infected', 'too_large', 'archive_bomb', 'not_found', 'expired', 'file_gone', 'file_changed', 'upload_gone']);
 /** What another target may change. */
 const OTHER_TARGET = new Set(['unsupported_conversion', 'corrupt_input', 'type_mismatch', 'resource_limit', 'timeout', 'engine_missing', 'engine_crashed', 'output_invalid', 'quarantined']);
 
@@ -278,7 +278,8 @@ export function reason(/** @type {Row} */ row) {
   const { code, title, detail } = /** @type {any} */ (row.problem);
   const own = has(`problem.${code}`) ? t(`problem.${code}`) : title || code;
   const advice = language() === 'en' && detail && detail !== title ? detail : has(`advice.${code}`) ? t(`advice.${code}`) : detail;
-  return { title: own, rest: advice ? `. ${advice}` : '' };
+  if (!advice) return { title: own, rest: '' };
+  return { title: own, rest: advice.startsWith(own) ? advice.slice(own.length) : `. ${advice}` };
 }
 
 /** A name in two: what may be cut, and its end with the ending, which says most. @returns {[string, string]} */

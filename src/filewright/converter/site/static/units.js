@@ -1,6 +1,6 @@
 // @ts-check
 /** Sizes, times and shares as a person of the page's language reads them. */
-import { locale } from './i18n.js';
+import { isolated, locale } from './i18n.js';
 
 /** @type {Map<string, Intl.NumberFormat>} */
 const formats = new Map();
@@ -23,11 +23,11 @@ export function bytes(/** @type {number} */ count) {
     step += 1;
   }
   const digits = step === 0 || count >= 10 ? 0 : 1;
-  return numbers({ style: 'unit', unit: SIZES[step], unitDisplay: step ? 'short' : 'long', maximumFractionDigits: digits }).format(count);
+  return isolated(numbers({ style: 'unit', unit: SIZES[step], unitDisplay: step ? 'short' : 'long', maximumFractionDigits: digits }).format(count));
 }
 
 const unit = (/** @type {number} */ count, /** @type {string} */ name, /** @type {'short'|'long'} */ display) =>
-  numbers({ style: 'unit', unit: name, unitDisplay: display, maximumFractionDigits: 0 }).format(count);
+  isolated(numbers({ style: 'unit', unit: name, unitDisplay: display, maximumFractionDigits: 0 }).format(count));
 
 /** `8 sec`, `3 min`, `1 hr 5 min`; in whole words with `long`. */
 export function duration(/** @type {number} */ seconds, /** @type {'short'|'long'} */ display = 'short') {
@@ -42,12 +42,12 @@ export function duration(/** @type {number} */ seconds, /** @type {'short'|'long
 
 /** `45 %`, from a share of 1. Rounded down: what is nearly done is not done. */
 export function percent(/** @type {number} */ share) {
-  return numbers({ style: 'percent', maximumFractionDigits: 0 }).format(Math.floor(share * 100) / 100);
+  return isolated(numbers({ style: 'percent', maximumFractionDigits: 0 }).format(Math.floor(share * 100) / 100));
 }
 
 /** `−72 %`: how much smaller or larger a product is than its source. */
 export function change(/** @type {number} */ before, /** @type {number} */ after) {
-  return numbers({ style: 'percent', maximumFractionDigits: 0, signDisplay: 'exceptZero' }).format(after / before - 1);
+  return isolated(numbers({ style: 'percent', maximumFractionDigits: 0, signDisplay: 'exceptZero' }).format(after / before - 1));
 }
 
 /** A count in the page's language. */

@@ -32,6 +32,7 @@ from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.converter.artifacts.service import Artifacts
+from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
@@ -77,6 +78,7 @@ class Services:
     converter: Converter
     artifacts: Artifacts
     uploads: Uploads
+    choices: Choices
     jobs: Jobs
     idempotency: IdempotencyKeys
     worker: Worker
@@ -128,6 +130,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             scratch=scratch,
             in_use=jobs_repository.has_a_right_to,
         )
+        choices = Choices(database, clock, learning=settings.learned_targets)
         sealer = Sealer(_secret(settings))
         eraser = Eraser(database, store, artifacts)
         jobs = Jobs(
@@ -139,6 +142,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             ids=ids,
             sealer=sealer,
             erase_files=eraser.erase,
+            chosen=choices.count,
         )
         idempotency = IdempotencyKeys(database, ids, clock)
 
@@ -173,6 +177,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
                 Loop("dispatcher", Dispatcher(database, queue).run_once, every=1.0),
                 Loop("rescuer", rescuer.run_once, every=1.0),
                 Loop("pruner", pruner.run_once, every=60.0),
+                Loop("choices", choices.exchange_once, every=5.0),
             ),
             clock=clock,
             notifier=notifier,
@@ -193,6 +198,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
                 converter=converter,
                 artifacts=artifacts,
                 uploads=uploads,
+                choices=choices,
                 jobs=jobs,
                 idempotency=idempotency,
                 worker=worker,
@@ -220,6 +226,7 @@ async def running(services: Services) -> AsyncIterator[None]:
         for task in (worker, loops):
             task.cancel()
         await asyncio.gather(worker, loops, return_exceptions=True)
+        await services.choices.close()
 
 
 @contextmanager

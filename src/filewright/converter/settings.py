@@ -85,6 +85,14 @@ class Settings(BaseModel):
             gt=0, le=24 * 365, description="Hours that files are kept after a job ends. Without it: as the tier says."
         ),
     ] = None
+    learned_targets: Annotated[
+        bool,
+        Field(
+            description="Whether the targets that people choose for a kind of file are counted, and suggested first to "
+            "the next one. Only counts of format pairs are kept, none of them belonging to anybody. `false`: what is "
+            "usual is suggested, and nothing is counted.",
+        ),
+    ] = True
     failpoints: Annotated[
         str, Field(description="For tests of failure only: points of the code at which to die or fail.")
     ] = ""

@@ -36,6 +36,7 @@ from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.chassis.web.proxies import NO_PROXIES, Proxies
 from filewright.chassis.web.server import make_server
 from filewright.converter.artifacts.service import Artifacts
+from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.conversion.orders import Assignment, Converted, Hop, Product, Stage
 from filewright.converter.engines.port import Availability, Conversion, Loss, Work
@@ -139,6 +140,7 @@ class World:
     registry: Registry
     jobs: Jobs
     uploads: Uploads
+    choices: Choices
     artifacts: Artifacts
     idempotency: IdempotencyKeys
     runner: JobRunner
@@ -158,6 +160,7 @@ def build(data: Path) -> World:
     registry = Registry([ObedientEngine()])
     converter = ObedientConverter(registry)
     sealer = Sealer(b"x" * 32)
+    choices = Choices(database, clock)
 
     jobs = Jobs(
         database=database,
@@ -168,6 +171,7 @@ def build(data: Path) -> World:
         ids=ids,
         sealer=sealer,
         erase_files=Eraser(database, store, artifacts).erase,
+        chosen=choices.count,
     )
     runner = JobRunner(
         database=database,
@@ -191,6 +195,7 @@ def build(data: Path) -> World:
         registry=registry,
         jobs=jobs,
         uploads=uploads,
+        choices=choices,
         artifacts=artifacts,
         idempotency=IdempotencyKeys(database, ids, clock),
         runner=runner,

@@ -16,10 +16,23 @@ def test_formats_say_what_they_are_and_become(http):
     answer = http.get("/v1/formats")
     assert ids(answer) == {"txt", "md", "html", "png", "csv", "json"}
     text = next(item for item in answer.json()["data"] if item["id"] == "txt")
-    assert set(text) == {"id", "name", "family", "extensions", "media_types", "targets"}
+    assert set(text) == {"id", "name", "family", "extensions", "media_types", "targets", "suggested_targets"}
     assert "txt" in text["extensions"]
     assert "text/plain" in text["media_types"]
     assert set(text["targets"]) == {"md", "html", "png"}
+
+
+def test_formats_suggest_what_is_usual(http):
+    found = {item["id"]: item["suggested_targets"] for item in http.get("/v1/formats").json()["data"]}
+    assert found["txt"] == ["html", "md", "png"]
+    assert found["csv"] == ["json"]
+    assert found["png"] == []
+
+
+def test_who_has_the_formats_already_is_told_so(http):
+    first = http.get("/v1/formats")
+    again = http.get("/v1/formats", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
 
 
 def test_formats_are_filtered_by_either_end(http):

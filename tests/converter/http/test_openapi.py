@@ -13,6 +13,7 @@ PROMISED = {
     ("put", "/v1/uploads/{upload_id}"),
     ("delete", "/v1/uploads/{upload_id}"), ("post", "/v1/uploads/{upload_id}/complete"),
     ("post", "/v1/jobs"), ("get", "/v1/jobs"), ("get", "/v1/jobs/{job_id}"), ("delete", "/v1/jobs/{job_id}"),
+    ("get", "/v1/jobs/events"), ("get", "/v1/me/limits"),
     ("get", "/v1/jobs/{job_id}/events"), ("post", "/v1/jobs/{job_id}/cancel"), ("post", "/v1/jobs/{job_id}/retry"),
     ("post", "/v1/jobs/{job_id}/rating"), ("get", "/v1/jobs/{job_id}/outputs"),
     ("get", "/v1/jobs/{job_id}/outputs/{n}"),
@@ -69,13 +70,14 @@ def test_the_reference_page_needs_nobody_else(live):
 def test_a_fuzzer_that_reads_the_document_finds_no_contradiction(live, tmp_path):
     """schemathesis against the running server, all its checks but one: that whatever the schema allows is accepted.
 
-    No schema can say which formats have a way between them, or which cursor was ours.
+    No schema can say which formats have a way between them, or which cursor was ours. A stream without an end is no
+    answer to wait for.
     """
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", f"{live.url}/openapi.json",
         "--checks", "all", "--exclude-checks", "positive_data_acceptance",
         "--max-examples", "12", "--phases", "examples,coverage,fuzzing", "--seed", "1",
-        "--exclude-path-regex", "/metrics", "--request-timeout", "20", "--continue-on-failure",
+        "--exclude-path-regex", "/metrics|/v1/jobs/events", "--request-timeout", "20", "--continue-on-failure",
         "--generation-database", "none", "--no-color",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)

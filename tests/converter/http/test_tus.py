@@ -228,3 +228,15 @@ def test_an_independent_client_resumes_and_finishes(http, live, tmp_path):
     again.upload()
     path = "/v1/uploads/" + uploader.url.rpartition("/")[2]
     assert http.get(path).json()["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_an_upload_goes_on_after_the_server_was_started_anew(serve, tmp_path):
+    with serve(tmp_path) as live, live.client() as http:
+        location = create(http, 10).headers["location"]
+        patch(http, location, 0, b"hello")
+    with serve(tmp_path) as live, live.client() as http:
+        assert head(http, location).headers["upload-offset"] == "5"
+        assert patch(http, location, 5, b"world").status_code == 204
+        view = http.get(location).json()
+        assert view["sha256"] == hashlib.sha256(b"helloworld").hexdigest()
+        assert (view["format"], view["suggested_targets"]) == ("txt", ["html", "md", "png"])

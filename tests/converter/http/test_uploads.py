@@ -41,6 +41,25 @@ def test_a_complete_upload_shows_what_it_is_and_what_it_can_become(http):
     assert (view["format"], view["media_type"], view["bytes"]) == ("txt", "text/plain", 5)
     assert view["sha256"] == hashlib.sha256(b"hello").hexdigest()
     assert set(view["targets"]) == {"md", "html", "png"}
+    assert view["suggested_targets"] == ["html", "md", "png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("noise", bytes(range(256)) * 9),
+        ("film.mp4", b"\x7fELF\x02\x01\x01" + bytes(60)),
+        ("report.pdf", b"MZ\x90\0" + bytes(200)),
+        ("<script>alert(1)</script>.docx", b"\0" * 300),
+        ("../../etc/passwd", b"\x9b\x00\x1f" * 50),
+        ("empty.docx", b""),
+    ],
+)
+def test_a_file_that_nobody_knows_can_become_nothing(http, upload, name, data):
+    view = http.get(f"/v1/uploads/{upload(data, name)}").raise_for_status().json()
+    assert view["state"] == "complete"
+    assert view["filename"] == name
+    assert (view["targets"], view["suggested_targets"]) == ([], [])
 
 
 def test_completing_twice_is_completing_once(http, upload):

@@ -9,6 +9,10 @@ from filewright.converter.migrations import LOCATION
 from filewright.converter.migrations.tables import metadata
 
 
+def newest() -> str:
+    return max(path.name[:4] for path in (LOCATION / "versions").glob("0*.py"))
+
+
 async def nothing(database: Database) -> None:
     """An empty database."""
 
@@ -34,10 +38,13 @@ async def test_migrating_twice_changes_nothing(database):
     await database.migrate(LOCATION)
     before = await database.revision()
     await database.migrate(LOCATION)
-    assert await database.revision() == before == "0001"
+    assert await database.revision() == before == newest()
 
 
 async def test_every_table_with_files_or_jobs_names_its_tenant():
-    exempt = {"outbox"}  # task ids only, for the time between a commit and its hint
+    exempt = {
+        "outbox",  # task ids only, for the time between a commit and its hint
+        "choices",  # counts of pairs of formats, which are nobody's
+    }
     nameless = {name for name, table in metadata.tables.items() if "tenant" not in table.columns}
     assert nameless == exempt

@@ -128,6 +128,20 @@ async def upsert(
     await session.execute(insert.on_conflict_do_update(index_elements=list(key), set_=changes))
 
 
+async def add_up(
+    session: AsyncSession, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]], *, sums: Sequence[str]
+) -> None:
+    """Insert rows; where a row with that primary key is there, add the columns `sums` to it. No key comes twice.
+
+    Rows are locked in the order in which they are given.
+    """
+    columns = table.__table__.columns
+    insert = _insert(session, table).values([dict(row) for row in rows])
+    added = {name: columns[name] + insert.excluded[name] for name in sums}
+    key = [column.name for column in columns if column.primary_key]
+    await session.execute(insert.on_conflict_do_update(index_elements=key, set_=added))
+
+
 def trouble(error: BaseException) -> Trouble:
     """What this error means; the whole of the program's knowledge of SQLite codes and SQLSTATEs."""
     if isinstance(error, PoolTimeout):

@@ -21,6 +21,7 @@ from filewright.chassis.clock import Clock
 from filewright.chassis.errors import ProblemError
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.web import health, openapi
+from filewright.chassis.web.compression import Compressed
 from filewright.chassis.web.jsonbody import validation_refusal
 from filewright.chassis.web.middleware import (
     BodyWatch,
@@ -81,6 +82,7 @@ def create_web_app(
             Middleware(RequestContext),
             Middleware(SecurityHeaders),
             Middleware(Measured, metrics=metrics, clock=clock),
+            Middleware(Compressed),
             Middleware(BodyWatch),
             Middleware(Faults),
             Middleware(RequestLimits, clock=clock),

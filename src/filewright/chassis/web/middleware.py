@@ -1,8 +1,8 @@
 """What happens around every request, as plain ASGI (a `BaseHTTPMiddleware` costs more than the whole framework).
 
 From outside in: `RequestContext` gives the request its id and trace; `SecurityHeaders` says what a browser may do with
-the answer; `Measured` counts; `BodyWatch` closes the connection of a body that nobody wants; `Faults` turns whatever
-escaped into a problem; `RequestLimits` bounds address, headers and time.
+the answer; `Measured` counts; `Compressed` (`compression.py`) shortens; `BodyWatch` closes the connection of a body
+that nobody wants; `Faults` turns whatever escaped into a problem; `RequestLimits` bounds address, headers and time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a request header asks for: `Prefer` (RFC 7240) and conditions on entity tags (RFC 9110)."""
+"""What a request header asks for: `Prefer` (RFC 7240), conditions on entity tags and content codings (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,9})\"?", re.IGNORECASE)
+_NO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?\s*$", re.IGNORECASE)
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
@@ -27,6 +28,15 @@ def preference(request: Request) -> Preference:
         wait=waits[0] if waits else None,
         respond_async=any(item.partition(";")[0].strip().lower() == "respond-async" for item in said),
     )
+
+
+def accepts_gzip(header: str | None) -> bool:
+    """Whether an `Accept-Encoding` list takes gzip."""
+    weights = {}
+    for item in (header or "").split(","):
+        coding, _, parameters = item.partition(";")
+        weights[coding.strip().lower()] = _NO_WEIGHT.search(parameters) is None
+    return weights.get("gzip", weights.get("*", False))
 
 
 def etag_matches(header: str | None, etag: str) -> bool:

@@ -17,7 +17,7 @@ from filewright.chassis.web.drain import Drain
 
 HEARTBEAT_SECONDS = 15.0
 _BEAT = b": still here\n\n"
-_RETRY = b"retry: 2000\n\n"
+RETRY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,18 @@ class Event:
 
 
 def event_stream(
-    events: AsyncIterator[Event], drain: Drain, *, heartbeat: float = HEARTBEAT_SECONDS
+    events: AsyncIterator[Event],
+    drain: Drain,
+    *,
+    heartbeat: float = HEARTBEAT_SECONDS,
+    retry: float = RETRY_SECONDS,
 ) -> StreamingResponse:
-    """The response. It ends with the events, or cleanly when the process drains: the client then reconnects."""
+    """The response. It ends with the events, or cleanly when the process drains: the client then reconnects.
+
+    `retry` is how many seconds after a loss a browser does so.
+    """
     return StreamingResponse(
-        _frames(events, drain, heartbeat),
+        _frames(events, drain, heartbeat, retry),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -45,8 +52,8 @@ def frame(event: Event) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.name.encode(), orjson.dumps(event.data))
 
 
-async def _frames(events: AsyncIterator[Event], drain: Drain, heartbeat: float) -> AsyncIterator[bytes]:
-    yield _RETRY
+async def _frames(events: AsyncIterator[Event], drain: Drain, heartbeat: float, retry: float) -> AsyncIterator[bytes]:
+    yield b"retry: %d\n\n" % (retry * 1000)
     stop: asyncio.Future[None] = asyncio.ensure_future(drain.wait())
     upcoming: asyncio.Future[Event | None] = _next(events)
     try:

@@ -32,6 +32,7 @@ from filewright.converter.jobs.answers import (
     job_link,
 )
 from filewright.converter.jobs.orders import JobInput, JobOrder
+from filewright.converter.jobs.requests import TAG_MEANING
 from filewright.converter.jobs.schemas import Job
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.states import PublicStatus
@@ -190,7 +191,7 @@ _FORM_SCHEMA: dict[str, Any] = {
                     "from": {"type": "string", "description": "What the file is, when its content does not say."},
                     "options": {"type": "string", "description": "JSON object.", "examples": ['{"dpi": 150}']},
                     "password": {"type": "string", "description": "Opens the file."},
-                    "tag": {"type": "string", "maxLength": 200},
+                    "tag": {"type": "string", "maxLength": 200, "description": TAG_MEANING},
                 },
             }
         }

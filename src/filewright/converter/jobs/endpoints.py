@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ from filewright.converter.jobs.answers import (
     model_response,
     revision_seen,
 )
+from filewright.converter.jobs.feed import Change
 from filewright.converter.jobs.requests import MAX_TAG, JobRequest, RatingRequest
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, Quote
 from filewright.converter.jobs.service import JOB_PREFIX, Jobs
@@ -47,6 +49,19 @@ _EVENT: dict[str, Any] = {
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
 }
+_JOB_EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string", "enum": ["job"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/Job"},
+        },
+    },
+}
+_RETRY_SECONDS = 1.0
 _FAILURES = (409, 410, 415, 422)
 """What a job may have ended with, as far as `ALWAYS` has it not."""
 
@@ -111,6 +126,11 @@ class JobEndpoints:
         happening = await self.jobs.events(caller, job_id, _last_event(request))
         return event_stream(_as_events(happening), self.edge.drain)
 
+    async def all_events(self, request: Request) -> Response:
+        caller = await self.edge.identify(request)
+        changes = self.jobs.changes(caller, _last_mark(request))
+        return event_stream(_as_job_events(changes), self.edge.drain, retry=_RETRY_SECONDS)
+
     async def cancel(self, request: Request, job_id: JobId) -> Response:
         return await self._steer(request, lambda caller: self.jobs.cancel(caller, job_id))
 
@@ -159,9 +179,26 @@ async def _as_events(happening: AsyncIterator[JobEvent]) -> AsyncIterator[Event]
         yield Event(item.id, item.event, item.data)
 
 
+async def _as_job_events(changes: AsyncGenerator[Change, None]) -> AsyncIterator[Event]:
+    async with aclosing(changes):
+        async for change in changes:
+            yield Event(change.mark, "job", change.job.model_dump(mode="json", by_alias=True))
+
+
 def _last_event(request: Request) -> int:
-    value = request.headers.get("last-event-id", "0").strip() or "0"
-    if not (value.isascii() and value.isdigit() and len(value) < 10):
+    return _last_id(request, digits=9) or 0
+
+
+def _last_mark(request: Request) -> int | None:
+    return _last_id(request, digits=16)
+
+
+def _last_id(request: Request, *, digits: int) -> int | None:
+    """The event after which to go on. Raises InvalidRequest for an id that no event had."""
+    value = request.headers.get("last-event-id", "").strip()
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) <= digits):
         raise InvalidRequest("Last-Event-ID is the `id` of an event of this stream.")
     return int(value)
 
@@ -196,6 +233,25 @@ def _collection(routes: APIRouter, on: JobEndpoints) -> None:
         operation_id="list_jobs",
         summary="Own jobs, newest first",
         responses=answers(JobPage, "One page."),
+    )
+    routes.add_api_route(  # before `/{job_id}`, which would take the word for an id
+        "/events",
+        on.all_events,
+        methods=["GET"],
+        operation_id="jobs_events",
+        summary="What happens to all own jobs, as one stream of server-sent events",
+        description="Events `job`; the data is the whole job as `GET /v1/jobs/{id}` shows it, whenever its status, "
+        "stage, progress or place in the queue has changed (places beyond the 20th, when they have changed by a "
+        "tenth). First comes every job that is not over. Resume with `Last-Event-ID`: then every job that changed "
+        "since comes too. Ids are opaque. A change may come twice, none is left out; changes in quick succession come "
+        "as one. A comment every 15 seconds while nothing happens.",
+        response_class=Response,
+        responses={
+            200: {
+                "description": "The stream; it does not end by itself.",
+                "content": {"text/event-stream": {"schema": _JOB_EVENT}},
+            }
+        },
     )
 
 

@@ -73,6 +73,7 @@ class LeaseKeeper:
         database: Database,
         notifier: Notifier,
         lease: Lease,
+        tenant: str,
         rules: LeaseRules,
         *,
         now: Callable[[], float] = boottime,
@@ -80,6 +81,7 @@ class LeaseKeeper:
         self._database = database
         self._notifier = notifier
         self._lease = lease
+        self._tenant = tenant
         self._rules = rules
         self._now = now
         self._renewed = now()
@@ -173,7 +175,7 @@ class LeaseKeeper:
                 stage=self._stage,
                 progress=self._progress,
             )
-            session.after_commit(lambda: self._notifier.notify(topics.changed(self._lease.job_id)))
+            topics.announce_change(session, self._notifier, self._lease.job_id, self._tenant)
         self._judge(state, renewed=began)
 
     def _judge(self, state: JobState | None, *, renewed: float | None = None) -> None:

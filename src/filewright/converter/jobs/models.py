@@ -27,6 +27,7 @@ class JobRow(Base):
     __table_args__ = (
         Index("ix_jobs_claim", "state", "lane", "queued_at", "id"),
         Index("ix_jobs_tenant_id", "tenant", "id"),
+        Index("ix_jobs_tenant_state", "tenant", "state"),
         Index("ix_jobs_state_lease_until", "state", "lease_until"),
         Index("ix_jobs_state_hint_at", "state", "hint_at"),
         Index("ix_jobs_state_deadline_at", "state", "deadline_at"),
@@ -140,7 +141,7 @@ class JobEventRow(Base):
     """One move. `seq` is the job's revision at that moment: growing, not gapless."""
 
     __tablename__ = "job_events"
-    __table_args__ = (Index("ix_job_events_at", "at"),)
+    __table_args__ = (Index("ix_job_events_at", "at"), Index("ix_job_events_tenant_at", "tenant", "at"))
 
     job_id: Mapped[str] = mapped_column(_ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)

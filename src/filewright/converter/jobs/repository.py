@@ -162,6 +162,53 @@ async def live_jobs(session: ReadSession, tenant: str) -> int:
     return (await session.scalars(statement)).one()
 
 
+async def live_revisions(session: ReadSession, tenant: str) -> dict[str, tuple[int, JobState]]:
+    """The jobs of the tenant that are not over, by birth: the revision and the state of each."""
+    statement = (
+        select(JobRow.id, JobRow.revision, JobRow.state)
+        .where(JobRow.tenant == tenant, JobRow.state.in_(LIVE))
+        .order_by(JobRow.id)
+    )
+    return {job_id: (revision, JobState(state)) for job_id, revision, state in await session.execute(statement)}
+
+
+async def places(session: ReadSession, tenant: str) -> dict[str, int]:
+    """The places in the queue of the tenant's jobs; 1 is next. As `waiting_ahead` counts, for all at once."""
+    place = func.row_number().over(order_by=(JobRow.lane, JobRow.queued_at, JobRow.id)).label("place")
+    queue = select(JobRow.id, JobRow.tenant, place).where(JobRow.state == JobState.QUEUED).subquery()
+    found = await session.execute(select(queue.c.id, queue.c.place).where(queue.c.tenant == tenant))
+    return {row.id: row.place for row in found}
+
+
+async def moved_since(
+    session: ReadSession, tenant: str, moment: datetime, *, after: str = "", limit: int | None = None
+) -> dict[str, int]:
+    """The jobs of the tenant that moved at that moment or later, by birth, each with its revision at its last move.
+
+    `after` and `limit`: so many of those that were born after that job.
+    """
+    statement = (
+        select(JobEventRow.job_id, func.max(JobEventRow.seq))
+        .where(JobEventRow.tenant == tenant, JobEventRow.at >= moment, JobEventRow.job_id > after)
+        .group_by(JobEventRow.job_id)
+        .order_by(JobEventRow.job_id)
+        .limit(limit)
+    )
+    return {row[0]: row[1] for row in await session.execute(statement)}
+
+
+async def of_tenant(session: ReadSession, tenant: str, job_ids: Sequence[str]) -> Sequence[JobRow]:
+    """Those of these jobs that are the tenant's, by birth."""
+    statement = select(JobRow).where(JobRow.tenant == tenant, JobRow.id.in_(job_ids)).order_by(JobRow.id)
+    return (await session.scalars(statement)).all()
+
+
+async def tenants_of(session: ReadSession, job_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+    """Each of these jobs with its tenant."""
+    statement = select(JobRow.id, JobRow.tenant).where(JobRow.id.in_(job_ids))
+    return [(job_id, tenant) for job_id, tenant in await session.execute(statement)]
+
+
 async def secret_of(session: ReadSession, job_id: str) -> bytes | None:
     """The sealed password of a job, if it has one."""
     return (await session.scalars(select(JobSecretRow.sealed).where(JobSecretRow.job_id == job_id))).one_or_none()

@@ -14,6 +14,10 @@ _Id = Annotated[str, Field(min_length=1, max_length=64)]
 _Word = Annotated[str, Field(min_length=1, max_length=128)]
 Password = Annotated[str, Field(min_length=1, max_length=1024)]
 MAX_TAG = 200
+TAG_MEANING = (
+    "A word of your own, to find jobs by. `preview` says that the result is only looked at: such a job is not counted "
+    "for `suggested_targets`."
+)
 
 
 class _Asked(BaseModel):
@@ -76,7 +80,7 @@ class JobRequest(_Asked):
     )
     options: dict[str, Any] = Field(default_factory=dict)
     password: Password | None = None
-    tag: Annotated[str | None, Field(max_length=MAX_TAG)] = None
+    tag: Annotated[str | None, Field(max_length=MAX_TAG, description=TAG_MEANING)] = None
     dry_run: Annotated[bool, Field(description="Only say what would be done; nothing is stored.")] = False
 
     def as_order(self) -> JobOrder:

@@ -132,7 +132,7 @@ class JobRunner:
                     break
             if row is None:
                 return None
-            self._announce(session, row.id)
+            topics.announce_change(session, self._notifier, row.id, row.tenant)
             claimed = _claimed(row)
         failpoints.hit(CLAIMED)
         return claimed
@@ -156,7 +156,7 @@ class JobRunner:
     # --- the story -----------------------------------------------------------------------------------------------
 
     async def _attempt(self, job: Claimed, began: float) -> str:
-        keeper = LeaseKeeper(self._database, self._notifier, job.lease, self._rules)
+        keeper = LeaseKeeper(self._database, self._notifier, job.lease, job.tenant, self._rules)
         try:
             async with self._workspace() as workspace:
                 converted, stored = await self._work_under_lease(job, workspace, keeper)
@@ -349,7 +349,7 @@ class JobRunner:
                     row = await end(session)
                     state = None if row is None else row.state
                     if row is not None:
-                        self._announce(session, row.id)
+                        topics.announce_change(session, self._notifier, row.id, row.tenant)
                 return state or await self._known_outcome(job.lease, target)
             except DatabaseUnavailable:
                 if not keeper.safe:
@@ -384,9 +384,6 @@ class JobRunner:
                 await drop_products(self._store, job.lease.job_id, job.lease.attempt)
         except (StoreUnavailable, DatabaseUnavailable, OSError) as error:
             log.info("drop_left_to_pruner", error=type(error).__name__)
-
-    def _announce(self, session: WriteSession, job_id: str) -> None:
-        session.after_commit(lambda: self._notifier.notify(topics.changed(job_id)))
 
 
 class _Stopped(Exception):

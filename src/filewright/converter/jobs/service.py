@@ -8,7 +8,7 @@ what went wrong on the way to the loops of `maintenance`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -28,6 +28,7 @@ from filewright.converter.formats.catalogue import by_name
 from filewright.converter.formats.detection import Detection, claimed_format, settle
 from filewright.converter.jobs import repository, topics, views
 from filewright.converter.jobs.errors import ConcurrencyLimited, stored
+from filewright.converter.jobs.feed import Change, Feed
 from filewright.converter.jobs.models import JobInputRow, JobRow
 from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder
 from filewright.converter.jobs.ports import Files, Planner, Sources
@@ -41,6 +42,8 @@ TASK_KIND = "job"
 MAX_PAGE = 100
 MAX_TAG_CHARS = 200
 MAX_COMMENT_CHARS = 2_000
+PREVIEW_TAG = "preview"
+"""The tag of a job whose result is only looked at: it is no choice of a target."""
 
 ACCEPTED = failpoints.declare("jobs.submit.accepted", "a job is committed and its caller has not been told")
 CANCEL_ASKED = failpoints.declare("jobs.cancel.asked", "a running job is marked as cancelling, its worker not yet told")
@@ -63,8 +66,14 @@ class JobRules:
     lane: str = STANDARD
 
 
+def _by_the_way(_source: str, _target: str) -> None:
+    """For whoever does not learn."""
+
+
 class Jobs:
-    """The service. `erase_files` empties an erased job; the pruner does it again for what a crash left."""
+    """The service. `erase_files` empties an erased job; the pruner does it again for what a crash left. `chosen` is
+    told the source and the target of each job that is accepted.
+    """
 
     def __init__(
         self,
@@ -77,6 +86,7 @@ class Jobs:
         ids: IdSource,
         sealer: Sealer,
         erase_files: Callable[[str], Awaitable[None]],
+        chosen: Callable[[str, str], None] = _by_the_way,
         rules: JobRules | None = None,
     ) -> None:
         self._database = database
@@ -87,6 +97,7 @@ class Jobs:
         self._ids = ids
         self._sealer = sealer
         self._erase_files = erase_files
+        self._chosen = chosen
         self._rules = rules or JobRules()
 
     # --- ordering ------------------------------------------------------------------------------------------------
@@ -107,7 +118,10 @@ class Jobs:
             if within is not None:
                 await within(session, job)
             session.after_commit(lambda: self._notifier.notify(OUTBOX))
+            topics.announce_change(session, self._notifier, job.id, caller.tenant)
         failpoints.hit(ACCEPTED)
+        if order.tag != PREVIEW_TAG:
+            self._chosen(plan.source_format, plan.target_format)
         log.info("job_accepted", job_id=job.id, source=job.source_format, target=job.target_format)
         return job
 
@@ -187,6 +201,14 @@ class Jobs:
             await self._own(session, caller, job_id)
         return self._stream(caller, job_id, after)
 
+    def changes(self, caller: Caller, since: int | None = None) -> AsyncGenerator[Change, None]:
+        """All the caller's jobs that are not over, then each change of any of them; see `feed.py`.
+
+        `since` is the mark of the last change that arrived, to be told what was missed.
+        """
+        feed = Feed(self._database, self._notifier, caller.tenant, look_again=self._rules.look_again)
+        return feed.changes(since)
+
     async def output(self, caller: Caller, job_id: str, n: int) -> Output:
         """What the n-th output is, counted from 0. Raises as `open_output`."""
         async with self._database.read() as session:
@@ -215,7 +237,7 @@ class Jobs:
             row = await self._own(session, caller, job_id)
             if row.state != JobState.CANCELLING:
                 row = await self._cancel(session, row)
-            self._announce(session, job_id)
+            self._announce(session, job_id, caller.tenant)
             job = await views.job(session, row)
         failpoints.hit(CANCEL_ASKED)
         return job
@@ -244,7 +266,7 @@ class Jobs:
                 raise Conflict("The job has changed meanwhile; look at it again.")
             enqueue(session, Task(TASK_KIND, row.id, row.lane))
             session.after_commit(lambda: self._notifier.notify(OUTBOX))
-            self._announce(session, job_id)
+            self._announce(session, job_id, caller.tenant)
             return await views.job(session, row)
 
     async def rate(self, caller: Caller, job_id: str, stars: int, comment: str | None = None) -> Job:
@@ -269,7 +291,7 @@ class Jobs:
             now = await self._database.now(session)
             if row.state != JobState.ERASED:
                 await repository.move_for_caller(session, job_id, caller.tenant, JobState.ERASED, now=now)
-                self._announce(session, job_id)
+                self._announce(session, job_id, caller.tenant)
         failpoints.hit(ERASE_MARKED)
         await self._erase_files(job_id)
 
@@ -387,8 +409,8 @@ class Jobs:
                 return moved
         raise Conflict("The job is over already; there is nothing to cancel.")
 
-    def _announce(self, session: WriteSession, job_id: str) -> None:
-        session.after_commit(lambda: self._notifier.notify(topics.changed(job_id)))
+    def _announce(self, session: WriteSession, job_id: str, tenant: str) -> None:
+        topics.announce_change(session, self._notifier, job_id, tenant)
         session.after_commit(lambda: self._notifier.notify(topics.stop(job_id)))
 
     async def _has_ended(self, caller: Caller, job_id: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,16 +32,14 @@ from filewright.converter.tiers import Tier
 async def job(session: ReadSession, row: JobRow) -> Job:
     """The whole view of one job, with its place in the queue."""
     ahead = await repository.waiting_ahead(session, row) if row.state == JobState.QUEUED else None
-    (view,) = await jobs(session, [row])
-    if ahead is None:
-        return view
-    # Every job before this one is taken to be of its size: an honest order of magnitude, no promise.
-    estimate = None if row.estimated_seconds is None else row.estimated_seconds * (ahead + 1)
-    return view.model_copy(update={"queue_position": ahead + 1, "estimated_seconds": estimate})
+    (view,) = await jobs(session, [row], {row.id: None if ahead is None else ahead + 1})
+    return view
 
 
-async def jobs(session: ReadSession, rows: Sequence[JobRow]) -> tuple[Job, ...]:
-    """The views of many, without their places in the queue."""
+async def jobs(
+    session: ReadSession, rows: Sequence[JobRow], places: Mapping[str, int | None] | None = None
+) -> tuple[Job, ...]:
+    """The views of many, with their places in the queue as far as they are given."""
     ids = [row.id for row in rows]
     inputs: dict[str, list[Input]] = defaultdict(list)
     for item, artifact in await repository.inputs_of(session, ids):
@@ -49,7 +47,7 @@ async def jobs(session: ReadSession, rows: Sequence[JobRow]) -> tuple[Job, ...]:
     outputs: dict[str, list[Output]] = defaultdict(list)
     for made, artifact in await repository.outputs_of(session, ids):
         outputs[made.job_id].append(output(made, artifact))
-    return tuple(_job(row, inputs[row.id], outputs[row.id]) for row in rows)
+    return tuple(_placed(_job(row, inputs[row.id], outputs[row.id]), row, (places or {}).get(row.id)) for row in rows)
 
 
 def output(row: JobOutputRow, artifact: ArtifactRow) -> Output:
@@ -166,6 +164,14 @@ def _job(row: JobRow, inputs: Sequence[Input], outputs: Sequence[Output]) -> Job
         links=_links(row.id, status),
         revision=row.revision,
     )
+
+
+def _placed(view: Job, row: JobRow, place: int | None) -> Job:
+    if place is None or view.status is not PublicStatus.QUEUED:
+        return view
+    # Every job before this one is taken to be of its size: an honest order of magnitude, no promise.
+    estimate = None if row.estimated_seconds is None else row.estimated_seconds * place
+    return view.model_copy(update={"queue_position": place, "estimated_seconds": estimate})
 
 
 def _input(row: JobInputRow, artifact: ArtifactRow | None) -> Input:

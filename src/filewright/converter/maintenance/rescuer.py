@@ -7,6 +7,7 @@ believes. Any number of rescuers may run.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from filewright.chassis import failpoints
 from filewright.chassis.coordination.port import Notifier
@@ -60,14 +61,14 @@ class Rescuer:
         async with self._database.write() as session:
             now = await self._database.now(session)
             ids = await repository.end_overdue(session, now=now, limit=self._batch)
-            self._announce(session, ids)
+            await self._announce(session, ids)
             return len(ids)
 
     async def _rescue_lapsed(self) -> int:
         async with self._database.write() as session:
             now = await self._database.now(session)
             ids = await repository.rescue(session, now=now, limit=self._batch, orphaned=repository.lapsed(now))
-            self._announce(session, ids)
+            await self._announce(session, ids)
         if ids:
             self._rescued.inc(len(ids))
             log.warning("jobs_rescued", jobs=len(ids))
@@ -77,13 +78,12 @@ class Rescuer:
         async with self._database.write() as session:
             now = await self._database.now(session)
             ids = await repository.wake_retries(session, now=now, limit=self._batch)
-            self._announce(session, ids)
+            await self._announce(session, ids)
             return len(ids)
 
-    def _announce(self, session: WriteSession, job_ids: Sequence[str]) -> None:
-        async def announce() -> None:
-            for job_id in job_ids:
-                await self._notifier.notify(topics.changed(job_id))
-                await self._notifier.notify(topics.stop(job_id))
-
-        session.after_commit(announce)
+    async def _announce(self, session: WriteSession, job_ids: Sequence[str]) -> None:
+        if not job_ids:
+            return
+        for job_id, tenant in await repository.tenants_of(session, job_ids):
+            topics.announce_change(session, self._notifier, job_id, tenant)
+            session.after_commit(partial(self._notifier.notify, topics.stop(job_id)))

@@ -6,9 +6,10 @@ from filewright.chassis.db.base import Base
 from filewright.chassis.queue import outbox
 from filewright.chassis.web import idempotency_model
 from filewright.converter.artifacts import models as artifacts
+from filewright.converter.choices import models as choices
 from filewright.converter.jobs import models as jobs
 from filewright.converter.uploads import models as uploads
 
-__all__ = ["artifacts", "idempotency_model", "jobs", "metadata", "outbox", "uploads"]
+__all__ = ["artifacts", "choices", "idempotency_model", "jobs", "metadata", "outbox", "uploads"]
 
 metadata = Base.metadata

@@ -40,8 +40,14 @@ _BY_FAMILY: Mapping[Family, Sequence[str]] = {
 }
 
 
+def habits(source: str) -> Sequence[str]:
+    """What people usually make of it, likeliest first, whether or not it can be made here."""
+    entry = FORMATS.get(source)
+    usual = (*_BY_FORMAT.get(source, ()), *(_BY_FAMILY[entry.family] if entry is not None else ()))
+    return [target for target in dict.fromkeys(usual) if target != source]
+
+
 def usual_targets(source: str, possible: Collection[str], count: int = 6) -> Sequence[str]:
     """The likeliest of the possible targets first, then others in the order in which they are given."""
-    entry = FORMATS.get(source)
-    habits = (*_BY_FORMAT.get(source, ()), *(_BY_FAMILY[entry.family] if entry is not None else ()), *possible)
-    return [target for target in dict.fromkeys(habits) if target in possible and target != source][:count]
+    ordered = dict.fromkeys((*habits(source), *possible))
+    return [target for target in ordered if target in possible and target != source][:count]

@@ -21,12 +21,13 @@ from filewright.chassis.web.edge import Edge
 from filewright.chassis.web.health import Check, Health
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies
+from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.jobs import convert_endpoint
 from filewright.converter.jobs import endpoints as job_endpoints
 from filewright.converter.jobs.service import Jobs
-from filewright.converter.site import catalogue
+from filewright.converter.site import catalogue, me
 from filewright.converter.site.callers import Callers
 from filewright.converter.uploads import endpoints as upload_endpoints
 from filewright.converter.uploads.service import Uploads
@@ -59,6 +60,8 @@ class Services(Protocol):
     @property
     def converter(self) -> Converter: ...
     @property
+    def choices(self) -> Choices: ...
+    @property
     def jobs(self) -> Jobs: ...
     @property
     def uploads(self) -> Uploads: ...
@@ -85,7 +88,7 @@ def create_app(
 ) -> FastAPI:
     """The application. `pages` are mounted beside the API; `running` is entered while the server runs."""
     edge = Edge(exposure.callers.identify, services.idempotency, drain, exposure.proxies)
-    listed = catalogue.Catalogue(services.converter, services.registry)
+    listed = catalogue.Catalogue(services.converter, services.registry, services.choices)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -99,9 +102,10 @@ def create_app(
         Site("Filewright", filewright.__version__, DESCRIPTION),
         routers=(
             convert_endpoint.router(edge, services.uploads, services.jobs, services.converter),
-            upload_endpoints.router(edge, services.uploads, listed.targets),
+            upload_endpoints.router(edge, services.uploads, listed),
             job_endpoints.router(edge, services.jobs),
             catalogue.router(listed),
+            me.router(exposure.callers.identify, learned_targets=services.choices.learning),
             *pages,
         ),
         state_of_health=Health(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
-from filewright.chassis.web.openapi import answers, problems
+from filewright.chassis.web.openapi import answers, described, problems
+from filewright.chassis.web.preferences import etag_matches
+from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.errors import UnsupportedFormat
@@ -26,12 +29,32 @@ Name = Annotated[
 class FormatView(BaseModel):
     """A format, and what can be made of it."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "csv",
+                    "name": "Comma-separated values",
+                    "family": "sheet",
+                    "extensions": ["csv"],
+                    "media_types": ["text/csv"],
+                    "targets": ["json", "xlsx", "ods", "parquet", "html", "pdf"],
+                    "suggested_targets": ["xlsx", "json", "parquet", "pdf", "ods", "html"],
+                }
+            ]
+        }
+    )
+
     id: str
     name: str
     family: str
     extensions: Sequence[str]
     media_types: Sequence[str]
-    targets: Sequence[str]
+    targets: Annotated[Sequence[str], Field(description="What can be made of it, nearest first.")]
+    suggested_targets: Annotated[
+        Sequence[str],
+        Field(max_length=6, description="Those of `targets` that are likeliest to be wanted, best first."),
+    ]
 
 
 class FormatList(BaseModel):
@@ -72,28 +95,58 @@ class OperationList(BaseModel):
 
 
 @dataclass(frozen=True)
-class Catalogue:
-    """The handlers. Everything here is made once: engines do not come and go while the process runs."""
+class _Made:
+    """The whole list as it was with these suggestions."""
 
-    converter: Converter
-    registry: Registry
+    revision: int
+    body: bytes
+
+
+class Catalogue:
+    """The handlers. What there is, is found once: engines do not come and go while the process runs. Only the order of
+    the suggestions moves.
+    """
+
+    def __init__(self, converter: Converter, registry: Registry, choices: Choices) -> None:
+        self.converter = converter
+        self.registry = registry
+        self.choices = choices
+        self._targets: dict[str, Sequence[str]] = {}
+        self._whole = _Made(-1, b"")
 
     def targets(self, format_id: str) -> Sequence[str]:
         """What can be made of it, nearest first."""
-        return [route.target for route in self.converter.planner.targets(format_id)]
+        if format_id not in self._targets:
+            self._targets[format_id] = [route.target for route in self.converter.planner.targets(format_id)]
+        return self._targets[format_id]
+
+    def suggested(self, format_id: str) -> Sequence[str]:
+        """What is likeliest to be wanted of it, best first."""
+        return self.choices.suggest(format_id, self.targets(format_id))
 
     async def formats(
         self,
+        request: Request,
         source: Annotated[Name, Query(alias="from")] = None,
         target: Annotated[Name, Query(alias="to")] = None,
     ) -> Response:
         start = _known(source).id if source is not None else None
         goal = _known(target).id if target is not None else None
-        views = [self._view(item) for item in FORMATS.values()]
-        targets = {view.id: view.targets for view in views}
-        return _json(
-            FormatList(data=[view for view in views if _belongs(view, targets, start, goal)], next_cursor=None)
-        )
+        if start is None and goal is None:
+            return _unless_known(request, self._all())
+        return _unless_known(request, self._list(start, goal))
+
+    def _all(self) -> bytes:
+        """The whole list, which every page that opens asks for, is kept until the suggestions change."""
+        now = self.choices.revision
+        if self._whole.revision != now:
+            self._whole = _Made(now, self._list(None, None))
+        return self._whole.body
+
+    def _list(self, start: str | None, goal: str | None) -> bytes:
+        targets = {format_id: self.targets(format_id) for format_id in FORMATS}
+        shown = [self._view(item) for item in FORMATS.values() if _belongs(item.id, targets, start, goal)]
+        return _bytes(FormatList(data=shown, next_cursor=None))
 
     async def route(
         self,
@@ -128,6 +181,7 @@ class Catalogue:
             extensions=item.extensions,
             media_types=item.media_types,
             targets=self.targets(item.id),
+            suggested_targets=self.suggested(item.id),
         )
 
 
@@ -142,7 +196,9 @@ def router(catalogue: Catalogue) -> APIRouter:
         summary="Formats, and what each can be converted to",
         description="`from`: what that format can become. `to`: what can become that format. Both: whether one can "
         "become the other. Neither: all that can be made, or that something can be made of.",
-        responses=answers(FormatList, "The formats.") | problems(415),
+        responses=answers(FormatList, "The formats.")
+        | described(304, "The client has exactly this already (`If-None-Match`).")
+        | problems(415),
     )
     routes.add_api_route(
         "/routes",
@@ -181,15 +237,15 @@ def _convert_schema(registry: Registry) -> dict[str, Any]:
     }
 
 
-def _belongs(view: FormatView, targets: Mapping[str, Sequence[str]], start: str | None, goal: str | None) -> bool:
+def _belongs(format_id: str, targets: Mapping[str, Sequence[str]], start: str | None, goal: str | None) -> bool:
     """The same answer as `filewright formats`."""
     if start is not None and goal is not None:
-        return view.id == start and goal in view.targets
+        return format_id == start and goal in targets[format_id]
     if start is not None:
-        return view.id in targets[start]
+        return format_id in targets[start]
     if goal is not None:
-        return goal in view.targets
-    return bool(view.targets) or any(view.id in found for found in targets.values())
+        return goal in targets[format_id]
+    return bool(targets[format_id]) or any(format_id in found for found in targets.values())
 
 
 def _known(name: str) -> Format:
@@ -199,6 +255,17 @@ def _known(name: str) -> Format:
     return found
 
 
+def _unless_known(request: Request, body: bytes) -> Response:
+    """The body, or 304 for a client that has it."""
+    headers = {"Cache-Control": "no-cache", "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}
+    if etag_matches(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
 def _json(model: BaseModel) -> Response:
-    body = orjson.dumps(model.model_dump(mode="json", by_alias=True))
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-cache"})
+    return Response(_bytes(model), media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+
+def _bytes(model: BaseModel) -> bytes:
+    return orjson.dumps(model.model_dump(mode="json", by_alias=True))

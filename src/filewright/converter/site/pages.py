@@ -1,4 +1,4 @@
-"""The page in its plainest form: file, target, go, result. Works without any script.
+"""The page as the server gives it: whole without any script (file, target, go, result), with the scripts beside it.
 
 The form posts to `/v1/convert` like every other client. Where that call answers a browser and not a program (it asked
 for `text/html`), the answer is shown by this module: a job that is not over yet as a page that looks again by itself,
@@ -19,6 +19,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from filewright.chassis.errors import ProblemError
+from filewright.chassis.web.statics import StaticFolder
 from filewright.converter.formats.catalogue import FORMATS, Family, Format
 from filewright.converter.jobs.schemas import Job, Output
 from filewright.converter.jobs.service import Jobs
@@ -27,11 +28,12 @@ from filewright.converter.routing.planner import Planner
 from filewright.converter.tiers import Caller
 
 HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'",
     "Cache-Control": "no-store",
 }
-_STATIC = {"style.css": "text/css; charset=utf-8", "mark.svg": "image/svg+xml"}
+STATIC = StaticFolder(files(__package__).joinpath("static"))
 _OFTEN = ("pdf", "docx", "jpg", "png", "webp", "mp3", "mp4", "xlsx", "csv", "html", "md", "epub", "zip")
 _LOOK_AGAIN = '<meta http-equiv="refresh" content="2">'
 _FAMILY_NAMES: Mapping[Family, str] = {
@@ -80,12 +82,9 @@ def router(pages: Pages) -> APIRouter:
             return problem_page(caller, code=error.code, heading=error.title, detail=error.detail, status=error.status)
         return job_page(caller, found)
 
-    @routes.get("/static/{name}")
-    async def static(name: str) -> Response:
-        if name not in _STATIC:
-            return Response(status_code=404)
-        headers = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
-        return Response(_read("static", name), media_type=_STATIC[name], headers=headers)
+    @routes.api_route("/static/{name:path}", methods=["GET", "HEAD"])
+    async def static(request: Request, name: str) -> Response:
+        return STATIC.answer(request, name)
 
     return routes
 
@@ -93,7 +92,7 @@ def router(pages: Pages) -> APIRouter:
 def start_page(caller: Caller, targets: Iterable[Format]) -> Response:
     """The form."""
     body = _fill("start.html", limit=_size(caller.tier.max_input_bytes), targets=_options(targets))
-    return _page(caller, "Filewright", body)
+    return _page(caller, "Filewright", body, head=_fill("start_head.html"))
 
 
 def job_page(caller: Caller, job: Job) -> Response:
@@ -193,12 +192,12 @@ def _duration(seconds: float) -> str:
 
 
 def _fill(template: str, **values: Any) -> str:
-    return Template(_read("templates", template).decode()).substitute(values)
+    return _template(template).substitute(values, static=STATIC.address)
 
 
 @cache
-def _read(folder: str, name: str) -> bytes:
-    return files(__package__).joinpath(folder, name).read_bytes()
+def _template(name: str) -> Template:
+    return Template(files(__package__).joinpath("templates", name).read_text(encoding="utf-8"))
 
 
 def _targets(planner: Planner) -> list[Format]:

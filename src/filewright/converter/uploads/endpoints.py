@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from filewright.converter.errors import TooLarge
 from filewright.converter.tiers import Caller
 from filewright.converter.uploads import tus
 from filewright.converter.uploads.models import Upload
-from filewright.converter.uploads.recognition import Targets
+from filewright.converter.uploads.recognition import Offers
 from filewright.converter.uploads.schemas import NewUpload, UploadEnd, UploadTicket, UploadView
 from filewright.converter.uploads.service import Uploads
 
@@ -37,7 +37,7 @@ class UploadEndpoints:
 
     edge: Edge[Caller]
     uploads: Uploads
-    targets: Targets
+    offers: Offers
 
     async def discover(self, request: Request) -> Response:
         caller = await self.edge.identify(request)
@@ -179,7 +179,6 @@ class UploadEndpoints:
 
     def _view(self, upload: Upload, artifact: Artifact | None) -> Response:
         known = artifact.format if artifact else None
-        targets: Sequence[str] = self.targets(known) if known else ()
         view = UploadView(
             id=upload.id,
             state=upload.state,
@@ -189,7 +188,8 @@ class UploadEndpoints:
             format=known,
             media_type=artifact.media_type if artifact else None,
             sha256=artifact.sha256 if artifact else None,
-            targets=tuple(targets),
+            targets=self.offers.targets(known) if known else (),
+            suggested_targets=self.offers.suggested(known) if known else (),
             created_at=upload.created_at,
             expires_at=(artifact.expires_at if artifact else None) or upload.expires_at,
         )
@@ -213,9 +213,9 @@ class _Arriving:
             self.cut_short = True
 
 
-def router(edge: Edge[Caller], uploads: Uploads, targets: Targets) -> APIRouter:
+def router(edge: Edge[Caller], uploads: Uploads, offers: Offers) -> APIRouter:
     """The addresses of uploads."""
-    on = UploadEndpoints(edge, uploads, targets)
+    on = UploadEndpoints(edge, uploads, offers)
     routes = APIRouter(prefix="/v1/uploads", tags=["uploads"], route_class=tus.TusRoute)
     add = routes.add_api_route
     add(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from filewright.converter.errors import InputError
 from filewright.converter.formats.catalogue import FORMATS
@@ -12,8 +13,17 @@ from filewright.converter.formats.detection import detect, settle
 
 UNKNOWN_TYPE = "application/octet-stream"
 
-Targets = Callable[[str], Sequence[str]]
-"""The formats that can be made of one, in the order they should be offered."""
+
+class Offers(Protocol):
+    """What can be made of a format."""
+
+    def targets(self, format_id: str) -> Sequence[str]:
+        """All of it, nearest first."""
+        ...
+
+    def suggested(self, format_id: str) -> Sequence[str]:
+        """The few that are likeliest to be wanted, best first."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,27 @@ class UploadTicket(BaseModel):
 class UploadView(BaseModel):
     """An upload. What is known of the content is null until the upload is complete."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "upl_01jd6qx2v7c8e9f0g1h2j3k4m5",
+                    "state": "complete",
+                    "filename": "report.docx",
+                    "bytes": 48_213,
+                    "received": 48_213,
+                    "format": "docx",
+                    "media_type": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+                    "sha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                    "targets": ["odt", "pdf", "html", "md", "txt", "epub", "rtf"],
+                    "suggested_targets": ["pdf", "odt", "txt", "html", "epub", "md"],
+                    "created_at": "2026-11-22T06:00:00Z",
+                    "expires_at": "2026-11-23T06:00:00Z",
+                }
+            ]
+        },
+    )
+
     id: str
     state: UploadState
     filename: str
@@ -58,6 +79,13 @@ class UploadView(BaseModel):
     format: str | None
     media_type: str | None
     sha256: str | None
-    targets: Annotated[Sequence[str], Field(description="What it can be converted to; empty until it is complete.")]
+    targets: Annotated[
+        Sequence[str],
+        Field(description="What it can be converted to; empty until it is complete, or when nobody here knows it."),
+    ]
+    suggested_targets: Annotated[
+        Sequence[str],
+        Field(max_length=6, description="Those of `targets` that are likeliest to be wanted, best first."),
+    ]
     created_at: datetime
     expires_at: datetime

@@ -257,7 +257,7 @@ addEventListener('online', () => {
 // ── Language and colours ────────────────────────────────────────────────────────────────────────────────────────────
 
 function tools() {
-  const choice = h('select', { 'data-t-label': 'page.language', onchange: () => setLanguage(choice.value, { remember: true }) },
+  const choice = h('select', { onchange: () => setLanguage(choice.value, { remember: true }) },
     Object.entries(languages).map(([code, name]) => h('option', { value: code, lang: code }, name)));
   const colours = h('button', { type: 'button', class: 'plain', onclick: () => show(nextTheme()) });
   const show = (/** @type {string} */ now) => {
@@ -267,6 +267,7 @@ function tools() {
   };
   const speak = () => {
     choice.value = language();
+    attribute(choice, 'aria-label', t('page.language'));
     show(theme());
   };
   onLanguage(speak);

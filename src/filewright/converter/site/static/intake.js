@@ -25,8 +25,7 @@ export function watchIntake({ onFiles, window: page = window }) {
     depth += 1;
     hover(true);
   });
-  page.addEventListener('dragleave', (event) => {
-    if (!hasFiles(event)) return;
+  page.addEventListener('dragleave', () => {
     depth = Math.max(0, depth - 1);
     hover(depth > 0);
   });

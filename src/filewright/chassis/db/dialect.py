@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 import orjson
 from sqlalchemy import URL, Connection, Select, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +25,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
+
+from filewright.chassis.db.onetrip import OneTripConnection, connection_to
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
@@ -229,22 +230,16 @@ def _sqlite(url: URL, *, pool_size: int | None, begin: str, busy: float, foreign
     return engine
 
 
-async def _connect_sqlite(path: Path, busy: float) -> aiosqlite.Connection:
-    connection = aiosqlite.connect(
-        path,
-        timeout=busy,
-        # The driver must not begin on its own: its BEGIN is deferred, and a read that turns into a write inside a
-        # deferred transaction fails at once with "busy", whatever the timeout.
-        isolation_level=None,
-        check_same_thread=False,
-    )
+async def _connect_sqlite(path: Path, busy: float) -> OneTripConnection:
+    connection = connection_to(path, timeout=busy)
     connection._thread.daemon = True  # noqa: SLF001 - or a connection that was lost track of keeps the process alive
     try:
-        return await connection
+        await connection
     except BaseException:
         # It told its thread to stop and did not wait; the thread would answer to an event loop that may be closed.
         await asyncio.shield(asyncio.to_thread(connection._thread.join))  # noqa: SLF001
         raise
+    return connection
 
 
 def _postgresql(url: URL, *, pool_size: int | None, statement_seconds: float) -> AsyncEngine:

@@ -306,8 +306,8 @@ async function begin() {
   watchIntake({ onFiles: add });
   queue.subscribe(draw);
   onLanguage(speak);
-  await setLanguage(preferredLanguage());
   tools();
+  await setLanguage(preferredLanguage());
   catalogue.ready.then(() => {
     sayLimits();
     drawAll();

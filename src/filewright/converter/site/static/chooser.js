@@ -49,7 +49,7 @@ export function openChooser({ anchor, row, catalogue, alike, onChoose }) {
   const list = h('div', { class: 'goals', role: 'listbox', id: 'goals', 'aria-label': t('chooser.list') });
   const told = h('p', { class: 'told', id: 'told' });
   const field = h('input', {
-    type: 'search', role: 'combobox', autocomplete: 'off', spellcheck: 'false', autofocus: true, 'aria-expanded': 'true', 'aria-controls': 'goals',
+    type: 'text', inputmode: 'search', enterkeyhint: 'done', role: 'combobox', autocomplete: 'off', spellcheck: 'false', autofocus: true, 'aria-expanded': 'true', 'aria-controls': 'goals',
     'aria-autocomplete': 'list', 'aria-describedby': 'told', 'aria-label': t('chooser.search'), placeholder: t('chooser.search'), oninput: fill, onkeydown: keyed,
   });
   const forKind = h('input', { type: 'checkbox' });
@@ -108,7 +108,7 @@ export function openChooser({ anchor, row, catalogue, alike, onChoose }) {
       class: 'chip', role: 'option', id: `goal-${(count += 1)}`, 'aria-selected': 'false', 'aria-disabled': refusal ? 'true' : null,
       'aria-current': format.id === row.target ? 'true' : null, data: { id: format.id },
       onclick: () => refusal || choose(format.id), onpointermove: (/** @type {Event} */ event) => refusal || mark(/** @type {HTMLElement} */ (event.currentTarget), false),
-    }, h('strong', {}, short), h('small', {}, refusal ? `${name}. ${refusal}` : name === short ? '' : name));
+    }, h('strong', {}, short), h('small', {}, refusal ? (refusal.includes(name) ? refusal : `${name}. ${refusal}`) : name === short ? '' : name));
   }
 
   /** @returns {HTMLElement[]} */

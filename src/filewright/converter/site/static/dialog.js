@@ -36,6 +36,9 @@ function isBeside(/** @type {Element} */ element, /** @type {MouseEvent} */ even
   return event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
 }
 
+/** Lower than this a dialog is not made to fit beside what opened it; it then covers it. */
+const LEAST = 320;
+
 /**
  * Puts an open dialog under (or over) what opened it. On a narrow window the sheet rests at the bottom instead.
  * @param {HTMLDialogElement} element
@@ -46,9 +49,13 @@ export function placeBy(element, anchor) {
   const at = anchor.getBoundingClientRect();
   const { width, height } = element.getBoundingClientRect();
   const start = document.dir === 'rtl' ? at.right - width : at.left;
-  const below = at.bottom + 8;
-  const top = below + height <= window.innerHeight - 8 ? below : Math.max(8, Math.min(at.top - height - 8, window.innerHeight - height - 8));
+  const below = window.innerHeight - at.bottom - 16;
+  const above = at.top - 16;
+  const under = below >= height || below >= above;
+  const room = Math.max(Math.min(height, under ? below : above), Math.min(height, LEAST));
+  const top = under ? Math.min(at.bottom + 8, window.innerHeight - room - 8) : Math.max(8, at.top - room - 8);
   element.classList.add('placed');
-  element.style.left = `${Math.max(8, Math.min(start, window.innerWidth - width - 8))}px`;
-  element.style.top = `${Math.max(8, top)}px`;
+  Object.assign(element.style, {
+    left: `${Math.max(8, Math.min(start, document.documentElement.clientWidth - width - 8))}px`, top: `${top}px`, height: `${room}px`,
+  });
 }

@@ -18,6 +18,10 @@ const UNITS = { margin_mm: 'mm', width: 'px', height: 'px', dpi: 'dpi', max_dpi:
 /** What most people come for stands first; beyond this many fields the rest is folded away. */
 const FIRST = ['pages', 'first_page', 'last_page', 'page', 'quality', 'width', 'height', 'start', 'duration', 'paper', 'landscape', 'dpi', 'sheet', 'sheets', 'header', 'at', 'fps', 'bitrate_kbps', 'mute'];
 const SHOWN = 5;
+/** Where nothing said means all. */
+const ALL = new Set(['pages', 'frame']);
+/** Limits beyond this are the program's, and no help to a person. */
+const FAR = 5000;
 
 /**
  * @param {Record<string, Schema>} schemas
@@ -80,14 +84,14 @@ function option(/** @type {string} */ name, /** @type {Schema} */ schema, /** @t
   const wrong = h('p', { class: 'wrong', hidden: true, role: 'alert' }, t('options.wrong'));
   const control = fieldOf(name, schema, value);
   control.id = id;
-  control.setAttribute('aria-describedby', `${id}-hint`);
+  if (hint) control.setAttribute('aria-describedby', `${id}-hint`);
   control.addEventListener(control.type === 'checkbox' || control.localName === 'select' ? 'change' : 'input', () => {
     wrong.hidden = control.validity.valid;
     if (control.validity.valid) say(read(control, schema));
   });
   return h('div', { class: 'option' }, h('label', { for: id }, label),
     h('span', { class: 'value' }, control, unit && h('span', { 'aria-hidden': 'true' }, has(`unit.${unit}`) ? t(`unit.${unit}`) : unit)),
-    hint && h('p', { class: 'hint', id: `${id}-hint` }, unit ? hint : hint), wrong);
+    hint && h('p', { class: 'hint', id: `${id}-hint` }, hint), wrong);
 }
 
 /** @returns {any} */
@@ -99,15 +103,18 @@ function fieldOf(/** @type {string} */ name, /** @type {Schema} */ schema, /** @
     const open = schema.default === undefined && [h('option', { value: '' }, t('options.default'))];
     return h('select', {}, open, schema.enum.map((/** @type {any} */ choice) => h('option', { value: choice, selected: choice === now }, called(choice))));
   }
-  if (schema.pattern?.includes('#[0-9a-fA-F]{6}') && schema.default) return h('input', { type: 'color', value: now });
+  if (isColour(schema) && schema.default) return h('input', { type: 'color', value: now });
   if (schema.type === 'integer' || schema.type === 'number') {
     return h('input', {
       type: 'number', inputmode: schema.type === 'integer' ? 'numeric' : 'decimal', step: schema.type === 'integer' ? 1 : 'any', min: schema.minimum ?? schema.exclusiveMinimum, max: schema.maximum,
       value: now ?? '', placeholder: schema.default === undefined ? t('options.default') : '',
     });
   }
-  return h('input', { type: 'text', value: now ?? '', maxlength: schema.maxLength, pattern: schema.pattern, placeholder: schema.default ? '' : t('options.all'), autocomplete: 'off' });
+  const none = isColour(schema) ? '#rrggbb' : t(ALL.has(name) ? 'options.all' : 'options.default');
+  return h('input', { type: 'text', value: now ?? '', maxlength: schema.maxLength, pattern: schema.pattern, placeholder: none, autocomplete: 'off', spellcheck: 'false' });
 }
+
+const isColour = (/** @type {Schema} */ schema) => schema.pattern?.includes('#[0-9a-fA-F]{6}');
 
 /** A field's value as the schema wants it; undefined where nothing is said. */
 function read(/** @type {any} */ control, /** @type {Schema} */ schema) {
@@ -119,7 +126,7 @@ function read(/** @type {any} */ control, /** @type {Schema} */ schema) {
 
 function limits(/** @type {Schema} */ { type, minimum, maximum }) {
   if (type !== 'integer' && type !== 'number') return '';
-  if (minimum !== undefined && maximum !== undefined && maximum < 1e5) return t('options.range', { low: minimum, high: maximum });
+  if (minimum !== undefined && maximum !== undefined && maximum <= FAR) return t('options.range', { low: minimum, high: maximum });
   return '';
 }
 

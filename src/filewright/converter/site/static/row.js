@@ -163,7 +163,7 @@ export function rowView(first, actions) {
     if (isIdle(now)) {
       const start = button('row.convert', () => actions.start(row));
       start.disabled = !now.target;
-      return [start, ...(now.phase === 'ready' && now.target ? [curl()] : [])];
+      return now.target ? [start, curl()] : [start];
     }
     if (now.phase === 'succeeded') return results(now);
     if (now.phase === 'failed') return remedies(now);

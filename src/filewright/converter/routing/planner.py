@@ -18,6 +18,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
 
 from filewright.converter.engines.port import Conversion, FormatId, Loss
 from filewright.converter.errors import UnsupportedConversion, UnsupportedFormat
@@ -44,10 +46,20 @@ class Step:
     conversion: Conversion
     engine: str
 
-    @property
+    @cached_property
     def cost(self) -> int:
         """What the planner minimises the sum of."""
         return self.conversion.cost + _STEP_WEIGHT + _LOSS_WEIGHT[self.conversion.loss]
+
+    @cached_property
+    def changes_kind(self) -> bool:
+        """Whether another kind of thing comes out than went in."""
+        return _kind(self.conversion.source) != _kind(self.conversion.target)
+
+    @cached_property
+    def leaves_senses(self) -> bool:
+        """Whether it leaves, or makes, a picture, a sound or a film."""
+        return self.changes_kind and bool({_kind(self.conversion.source), _kind(self.conversion.target)} & _SENSES)
 
     @property
     def lossy(self) -> bool:
@@ -100,6 +112,7 @@ class Planner:
         for engine, conversion in abilities:
             self._edges.setdefault(conversion.source, []).append(Step(conversion, engine))
         self._from: dict[FormatId, Mapping[FormatId, Route]] = {}
+        self._searching = Lock()
 
     def cheapest(self, source: FormatId, target: FormatId, *, without: Collection[Step] = ()) -> Route:
         """The route to take; `without` leaves out steps that were tried and failed.
@@ -121,14 +134,16 @@ class Planner:
         return [format_id for format_id in FORMATS if self._routes(format_id)]
 
     def _routes(self, source: FormatId) -> Mapping[FormatId, Route]:
-        if source not in self._from:
-            self._from[source] = self._search(source)
-        return self._from[source]
+        with self._searching:  # one thread may find them all beforehand while another asks
+            if source not in self._from:
+                self._from[source] = self._search(source)
+            return self._from[source]
 
     def _search(self, source: FormatId, without: Collection[Step] = ()) -> Mapping[FormatId, Route]:
         """Dijkstra's algorithm over (format, what the path so far forbids)."""
         found: dict[FormatId, Route] = {}
         settled: set[_State] = set()
+        cheapest: dict[_State, int] = {}
         starts = [_Path(0, (), _State(place, 0)) for place in (source, *also(source))]
         waiting = [(path.cost, index, path) for index, path in enumerate(starts)]
         born = len(waiting)
@@ -144,8 +159,10 @@ class Planner:
             for step in self._edges.get(path.state.place, ()):
                 if step not in without and may_follow(path.steps, step):
                     longer = path.with_step(step)
-                    born += 1
-                    heapq.heappush(waiting, (longer.cost, born, longer))
+                    if longer.cost < cheapest.get(longer.state, longer.cost + 1):
+                        cheapest[longer.state] = longer.cost
+                        born += 1
+                        heapq.heappush(waiting, (longer.cost, born, longer))
         return found
 
     def _no_way(self, source: FormatId, target: FormatId) -> UnsupportedFormat | UnsupportedConversion:
@@ -171,7 +188,7 @@ def may_follow(steps: Sequence[Step], step: Step) -> bool:
         return False
     if step.conversion.loss is Loss.LARGE and any(before.conversion.loss is Loss.LARGE for before in steps):
         return False
-    return not (_changes_kind(step) and any(_leaves_senses(before) for before in steps))
+    return not (step.changes_kind and any(before.leaves_senses for before in steps))
 
 
 def ends_route(conversion: Conversion) -> bool:
@@ -194,15 +211,6 @@ def _kind(format_id: FormatId) -> str:
     if entry is None:
         return ""
     return "drawing" if format_id in _DRAWINGS else entry.family
-
-
-def _changes_kind(step: Step) -> bool:
-    return _kind(step.conversion.source) != _kind(step.conversion.target)
-
-
-def _leaves_senses(step: Step) -> bool:
-    kinds = {_kind(step.conversion.source), _kind(step.conversion.target)}
-    return len(kinds) > 1 and bool(kinds & _SENSES)
 
 
 @dataclass(frozen=True)
@@ -229,6 +237,6 @@ class _Path:
             steps=self.state.steps + 1,
             closed=ends_route(conversion),
             lost_layout=self.state.lost_layout or conversion.loss is Loss.LARGE,
-            crossed=self.state.crossed or _leaves_senses(step),
+            crossed=self.state.crossed or step.leaves_senses,
         )
         return _Path(self.cost + step.cost, (*self.steps, step), state)

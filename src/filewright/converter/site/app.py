@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,11 +93,10 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        if running is None:
+        ready = asyncio.create_task(asyncio.to_thread(listed.find_all))
+        async with running or nullcontext():
             yield
-            return
-        async with running:
-            yield
+        await ready
 
     return create_web_app(
         Site("Filewright", filewright.__version__, DESCRIPTION),

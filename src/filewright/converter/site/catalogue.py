@@ -120,6 +120,11 @@ class Catalogue:
             self._targets[format_id] = [route.target for route in self.converter.planner.targets(format_id)]
         return self._targets[format_id]
 
+    def find_all(self) -> None:
+        """Find every target now, so that the first one who asks does not wait; in any thread."""
+        for format_id in FORMATS:
+            self.targets(format_id)
+
     def suggested(self, format_id: str) -> Sequence[str]:
         """What is likeliest to be wanted of it, best first."""
         return self.choices.suggest(format_id, self.targets(format_id))

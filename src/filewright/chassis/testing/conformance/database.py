@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from filewright.chassis.db.base import BigInt, Id, Json, UtcDateTime, enum_text
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
-from filewright.chassis.db.dialect import insert_or_ignore, skip_locked, upsert
+from filewright.chassis.db.dialect import add_up, insert_or_ignore, skip_locked, upsert
 from filewright.chassis.testing.clock import FakeClock
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
@@ -277,6 +277,15 @@ class DatabaseSuite:
         async with database.read() as session:
             note = await session.get_one(Note, "one")
             assert (note.seq, note.owner) == (2, "second")
+
+    async def test_what_is_added_up_is_the_sum_whoever_came_first(self, database: Database) -> None:
+        async def add(session: WriteSession) -> None:
+            await add_up(session, Note, [{"id": "one", "seq": 1}, {"id": "two", "seq": 10}], sums=["seq"])
+
+        await asyncio.gather(*(database.transact(add) for _ in range(5)))
+        async with database.read() as session:
+            assert (await session.get_one(Note, "one")).seq == 5
+            assert (await session.get_one(Note, "two")).seq == 50
 
     async def test_rows_that_another_holds_are_passed_by(self, database: Database) -> None:
         async with database.write() as session:

@@ -208,9 +208,9 @@ class Uploads:
         upload = await self.create(caller, filename=filename, length=UNKNOWN_LENGTH)
         try:
             stored = await self._put(upload, chunks, limit=caller.tier.max_input_bytes, refusal=_too_large(caller))
-            upload = replace(upload, length=stored.bytes)
-            moved = await self._move(upload, [Part(stored.key, stored.bytes)])
-            return await self._finish(caller, moved, known_sha256=stored.sha256)
+            parts = (Part(stored.key, stored.bytes),)
+            whole = replace(upload, length=stored.bytes, received=stored.bytes, parts=parts)
+            return await self._finish(caller, whole, known_sha256=stored.sha256)
         except BaseException:
             await asyncio.shield(self._abandon(upload))
             raise
@@ -381,16 +381,16 @@ class Uploads:
 
     async def _move(self, upload: Upload, parts: Sequence[Part], *, drop: Sequence[StoredObject] = ()) -> Upload:
         """Set the parts, if nobody else changed the upload meanwhile; else drop what was stored, and raise Conflict."""
-        values = {"parts": _as_json(parts), "received": sum(part.bytes for part in parts), "length": upload.length}
+        grown = replace(upload, parts=tuple(parts), received=sum(part.bytes for part in parts))
         async with self._database.write() as session:
-            moved = await self._update(session, upload, values)
+            moved = await self._update(session, grown)
         if moved is None:
             await self._drop(item.key for item in drop)
             raise Conflict("Another request is writing to this upload; ask where it stands and go on from there.")
         return moved
 
-    async def _update(self, session: WriteSession, upload: Upload, values: dict[str, Any]) -> Upload | None:
-        """The guarded change: only of an upload that is receiving, and only as it was seen."""
+    async def _update(self, session: WriteSession, upload: Upload, **more: Any) -> Upload | None:
+        """The guarded change to what it holds now: only of an upload that is receiving, and was not changed since."""
         done = await session.execute(
             update(UploadRow)
             .where(
@@ -398,12 +398,18 @@ class Uploads:
                 UploadRow.revision == upload.revision,
                 UploadRow.state == UploadState.RECEIVING,
             )
-            .values(**values, revision=upload.revision + 1)
+            .values(
+                parts=_as_json(upload.parts),
+                received=upload.received,
+                length=upload.length,
+                revision=upload.revision + 1,
+                **more,
+            )
             .returning(UploadRow.id)
         )
         if done.first() is None:
             return None
-        return upload_of((await session.scalars(select(UploadRow).where(UploadRow.id == upload.id))).one())
+        return replace(upload, revision=upload.revision + 1, **more)
 
     async def _finish(
         self, caller: Caller, upload: Upload, *, known_sha256: str | None = None, said_sha256: str | None = None
@@ -428,7 +434,7 @@ class Uploads:
                 expires_at=now + timedelta(seconds=caller.tier.retention_seconds),
             )
             self._artifacts.add(session, artifact)
-            done = await self._update(session, upload, {"state": UploadState.COMPLETE, "artifact_id": artifact.id})
+            done = await self._update(session, upload, state=UploadState.COMPLETE, artifact_id=artifact.id)
             if done is None:
                 raise Conflict("Another request is completing this upload.")
         return Completed(done, artifact)

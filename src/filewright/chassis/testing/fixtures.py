@@ -1,6 +1,6 @@
 """Fixtures on real things: databases, stores, a clock. A test tree loads this module as a plug-in.
 
-SQLite, a local folder and memory are always there. PostgreSQL and S3 come as private servers, started once for each
+SQLite, a local folder and memory are always there. PostgreSQL, Redis and S3 come as private servers, started once for each
 session when first wanted; where they are not installed their tests are skipped and say so, and with `--services` they
 fail instead.
 """
@@ -25,7 +25,7 @@ from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.testing.clock import FakeClock
 from filewright.chassis.testing.ids import SequentialIds
-from filewright.chassis.testing.servers import PrivatePostgres, PrivateS3, ServerMissing
+from filewright.chassis.testing.servers import PrivatePostgres, PrivateRedis, PrivateS3, PrivateSentinel, ServerMissing
 
 Schema = Callable[[Database], Awaitable[None]]
 _count = itertools.count(1)
@@ -128,6 +128,48 @@ def s3_server(request: pytest.FixtureRequest) -> Iterator[PrivateS3]:
         missing(request.config, str(error))
         raise
     server.make_bucket("filewright-tests")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def _shared_redis(request: pytest.FixtureRequest) -> Iterator[PrivateRedis]:
+    try:
+        server = PrivateRedis()
+    except ServerMissing as error:
+        missing(request.config, str(error))
+        raise
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(_shared_redis: PrivateRedis) -> PrivateRedis:
+    """A private Redis with nothing in it. It is the session's: leave it running."""
+    _shared_redis.client().flushall()
+    return _shared_redis
+
+
+@pytest.fixture
+def mortal_redis(request: pytest.FixtureRequest) -> Iterator[PrivateRedis]:
+    """A Redis of this test's own, to kill and to freeze."""
+    try:
+        server = PrivateRedis()
+    except ServerMissing as error:
+        missing(request.config, str(error))
+        raise
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sentinel_server(request: pytest.FixtureRequest) -> Iterator[PrivateSentinel]:
+    """A watched Redis with replicas, of this test's own."""
+    try:
+        server = PrivateSentinel()
+    except ServerMissing as error:
+        missing(request.config, str(error))
+        raise
     yield server
     server.stop()
 

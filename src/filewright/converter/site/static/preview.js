@@ -236,7 +236,7 @@ function frame(several, on) {
 }
 
 function busy(/** @type {ReturnType<typeof frame>} */ { stage, note }, /** @type {string} */ words) {
-  attribute(stage, 'aria-busy', words && 'true');
+  attribute(stage, 'aria-busy', words ? 'true' : null);
   if (words) text(note, words);
   else if (note.textContent === t('preview.busy')) text(note, '');
 }

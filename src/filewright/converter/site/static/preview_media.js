@@ -6,7 +6,8 @@
 import { h } from './dom.js';
 import { t } from './i18n.js';
 
-const PLAYABLE = { audio: 'mp3', video: 'mp4' };
+/** What browsers play, the best first. */
+const PLAYABLE = { audio: [['mp3', 'audio/mpeg']], video: [['mp4', 'video/mp4; codecs="avc1.42E01E, mp4a.40.2"'], ['webm', 'video/webm; codecs="vp9, opus"']] };
 
 /**
  * @param {import('./preview_jobs.js').Bench} bench
@@ -30,14 +31,13 @@ export function playerView(bench, { output, source, format }, attempt) {
 
   function offerCopy() {
     if (bench.signal.aborted) return;
-    const to = PLAYABLE[kind];
-    const canHelp = format.id !== to && format.targets.includes(to);
-    const button = canHelp && h('button', { type: 'button', onclick: () => attempt(makeCopy) }, t('preview.playable'));
-    element.replaceChildren(h('p', {}, t('preview.unplayable')), button || '');
+    const [to] = PLAYABLE[kind].find(([id, type]) => id !== format.id && format.targets.includes(id) && document.createElement(kind).canPlayType(type)) ?? [];
+    const button = to && h('button', { type: 'button', class: 'button', onclick: () => attempt(() => makeCopy(to)) }, t('preview.playable'));
+    element.replaceChildren(h('p', {}, t('preview.unplayable')), button ?? '');
   }
 
-  async function makeCopy() {
-    const { outputs } = await bench.convert(source, PLAYABLE[kind]);
+  async function makeCopy(/** @type {string} */ to) {
+    const { outputs } = await bench.convert(source, to);
     play(outputs[0].url, () => element.replaceChildren(h('p', {}, t('preview.unplayable'))));
   }
 

@@ -172,7 +172,9 @@ def _group(name: str, members: Iterable[Format]) -> str:
 def _size(count: float) -> str:
     for unit in ("bytes", "KB", "MB", "GB"):
         if count < 1024 or unit == "GB":
-            return f"{count:.0f} {unit}" if count >= 10 or unit == "bytes" else f"{count:.1f} {unit}".replace(".0 ", " ")
+            return (
+                f"{count:.0f} {unit}" if count >= 10 or unit == "bytes" else f"{count:.1f} {unit}".replace(".0 ", " ")
+            )
         count /= 1024
     raise AssertionError
 

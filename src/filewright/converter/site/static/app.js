@@ -315,6 +315,7 @@ async function begin() {
   await queue.restore();
   restored = true;
   drawAll();
+  delete root.dataset.restoring;
 }
 
 begin();

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The page's languages. English is the catalogue: every text is there, and whatever another language lacks is shown in
- * English. The language is that of `?lang=`, else the one chosen last, else the first known one of the browser's.
+ * English. Which language a visitor wants is visitor.js's business.
  *
  * A text holds `{name}` for values. A text that depends on a number is an object by plural category (`one`, `other`,
  * and whatever the language has: see Intl.PluralRules); the number is the value `n`. Numbers are written in the way of
@@ -11,13 +11,11 @@
  * is no text of the catalogue, and what breaks in it would break in Arabic.
  */
 import english from './texts/en.js';
+import { PSEUDO, storeLanguage } from './visitor.js';
+
+export { languages, preferredLanguage } from './visitor.js';
 
 /** @typedef {string|Record<string, string>} Text */
-
-/** @type {Readonly<Record<string, string>>} */
-export const languages = { en: 'English', de: 'Deutsch', es: 'Español', fr: 'Français', tr: 'Türkçe' };
-const PSEUDO = 'qps-rtl';
-const STORED = 'filewright.language';
 
 let current = 'en';
 /** @type {Record<string, Text>} */
@@ -61,13 +59,6 @@ export function translate(/** @type {ParentNode} */ root) {
   for (const element of root.querySelectorAll('[data-t-label]')) element.setAttribute('aria-label', t(/** @type {HTMLElement} */ (element).dataset.tLabel ?? ''));
 }
 
-/** The language to begin with. */
-export function preferredLanguage() {
-  const asked = new URLSearchParams(location.search).get('lang');
-  const wishes = [asked, stored(), ...navigator.languages].filter((wish) => wish !== null);
-  return wishes.map(known).find((code) => code !== undefined) ?? 'en';
-}
-
 /** Changes the language, and remembers it if a person chose it. */
 export async function setLanguage(/** @type {string} */ code, { remember = false } = {}) {
   texts = await load(code);
@@ -76,8 +67,9 @@ export async function setLanguage(/** @type {string} */ code, { remember = false
   plurals = new Intl.PluralRules(locale());
   document.documentElement.lang = locale();
   document.documentElement.dir = code === PSEUDO ? 'rtl' : 'ltr';
-  if (remember) store(code);
+  if (remember) storeLanguage(code);
   for (const listener of listeners) listener();
+  delete document.documentElement.dataset.silent;
 }
 
 /** @returns {Promise<Record<string, Text>>} */
@@ -111,27 +103,4 @@ function disguised(/** @type {Text} */ found) {
   const letters = { a: 'á', e: 'ë', i: 'ï', o: 'ö', u: 'ü', c: 'ç', n: 'ñ', s: 'š', y: 'ÿ' };
   const changed = found.replace(/\{\w+\}|[aeioucnsy]/g, (part) => /** @type {Record<string, string>} */ (letters)[part] ?? part);
   return `⟦${changed}${'·'.repeat(Math.ceil(found.length / 5))}⟧`;
-}
-
-/** @returns {string|undefined} */
-function known(/** @type {string} */ wish) {
-  if (wish === PSEUDO) return PSEUDO;
-  const code = wish.toLowerCase().split('-')[0];
-  return code in languages ? code : undefined;
-}
-
-function stored() {
-  try {
-    return localStorage.getItem(STORED);
-  } catch {
-    return null; // a private window keeps nothing
-  }
-}
-
-function store(/** @type {string} */ code) {
-  try {
-    localStorage.setItem(STORED, code);
-  } catch {
-    // The choice then holds until the page is left.
-  }
 }

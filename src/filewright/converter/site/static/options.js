@@ -8,7 +8,7 @@
  */
 import { openDialog, placeBy } from './dialog.js';
 import { h } from './dom.js';
-import { has, t } from './i18n.js';
+import { has, language, t } from './i18n.js';
 import { count } from './units.js';
 
 /** @typedef {Record<string, any>} Schema */
@@ -80,7 +80,7 @@ function option(/** @type {string} */ name, /** @type {Schema} */ schema, /** @t
   const id = `option-${(ids += 1)}`;
   const label = has(`option.${name}`) ? t(`option.${name}`) : schema.title ?? words(name);
   const unit = schema.unit ?? UNITS[name];
-  const hint = [has(`hint.${name}`) ? t(`hint.${name}`) : schema.description, limits(schema)].filter(Boolean).join(' · ');
+  const hint = [has(`hint.${name}`) ? t(`hint.${name}`) : language() === 'en' ? schema.description : '', limits(schema)].filter(Boolean).join(' · ');
   const wrong = h('p', { class: 'wrong', hidden: true, role: 'alert' }, t('options.wrong'));
   const control = fieldOf(name, schema, value);
   control.id = id;

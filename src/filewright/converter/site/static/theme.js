@@ -2,10 +2,13 @@
 /**
  * Light or dark: as the system wishes, or as a person chose here. Loaded before the first paint, so that a dark room
  * sees no white flash. For the same reason it remembers whether the page had files, so that a reload begins with the
- * look in which they will appear.
+ * look in which they will appear, and keeps the served words back from whoever reads another language.
  */
+import { preferredLanguage } from './visitor.js';
+
 const STORED = 'filewright.theme';
 const WORKED = 'filewright.working';
+const LONGEST_SILENCE = 2000;
 
 /** @typedef {'auto'|'light'|'dark'} Theme */
 const ORDER = /** @type {const} */ (['auto', 'light', 'dark']);
@@ -13,7 +16,11 @@ const ORDER = /** @type {const} */ (['auto', 'light', 'dark']);
 /** @type {Theme} */
 let current = remembered();
 show();
-if (had()) document.documentElement.dataset.state = 'working';
+if (had()) {
+  document.documentElement.dataset.state = 'working';
+  holdBack('restoring');
+}
+if (preferredLanguage() !== 'en') holdBack('silent');
 
 /** What holds now. */
 export const theme = () => current;
@@ -28,6 +35,12 @@ export function nextTheme() {
   }
   show();
   return current;
+}
+
+/** What would be seen to jump or change at once. Not for long: better a jump than nothing. */
+function holdBack(/** @type {'restoring'|'silent'} */ reason) {
+  document.documentElement.dataset[reason] = '';
+  setTimeout(() => delete document.documentElement.dataset[reason], LONGEST_SILENCE);
 }
 
 function show() {

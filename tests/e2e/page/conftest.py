@@ -102,7 +102,7 @@ class Engine:
     def __init__(self, page: Page, url: str, piece: int) -> None:
         self.page = page
         self.asked: list[Request] = []
-        page.on("request", lambda request: self.asked.append(request))
+        page.on("request", self._asks)
         self._piece = piece
         page.goto(f"{url}/static/mark.svg")
         self._begin()
@@ -185,6 +185,9 @@ class Engine:
         """Those to addresses that end so, or, with a star, begin so."""
         pattern = re.compile(re.escape(path).replace(r"\*", "[^?]*") + r"(\?.*)?$")
         return [item for item in self.asked if item.method == method and pattern.search(item.url)]
+
+    def _asks(self, request: Request) -> None:
+        self.asked.append(request)
 
     def _begin(self) -> None:
         self.page.evaluate(_ENGINE, {"piece": self._piece, "restore": True})

@@ -223,7 +223,7 @@ function frame(several, on) {
     button('preview.smaller', '−', () => on.zoom(-1)),
     h('button', { type: 'button', class: 'plain', 'aria-label': t('preview.fit'), title: t('preview.fit'), onclick: () => on.zoom(0) }, scale),
     button('preview.larger', '+', () => on.zoom(1)));
-  const download = h('a', { class: 'button quiet' }, icon('download'), t('row.download'));
+  const download = h('a', { class: 'button quiet small' }, icon('download'), t('row.download'));
   const stage = h('div', { class: 'preview-stage' });
   const kind = h('p', { class: 'preview-kind' });
   const note = h('p', { class: 'preview-note', role: 'status' });

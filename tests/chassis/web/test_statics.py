@@ -13,18 +13,26 @@ from starlette.routing import Route
 
 from filewright.chassis.web.statics import StaticFolder
 
-SCRIPT = b"export const answer = 42;\n" * 50
+WRITTEN = b"/** What it all comes to. */\nexport const answer = 42; // at last\n" * 50
+SCRIPT = b"export const answer=42;" * 50
+"""What a browser gets of it: it has no use for comments."""
 
 
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "texts").mkdir()
-    (tmp_path / "app.js").write_bytes(SCRIPT)
+    (tmp_path / "app.js").write_bytes(WRITTEN)
     (tmp_path / "texts" / "de.js").write_bytes(b"export default {};")
     (tmp_path / "mark.svg").write_bytes(b"<svg/>")
     (tmp_path / "style.css").write_bytes(b"p{}")
     (tmp_path / "secret.key").write_bytes(b"not to be served")
     return tmp_path
+
+
+def test_what_strings_and_patterns_hold_is_no_comment(tmp_path):
+    script = b"const address='http://t/*x*/';const text=`// ${address} {\\n  }`;const slash=/[/]\\/\\/ /.test('//');"
+    (tmp_path / "app.js").write_bytes(script)
+    assert StaticFolder(tmp_path)._files["app.js"].body == script
 
 
 @pytest.fixture

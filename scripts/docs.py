@@ -33,10 +33,10 @@ def settings_page() -> str:
 
 
 def cli_page() -> str:
-    from filewright.converter.commands import app
+    from filewright.cli import application
 
     lines = ["# Command line", ""]
-    _describe(typer.main.get_command(app), "filewright", lines)
+    _describe(typer.main.get_command(application()), "filewright", lines)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

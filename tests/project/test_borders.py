@@ -19,6 +19,7 @@ PLANTED = {
     "The plain parts import no framework, database or broker": ("converter/jobs/states.py", "sqlalchemy"),
     "No production code knows the test kit": ("converter/tiers.py", "filewright.chassis.testing"),
     "Only bootstrap picks adapters": ("converter/jobs/service.py", "filewright.chassis.queue.embedded"),
+    "The stack starts the product and is not part of it": ("chassis/clock.py", "filewright.stack.ports"),
     "Object storage is spoken to through the port": ("converter/artifacts/service.py", "obstore"),
 }
 

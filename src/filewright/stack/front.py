@@ -1,0 +1,103 @@
+"""Tell the front who answers. A process leaves the rotation before it is asked to end: no request meets a closed door.
+
+nginx takes a new configuration by starting new workers beside the old; the change counts as made when a new one answers
+and the old ones are gone or only finish what they have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from filewright.stack.layout import give, write_private
+from filewright.stack.plan import FrontPlan
+from filewright.stack.probes import http_text
+from filewright.stack.processes import Identity, Process
+from filewright.stack.rendering import render
+
+_TAKEN_SECONDS = 10.0
+_HAND_OVER_SECONDS = 1.5
+_LOOK_SECONDS = 0.02
+
+
+class Front:
+    """The one front of a stack."""
+
+    def __init__(
+        self, plan: FrontPlan, *, s3_address: str, owner: str | None, process: Callable[[], Process | None]
+    ) -> None:
+        self._plan = plan
+        self._s3_address = s3_address
+        self._owner = owner
+        self._process = process
+        self._known: tuple[tuple[str, ...], Identity | None] | None = None
+        self._number = time.time_ns() // 1_000_000
+        self._lock = asyncio.Lock()
+
+    def is_behind(self, addresses: Sequence[str]) -> bool:
+        """Whether it does not yet know these, or was started anew since it was told."""
+        process = self._process()
+        return self._known != (tuple(addresses), process.identity if process else None)
+
+    async def rotate(self, addresses: Callable[[], Sequence[str]]) -> None:
+        """Send requests to these, and return when it is so. They are asked for when the change is made."""
+        async with self._lock:
+            wanted = addresses()
+            if not self.is_behind(wanted):
+                return
+            self._number += 1
+            self._write(wanted)
+            process = self._process()
+            if process is not None:
+                process.signal(signal.SIGHUP)
+                await self._taken(process)
+            self._known = (tuple(wanted), process.identity if process else None)
+
+    def _write(self, addresses: Sequence[str]) -> None:
+        servers = [f"    server {address} max_fails=2 fail_timeout=2s;" for address in addresses]
+        text = render(
+            "rotation.conf",
+            number=self._number,
+            s3_address=self._s3_address,
+            servers="\n".join(servers or ["    server 127.0.0.1:9 down;"]),
+        )
+        self._plan.rotation_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self._plan.rotation_file, text, self._owner)
+        give(self._plan.rotation_file.parent, self._owner)
+
+    async def _taken(self, process: Process) -> None:
+        await _wait_for(self._answers_anew, _TAKEN_SECONDS)
+        # An event stream may hold an old worker for long.
+        await _wait_for(lambda: self._is_alone(process), _HAND_OVER_SECONDS)
+
+    async def _answers_anew(self) -> bool:
+        try:
+            status, body = await http_text(self._plan.health_url)
+        except (OSError, TimeoutError, ValueError, IndexError):
+            return False
+        return status == 200 and body.strip() == f"rotation {self._number}"
+
+    @staticmethod
+    async def _is_alone(process: Process) -> bool:
+        return not _has_old_workers(process.identity.pid)
+
+
+async def _wait_for(is_so: Callable[[], Awaitable[bool]], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if await is_so():
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _has_old_workers(master: int) -> bool:
+    """Whether workers of the configuration before are still there."""
+    try:
+        pids = Path(f"/proc/{master}/task/{master}/children").read_text(encoding="ascii").split()
+        titles = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids]
+    except OSError:
+        return False
+    return any(b"shutting down" in title for title in titles)

@@ -1,0 +1,93 @@
+"""What is: the supervisor's account of every process, for commands to read and for the next supervisor to go on from.
+
+Written whole at each change. It is a hint for people and a record for adoption: a process in it is believed to be ours
+only if its number and its beginning still match.
+"""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from filewright.stack.layout import Layout, write_private
+from filewright.stack.processes import Identity
+
+
+class Stage(StrEnum):
+    """Where a process is in its life."""
+
+    WAITING = "waiting"
+    """For what it needs."""
+    STARTING = "starting"
+    READY = "ready"
+    UNWELL = "unwell"
+    """It was ready and does not answer now."""
+    BACKING_OFF = "backing off"
+    """It died and will be started again."""
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DONE = "done"
+    """It had one thing to do and did it."""
+
+
+class ProcessState(BaseModel):
+    """One process."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: Stage
+    pid: int | None = None
+    began: int | None = None
+    digest: str = ""
+    """Of the service it was started as."""
+    failures: int = 0
+    """Deaths in a row, forgotten after a while of health."""
+    restarts: int = 0
+    """How often it was started again because it died."""
+    detail: str = ""
+    """What happened last, when it was not good."""
+    since: float = 0.0
+    """When this stage began; seconds since the epoch."""
+
+    @property
+    def identity(self) -> Identity | None:
+        return Identity(self.pid, self.began) if self.pid is not None and self.began is not None else None
+
+
+class State(BaseModel):
+    """All of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    supervisor_pid: int | None = None
+    supervisor_began: int | None = None
+    revision: int = 0
+    """Of the plan that has been made true; 0: none yet."""
+    halted: str = ""
+    """Why a change was not carried through."""
+    processes: dict[str, ProcessState] = {}
+
+    @property
+    def supervisor(self) -> Identity | None:
+        if self.supervisor_pid is None or self.supervisor_began is None:
+            return None
+        return Identity(self.supervisor_pid, self.supervisor_began)
+
+
+def read_state(layout: Layout) -> State:
+    """The last account; empty when there is none or it is of no use."""
+    try:
+        return State.model_validate_json(layout.state_file.read_bytes())
+    except (OSError, ValueError):
+        return State()
+
+
+def write_state(layout: Layout, state: State) -> None:
+    write_private(layout.state_file, state.model_dump_json())
+
+
+def now() -> float:
+    """For people to read, never to decide by."""
+    return time.time()

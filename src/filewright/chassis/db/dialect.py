@@ -10,13 +10,14 @@ import asyncio
 import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import URL, Connection, Select, event, make_url
+from sqlalchemy import URL, Connection, Select, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
@@ -109,6 +110,16 @@ def skip_locked(statement: Select[Any]) -> Select[Any]:
     On SQLite this adds nothing: a unit of work that writes is alone from its first statement.
     """
     return statement.with_for_update(skip_locked=True)
+
+
+async def end_if_silent(session: AsyncSession, after: timedelta) -> None:
+    """Let the server roll this unit of work back when it hears nothing of it for so long, and free what it locked.
+
+    On SQLite nobody could: the process that is silent is the one that holds the lock.
+    """
+    if session.get_bind().dialect.name == POSTGRESQL:
+        milliseconds = max(1, int(after.total_seconds() * 1000))
+        await session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {milliseconds}"))
 
 
 async def insert_or_ignore(

@@ -21,6 +21,10 @@ class QueueFull(Exception):
     """The queue holds as much as it may. The hint was not taken; keep it and publish it later."""
 
 
+class QueueUnavailable(Exception):
+    """The queue cannot be reached now. Keep the hint and publish it later."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A hint: look at the row `id` of this `kind`. `lane` is one of `LANES`."""
@@ -34,7 +38,10 @@ class TaskQueue(Protocol):
     """Carries hints between the process that has work and those that do it."""
 
     async def publish(self, task: Task) -> None:
-        """Offer a hint. One that already waits is not doubled where the adapter can tell. Raises QueueFull."""
+        """Offer a hint. One that already waits is not doubled where the adapter can tell.
+
+        Raises QueueFull or QueueUnavailable.
+        """
         ...
 
     async def take(self, timeout: float) -> Task | None:  # noqa: ASYNC109

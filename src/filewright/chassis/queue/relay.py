@@ -9,7 +9,7 @@ from filewright.chassis.db.database import Database
 from filewright.chassis.db.dialect import skip_locked
 from filewright.chassis.db.sessions import WriteSession
 from filewright.chassis.queue.outbox import OutboxRow
-from filewright.chassis.queue.port import QueueFull, Task, TaskQueue
+from filewright.chassis.queue.port import QueueFull, QueueUnavailable, Task, TaskQueue
 
 BEFORE_PUBLISH = failpoints.declare("outbox.publish.before", "rows are locked and no task is published yet")
 AFTER_PUBLISH = failpoints.declare("outbox.publish.after", "tasks are published and their rows not yet deleted")
@@ -56,7 +56,7 @@ class Relay:
         for row in rows:
             try:
                 await self._queue.publish(Task(row.kind, row.task_id, row.lane))
-            except QueueFull:
-                break
+            except (QueueFull, QueueUnavailable):
+                break  # the rows stay, for the next run
             published.append(row.seq)
         return published

@@ -1,8 +1,8 @@
 """Fixtures on real things: databases, stores, a clock. A test tree loads this module as a plug-in.
 
-SQLite, a local folder and memory are always there. PostgreSQL, Redis and S3 come as private servers, started once for each
-session when first wanted; where they are not installed their tests are skipped and say so, and with `--services` they
-fail instead.
+SQLite, a local folder and memory are always there. PostgreSQL, Redis and S3 come as private servers, started once for
+each session when first wanted; where they are not installed their tests are skipped and say so, and with `--services`
+they fail instead.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from filewright.chassis.coordination import leader, ticks
 from filewright.chassis.db.base import Base
 from filewright.chassis.queue import outbox
 from filewright.chassis.web import idempotency_model
@@ -10,6 +11,6 @@ from filewright.converter.choices import models as choices
 from filewright.converter.jobs import models as jobs
 from filewright.converter.uploads import models as uploads
 
-__all__ = ["artifacts", "choices", "idempotency_model", "jobs", "metadata", "outbox", "uploads"]
+__all__ = ["artifacts", "choices", "idempotency_model", "jobs", "leader", "metadata", "outbox", "ticks", "uploads"]
 
 metadata = Base.metadata

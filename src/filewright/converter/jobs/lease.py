@@ -127,9 +127,8 @@ class LeaseKeeper:
             reporter = asyncio.create_task(self._report_news())
             try:
                 while self.verdict is None:
+                    await listener.wait(self._rules.look)
                     await self._look()
-                    if self.verdict is None:
-                        await listener.wait(self._rules.look)
             finally:
                 reporter.cancel()
                 await asyncio.gather(reporter, return_exceptions=True)
@@ -157,11 +156,11 @@ class LeaseKeeper:
     async def _report_news(self) -> None:
         while True:
             await self._news.wait()
+            await asyncio.sleep(self._rules.report)  # what comes meanwhile goes along, or the end makes it needless
             try:
                 await self._report()
             except DatabaseUnavailable:
                 log.info("progress_not_written", job_id=self._lease.job_id)
-            await asyncio.sleep(self._rules.report)
 
     async def _report(self) -> None:
         self._news.clear()
@@ -175,7 +174,7 @@ class LeaseKeeper:
                 stage=self._stage,
                 progress=self._progress,
             )
-            topics.announce_change(session, self._notifier, self._lease.job_id, self._tenant)
+            topics.announce_change(session, self._notifier, self._lease.job_id, self._tenant, goes_on=True)
         self._judge(state, renewed=began)
 
     def _judge(self, state: JobState | None, *, renewed: float | None = None) -> None:

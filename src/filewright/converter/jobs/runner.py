@@ -132,7 +132,7 @@ class JobRunner:
                     break
             if row is None:
                 return None
-            topics.announce_change(session, self._notifier, row.id, row.tenant)
+            topics.announce_change(session, self._notifier, row.id, row.tenant, goes_on=True)
             claimed = _claimed(row)
         failpoints.hit(CLAIMED)
         return claimed

@@ -118,7 +118,7 @@ class Jobs:
             if within is not None:
                 await within(session, job)
             session.after_commit(lambda: self._notifier.notify(OUTBOX))
-            topics.announce_change(session, self._notifier, job.id, caller.tenant)
+            topics.announce_change(session, self._notifier, job.id, caller.tenant, goes_on=True)
         failpoints.hit(ACCEPTED)
         if order.tag != PREVIEW_TAG:
             self._chosen(plan.source_format, plan.target_format)
@@ -186,7 +186,7 @@ class Jobs:
         timeout: float,  # noqa: ASYNC109 - an answer after the time, not an error
     ) -> Job:
         """The job as soon as it is over, at the latest after `timeout` as it is then."""
-        async with self._notifier.listen(topics.changed(job_id)) as listener:
+        async with self._notifier.listen(topics.over(job_id)) as listener:
             over = asyncio.get_running_loop().time() + timeout
             while not await self._has_ended(caller, job_id) and await self._pause(listener, over):
                 pass
@@ -414,7 +414,7 @@ class Jobs:
         session.after_commit(lambda: self._notifier.notify(topics.stop(job_id)))
 
     async def _has_ended(self, caller: Caller, job_id: str) -> bool:
-        """Whether it is over, or was never there. Asked at every announcement, so it reads no more than that."""
+        """Whether it is over, or was never there."""
         async with self._database.read() as session:
             state = await repository.state_of(session, job_id, caller.tenant)
         return state is None or PUBLIC_STATUS[state] not in _LIVE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.sessions import WriteSession
 
@@ -16,12 +18,23 @@ def changed_of(tenant: str) -> str:
     return f"jobs:{tenant}"
 
 
+def over(job_id: str) -> str:
+    """After every change by which a job may have come to its end: for those who wait for nothing else."""
+    return f"job-over:{job_id}"
+
+
 def stop(job_id: str) -> str:
     """When a job that may be running is to stop."""
     return f"job-stop:{job_id}"
 
 
-def announce_change(session: WriteSession, notifier: Notifier, job_id: str, tenant: str) -> None:
-    """Tell who waits for this job, and who watches all of the tenant's, once the unit of work is committed."""
-    session.after_commit(lambda: notifier.notify(changed(job_id)))
-    session.after_commit(lambda: notifier.notify(changed_of(tenant)))
+def announce_change(
+    session: WriteSession, notifier: Notifier, job_id: str, tenant: str, *, goes_on: bool = False
+) -> None:
+    """Tell who waits for this job, and who watches all of the tenant's, once the unit of work is committed.
+
+    `goes_on`: the change ended nothing for sure, so whoever waits for the end alone need not look.
+    """
+    topics = (changed(job_id), changed_of(tenant), *(() if goes_on else (over(job_id),)))
+    for topic in topics:
+        session.after_commit(partial(notifier.notify, topic))

@@ -1,7 +1,12 @@
-"""The composition root: settings in, wired services out. Read `build` from top to bottom to know all there is.
+"""The composition root: settings in, wired services out. Read it from top to bottom to know all there is.
+
+    serve    = api + worker + upkeep in one process, on SQLite, a folder and memory          (embedded)
+    api      = requests and pages, and the relay of what they order         ┐ on PostgreSQL, Redis
+    worker   = slots that convert                                           │ and S3, any number of
+    beat     = upkeep, by whichever of them leads                           ┘ each (distributed)
 
 Everything else takes what it needs in its constructor; only this module knows which adapter stands behind which port.
-The embedded shape and the distributed one differ in the lines marked *shape*.
+`_adapters` is where the two shapes differ.
 """
 
 from __future__ import annotations
@@ -9,21 +14,26 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filewright.chassis import failpoints
 from filewright.chassis.clock import Clock, SystemClock
+from filewright.chassis.coordination.leader import Leader
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.coordination.port import Notifier
+from filewright.chassis.coordination.redis_notifier import RedisNotifier
 from filewright.chassis.db.database import Database
+from filewright.chassis.db.migrations import newest
 from filewright.chassis.ids import IdSource, RandomIds
+from filewright.chassis.queue.celery_queue import CeleryQueue
 from filewright.chassis.queue.embedded import EmbeddedQueue
 from filewright.chassis.queue.outbox import TOPIC as OUTBOX
-from filewright.chassis.queue.port import TaskQueue
+from filewright.chassis.queue.port import LANES, TaskQueue
 from filewright.chassis.queue.relay import BATCH, Relay
+from filewright.chassis.sandbox.absent import NoSandbox
 from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
 from filewright.chassis.sandbox.runner import open_sandbox
 from filewright.chassis.sandbox.workspace import sweep
@@ -44,6 +54,7 @@ from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.worker import Worker, WorkerRules
 from filewright.converter.maintenance.dispatcher import Dispatcher
+from filewright.converter.maintenance.leadership import CAMPAIGN_SECONDS, Leadership
 from filewright.converter.maintenance.loops import Loop, Loops
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer
@@ -62,29 +73,90 @@ class DataDirectoryInUse(SettingsError):
 
 
 @dataclass(frozen=True)
-class Services:
-    """Everything wired. `running` is entered while the service serves."""
+class Platform:
+    """The adapters of this shape, each behind its port, and what every part of the program shares."""
 
     settings: Settings
     clock: Clock
     ids: IdSource
     metrics: Metrics
+    secret: bytes
     database: Database
     store: ObjectStore
     notifier: Notifier
     queue: TaskQueue
-    sandbox: Sandbox
-    registry: Registry
-    converter: Converter
+
+    @property
+    def jobs_dir(self) -> Path:
+        """Where workspaces are made."""
+        return self.settings.data_dir.absolute() / "work"
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the product can do, apart from running jobs: what requests and upkeep ask."""
+
     artifacts: Artifacts
     uploads: Uploads
     choices: Choices
     jobs: Jobs
     idempotency: IdempotencyKeys
-    worker: Worker
-    rescuer: Rescuer
+    eraser: Eraser
+
+
+@dataclass(frozen=True)
+class Services:
+    """A process of the service, wired. `running` is entered while it serves."""
+
+    platform: Platform
+    features: Features
+    registry: Registry
+    converter: Converter
     loops: Loops
-    instance: str
+    sandbox: Sandbox | None = None
+    """None where no engine runs."""
+    worker: Worker | None = None
+    """None where no job runs."""
+
+    @property
+    def clock(self) -> Clock:
+        """The process's clock."""
+        return self.platform.clock
+
+    @property
+    def metrics(self) -> Metrics:
+        """Everything that is counted here."""
+        return self.platform.metrics
+
+    @property
+    def database(self) -> Database:
+        """The only truth."""
+        return self.platform.database
+
+    @property
+    def store(self) -> ObjectStore:
+        """Where files are."""
+        return self.platform.store
+
+    @property
+    def jobs(self) -> Jobs:
+        """Jobs, for whoever orders them."""
+        return self.features.jobs
+
+    @property
+    def uploads(self) -> Uploads:
+        """Files that come in."""
+        return self.features.uploads
+
+    @property
+    def choices(self) -> Choices:
+        """What people choose."""
+        return self.features.choices
+
+    @property
+    def idempotency(self) -> IdempotencyKeys:
+        """First answers to requests with a key."""
+        return self.features.idempotency
 
     @property
     def planner(self) -> Planner:
@@ -92,141 +164,241 @@ class Services:
         return self.converter.planner
 
 
+# --- the processes -----------------------------------------------------------------------------------------------
+
+
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[Services]:
-    """Wire the service, and take it apart again at the end.
+    """`serve`: everything in this process. Brings the schema up to date first.
 
     Raises SettingsError, DatabaseUnavailable, StoreUnavailable, or SandboxUnavailable when this machine gives less
     than the settings ask for.
     """
-    failpoints.arm(settings.failpoints)
-    with _owned(settings.data_dir):
-        clock = SystemClock()
-        ids = RandomIds(clock)
-        metrics = Metrics(process=True)
-
-        database = Database(settings.effective_database_url)
-        await database.migrate(MIGRATIONS)
-        store = open_store(settings.effective_storage_url)
-        await store.sweep()
-        notifier = MemoryNotifier()  # shape
-        queue = EmbeddedQueue()  # shape
-
-        jobs_dir = settings.data_dir.absolute() / "work"
-        sweep(jobs_dir)
-        sandbox = await open_sandbox(jobs_dir=jobs_dir, minimum=_LEVELS[settings.sandbox])
+    if settings.redis_url is not None:
+        raise SettingsError(
+            "FILEWRIGHT_REDIS_URL: `serve` is one process; use the roles api, worker and beat, or unset it"
+        )
+    async with _platform(settings) as on, _sandbox(on) as sandbox:
+        await on.database.migrate(MIGRATIONS)
+        await on.store.sweep()
         registry = Registry(standard_engines())
-        converter = Converter(registry, sandbox, clock=clock)
-
-        artifacts = Artifacts(database, store, ids)
-        scratch = settings.data_dir.absolute() / "scratch"
-        sweep(scratch)
-        scratch.mkdir(mode=0o700, exist_ok=True)
-        uploads = Uploads(
-            database=database,
-            store=store,
-            artifacts=artifacts,
-            ids=ids,
-            scratch=scratch,
-            in_use=jobs_repository.has_a_right_to,
-        )
-        choices = Choices(database, clock, learning=settings.learned_targets)
-        sealer = Sealer(_secret(settings))
-        eraser = Eraser(database, store, artifacts)
-        jobs = Jobs(
-            database=database,
-            sources=uploads,
-            files=artifacts,
-            planner=converter,
-            notifier=notifier,
-            ids=ids,
-            sealer=sealer,
-            erase_files=eraser.erase,
-            chosen=choices.count,
-        )
-        idempotency = IdempotencyKeys(database, ids, clock)
-
-        instance = ids.new("wrk")
-        runner = JobRunner(
-            database=database,
-            store=store,
-            files=artifacts,
-            converter=converter,
-            notifier=notifier,
-            ids=ids,
-            clock=clock,
-            sealer=sealer,
-            jobs_dir=jobs_dir,
-            instance=instance,
-            metrics=metrics,
-        )
-        worker = Worker(
-            runner,
-            queue,
-            clock=clock,
-            metrics=metrics,
-            rules=WorkerRules(slots=settings.slots),
-            may_claim=Readiness(store, jobs_dir, clock),
-        )
-        rescuer = Rescuer(database, notifier, metrics)
-        pruners = (uploads.prune_once, artifacts.prune_once, idempotency.prune_once)
-        pruner = Pruner(database, store, eraser, others=pruners)
-        loops = Loops(
-            (
-                Loop("relay", Relay(database, queue).run_once, every=1.0, topic=OUTBOX, batch=BATCH),
-                Loop("dispatcher", Dispatcher(database, queue).run_once, every=1.0),
-                Loop("rescuer", rescuer.run_once, every=1.0),
-                Loop("pruner", pruner.run_once, every=60.0),
-                Loop("choices", choices.exchange_once, every=5.0),
-            ),
-            clock=clock,
-            notifier=notifier,
-            metrics=metrics,
-        )
-        try:
-            yield Services(
-                settings=settings,
-                clock=clock,
-                ids=ids,
-                metrics=metrics,
-                database=database,
-                store=store,
-                notifier=notifier,
-                queue=queue,
-                sandbox=sandbox,
-                registry=registry,
-                converter=converter,
-                artifacts=artifacts,
-                uploads=uploads,
-                choices=choices,
-                jobs=jobs,
-                idempotency=idempotency,
-                worker=worker,
-                rescuer=rescuer,
-                loops=loops,
-                instance=instance,
-            )
-        finally:
-            await sandbox.close()
-            await store.close()
-            await database.close()
+        converter = Converter(registry, sandbox, clock=on.clock)
+        features = _features(on, converter)
+        rescuer = Rescuer(on.database, on.notifier, on.metrics)
+        worker = _worker(on, converter, features)
+        # Nobody else works on this database: whoever held a lease in it, or was answering a keyed request, is dead.
+        await rescuer.adopt(worker.instance)
+        await features.idempotency.abandon_all()
+        loops = _loops(on, *_relaying(on, features), *_upkeep(on, features, rescuer))
+        yield Services(on, features, registry, converter, loops, sandbox, worker)
 
 
 @asynccontextmanager
-async def running(services: Services) -> AsyncIterator[None]:
+async def build_api(settings: Settings) -> AsyncIterator[Services]:
+    """`api`: answers requests and runs no engine. Any number of them share the database, the bucket and Redis.
+
+    Raises as `build`, and SettingsError when `filewright migrate` has not been run for this version.
+    """
+    async with _platform(settings) as on:
+        await _require_schema(on.database)
+        registry = Registry(standard_engines())
+        converter = Converter(registry, NoSandbox(), clock=on.clock)
+        features = _features(on, converter)
+        yield Services(on, features, registry, converter, _loops(on, *_relaying(on, features)))
+
+
+@asynccontextmanager
+async def build_worker(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIterator[Services]:
+    """`worker`: runs jobs of these lanes in its slots and answers nobody. Raises as `build_api`."""
+    async with _platform(settings, lanes) as on, _sandbox(on) as sandbox:
+        await _require_schema(on.database)
+        registry = Registry(standard_engines())
+        converter = Converter(registry, sandbox, clock=on.clock)
+        features = _features(on, converter)
+        worker = _worker(on, converter, features, lanes)
+        yield Services(on, features, registry, converter, _loops(on), sandbox, worker)
+
+
+@asynccontextmanager
+async def build_beat(settings: Settings) -> AsyncIterator[Services]:
+    """`beat`: upkeep. Of several, one leads and the others wait for its end. Raises as `build_api`."""
+    async with _platform(settings) as on:
+        await _require_schema(on.database)
+        registry = Registry(standard_engines())
+        converter = Converter(registry, NoSandbox(), clock=on.clock)
+        features = _features(on, converter)
+        rescuer = Rescuer(on.database, on.notifier, on.metrics)
+        leadership = Leadership(Leader(on.database, "upkeep"), on.clock)
+        led = (replace(loop, run_once=leadership.led(loop.run_once)) for loop in _upkeep(on, features, rescuer))
+        campaign = Loop("leadership", leadership.campaign_once, every=CAMPAIGN_SECONDS)
+        loops = _loops(on, campaign, *_relaying(on, features), *led)
+        try:
+            yield Services(on, features, registry, converter, loops)
+        finally:
+            await leadership.resign()
+
+
+async def migrate(settings: Settings) -> str:
+    """`migrate`: bring the schema up to date, and tell its revision. Give it the database itself, not a pooler."""
+    database = Database(settings.effective_database_url)
+    try:
+        await database.migrate(MIGRATIONS)
+        return str(await database.revision())
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def running(services: Services, *, grace: float = _DRAIN_SECONDS) -> AsyncIterator[None]:
     """The loops and the slots, for as long as the context lasts. Jobs that run at its end get a while, then go back."""
-    await services.rescuer.adopt(services.instance)  # shape: whoever held a lease here before is dead,
-    await services.idempotency.abandon_all()  # shape: and so is whoever was answering a keyed request
-    loops = asyncio.create_task(services.loops.run(), name="loops")
-    worker = asyncio.create_task(services.worker.run(), name="worker")
+    tasks = [asyncio.create_task(services.loops.run(), name="loops")]
+    if services.worker is not None:
+        tasks.append(asyncio.create_task(services.worker.run(), name="worker"))
     try:
         yield
     finally:
-        await services.worker.stop(_DRAIN_SECONDS)
-        for task in (worker, loops):
+        if services.worker is not None:
+            await services.worker.stop(grace)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(worker, loops, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await services.choices.close()
+
+
+# --- their parts -------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIterator[Platform]:
+    """Open what everything stands on, and close it at the end."""
+    failpoints.arm(settings.failpoints)
+    with _owned(settings.data_dir):
+        clock = SystemClock()
+        secret = _secret(settings)
+        notifier, queue = _adapters(settings, secret, lanes)
+        on = Platform(
+            settings=settings,
+            clock=clock,
+            ids=RandomIds(clock),
+            metrics=Metrics(process=True),
+            secret=secret,
+            database=Database(settings.effective_database_url),
+            store=open_store(
+                settings.effective_storage_url,
+                access_key_id=settings.s3_access_key_id,
+                secret_access_key=settings.s3_secret_access_key,
+            ),
+            notifier=notifier,
+            queue=queue,
+        )
+        try:
+            yield on
+        finally:
+            await on.queue.close()
+            await on.notifier.close()
+            await on.store.close()
+            await on.database.close()
+
+
+def _adapters(settings: Settings, secret: bytes, lanes: Sequence[str]) -> tuple[Notifier, TaskQueue]:
+    """Embedded: memory, for one process. Distributed: Redis, which may be lost at any moment without losing a job."""
+    if settings.redis_url is None:
+        return MemoryNotifier(), EmbeddedQueue()
+    return RedisNotifier(settings.redis_url), CeleryQueue(settings.redis_url, secret, lanes=lanes)
+
+
+@asynccontextmanager
+async def _sandbox(on: Platform) -> AsyncIterator[Sandbox]:
+    sweep(on.jobs_dir)
+    sandbox = await open_sandbox(jobs_dir=on.jobs_dir, minimum=_LEVELS[on.settings.sandbox])
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
+def _features(on: Platform, converter: Converter) -> Features:
+    scratch = on.settings.data_dir.absolute() / "scratch"
+    sweep(scratch)
+    scratch.mkdir(mode=0o700, exist_ok=True)
+    artifacts = Artifacts(on.database, on.store, on.ids)
+    uploads = Uploads(
+        database=on.database,
+        store=on.store,
+        artifacts=artifacts,
+        ids=on.ids,
+        scratch=scratch,
+        in_use=jobs_repository.has_a_right_to,
+    )
+    choices = Choices(on.database, on.clock, learning=on.settings.learned_targets)
+    eraser = Eraser(on.database, on.store, artifacts)
+    jobs = Jobs(
+        database=on.database,
+        sources=uploads,
+        files=artifacts,
+        planner=converter,
+        notifier=on.notifier,
+        ids=on.ids,
+        sealer=Sealer(on.secret),
+        erase_files=eraser.erase,
+        chosen=choices.count,
+    )
+    return Features(artifacts, uploads, choices, jobs, IdempotencyKeys(on.database, on.ids, on.clock), eraser)
+
+
+def _worker(on: Platform, converter: Converter, features: Features, lanes: Sequence[str] = LANES) -> Worker:
+    runner = JobRunner(
+        database=on.database,
+        store=on.store,
+        files=features.artifacts,
+        converter=converter,
+        notifier=on.notifier,
+        ids=on.ids,
+        clock=on.clock,
+        sealer=Sealer(on.secret),
+        jobs_dir=on.jobs_dir,
+        instance=on.ids.new("wrk"),
+        metrics=on.metrics,
+    )
+    return Worker(
+        runner,
+        on.queue,
+        clock=on.clock,
+        metrics=on.metrics,
+        rules=WorkerRules(slots=on.settings.slots, lanes=lanes),
+        may_claim=Readiness(on.store, on.jobs_dir, on.clock),
+    )
+
+
+def _relaying(on: Platform, features: Features) -> tuple[Loop, ...]:
+    """What every process that takes orders does beside them. Any number may do it at once."""
+    return (
+        Loop("relay", Relay(on.database, on.queue).run_once, every=1.0, topic=OUTBOX, batch=BATCH),
+        Loop("choices", features.choices.exchange_once, every=5.0),
+    )
+
+
+def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, ...]:
+    """What one process does for all of them."""
+    pruners = (features.uploads.prune_once, features.artifacts.prune_once, features.idempotency.prune_once)
+    pruner = Pruner(on.database, on.store, features.eraser, others=pruners)
+    return (
+        Loop("dispatcher", Dispatcher(on.database, on.queue).run_once, every=1.0),
+        Loop("rescuer", rescuer.run_once, every=1.0),
+        Loop("pruner", pruner.run_once, every=60.0),
+    )
+
+
+def _loops(on: Platform, *loops: Loop) -> Loops:
+    return Loops(loops, clock=on.clock, notifier=on.notifier, metrics=on.metrics)
+
+
+async def _require_schema(database: Database) -> None:
+    """A process that does not own the database never changes its schema on the way."""
+    if await database.revision() != newest(MIGRATIONS):
+        raise SettingsError(
+            "FILEWRIGHT_DATABASE_URL: the database is of another version; run `filewright migrate` once"
+        )
 
 
 @contextmanager

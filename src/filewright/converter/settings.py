@@ -51,6 +51,20 @@ class Settings(BaseModel):
             "Without it: a directory in `DATA_DIR`.",
         ),
     ] = None
+    redis_url: Annotated[
+        str | None,
+        Field(
+            description="Redis for the roles `api`, `worker` and `beat`: `redis://:password@host:6379/0`, or "
+            "`sentinel://host:26379;sentinel://host2:26379?service=name`. It carries hints and news only. Without it: "
+            "one process, `serve`.",
+        ),
+    ] = None
+    s3_access_key_id: Annotated[
+        str | None, Field(description="Key of the bucket. Without it: what the machine has (role, profile).")
+    ] = None
+    s3_secret_access_key: Annotated[
+        str | None, Field(repr=False, description="Secret of that key; give both or neither.")
+    ] = None
     slots: Annotated[
         int, Field(ge=1, le=256, description="Conversions at the same time. Without it: one per core.")
     ] = Field(default_factory=default_slots)
@@ -122,6 +136,12 @@ class Settings(BaseModel):
         return value
 
     @model_validator(mode="after")
+    def _keys_come_in_pairs(self) -> Settings:
+        if (self.s3_access_key_id is None) != (self.s3_secret_access_key is None):
+            raise ValueError("s3_access_key_id: give the key and FILEWRIGHT_S3_SECRET_ACCESS_KEY, or neither")
+        return self
+
+    @model_validator(mode="after")
     def _secret_is_strong(self) -> Settings:
         path = self.secret_key_file
         if path is not None:
@@ -132,6 +152,19 @@ class Settings(BaseModel):
                     "secret_key_file: it holds fewer than 32 bytes; make one with: openssl rand -base64 48"
                 )
         return self
+
+    def require_distributed(self) -> None:
+        """Raises SettingsError unless all state is outside this process, where others find it too."""
+        if urlsplit(self.effective_database_url).scheme != "postgresql":
+            raise SettingsError(f"{PREFIX}DATABASE_URL: this role needs postgresql://user:password@host/name")
+        if urlsplit(self.effective_storage_url).scheme != "s3":
+            raise SettingsError(f"{PREFIX}STORAGE_URL: this role needs s3://bucket?endpoint=https://host")
+        if self.redis_url is None:
+            raise SettingsError(f"{PREFIX}REDIS_URL: this role needs redis://:password@host:6379/0")
+        if self.secret_key_file is None:
+            raise SettingsError(
+                f"{PREFIX}SECRET_KEY_FILE: every role needs the same file; make it with: openssl rand -base64 48"
+            )
 
     @property
     def effective_database_url(self) -> str:
@@ -146,7 +179,6 @@ class Settings(BaseModel):
 
 LATER: Mapping[str, str] = {
     "database_replica_urls": "read replicas",
-    "redis_url": "the distributed shape",
     "tiers_file": "tiers of your own",
     "master_key_file": "encryption at rest",
     "clamd_url": "virus scanning",

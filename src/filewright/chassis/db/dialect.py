@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import Enum, auto
@@ -269,10 +268,10 @@ def _postgresql(url: URL, *, pool_size: int | None, statement_seconds: float) ->
             "timeout": CONNECT_SECONDS,
             "command_timeout": statement_seconds,
             # PgBouncer before 1.21 hands a transaction to any server connection and knows no prepared statements:
-            # cache none, and give each one a name that cannot have been used on that connection.
+            # cache none, and give them no name, so that none outlives its execution on a connection of somebody else.
             "statement_cache_size": 0,
             "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": lambda: f"fw_{uuid.uuid4().hex}",
+            "prepared_statement_name_func": str,
             "server_settings": {"application_name": "filewright"},
         },
         json_serializer=_to_json,

@@ -18,6 +18,7 @@ from alembic import command, context
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, MetaData
 
 from filewright.chassis.db import dialect
@@ -55,6 +56,13 @@ def run(metadata: MetaData) -> None:
 def current(connection: Connection) -> str | None:
     """The revision that the database is at."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest(script_location: Path) -> str | None:
+    """The revision at the head of the tree."""
+    config = Config()
+    config.set_main_option("script_location", str(script_location))
+    return ScriptDirectory.from_config(config).get_current_head()
 
 
 async def drift(database: Database, metadata: MetaData) -> list[Any]:

@@ -10,6 +10,18 @@ from filewright import __version__
 from filewright.converter.commands.convert import convert
 from filewright.converter.commands.exits import CODES_EPILOG
 from filewright.converter.commands.look_up import doctor, formats, routes
+from filewright.converter.commands.roles import (
+    API_EXAMPLES,
+    API_HELP,
+    BEAT_HELP,
+    MIGRATE_HELP,
+    WORKER_EXAMPLES,
+    WORKER_HELP,
+    api,
+    beat,
+    migrate,
+    worker,
+)
 from filewright.converter.commands.serve import EXAMPLES as SERVE_EXAMPLES
 from filewright.converter.commands.serve import HELP as SERVE_HELP
 from filewright.converter.commands.serve import serve
@@ -46,3 +58,7 @@ app.command()(formats)
 app.command(epilog=CODES_EPILOG)(routes)
 app.command()(doctor)
 app.command(help=SERVE_HELP, epilog=SERVE_EXAMPLES)(serve)
+app.command(help=API_HELP, epilog=API_EXAMPLES)(api)
+app.command(help=WORKER_HELP, epilog=WORKER_EXAMPLES)(worker)
+app.command(help=BEAT_HELP)(beat)
+app.command(help=MIGRATE_HELP)(migrate)

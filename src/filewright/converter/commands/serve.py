@@ -42,10 +42,18 @@ def serve(
     """The command; its help is `HELP`."""
     try:
         settings = load(data_dir=data, slots=slots)
-        asyncio.run(_serve(settings, host, port))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_serve(settings, host, port))
     except SettingsError as error:
         typer.echo(f"filewright: {error}", err=True)
         raise typer.Exit(2) from None
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The fast one (uvloop) where it runs: for the same work it takes half the time of asyncio's own."""
+    from uvicorn.loops.auto import auto_loop_factory  # noqa: PLC0415 - as below
+
+    return auto_loop_factory()()
 
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
@@ -59,19 +67,19 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
 
     configure_logs(settings.log_format)
     drain = Drain()
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         try:
             async with build(settings) as services:
                 app = application(services, settings, local=_is_loopback(host), drain=drain, running=running(services))
                 server = make_server(app, drain, host=host, port=listener.getsockname()[1])
                 listener.listen(_BACKLOG)  # from here on a client is answered, at worst a moment later
-                typer.echo(f"Filewright is serving on {_address(listener, host)}")
+                typer.echo(f"Filewright is serving on {shown_address(listener, host)}")
                 await server.serve(sockets=[listener])
         except SandboxUnavailable as error:
             raise SettingsError(str(error)) from None
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
     """Bound before anything else starts, so that a taken port is told at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -86,7 +94,8 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket, host: str) -> str:
+def shown_address(listener: socket.socket, host: str) -> str:
+    """What a person types to get there."""
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{listener.getsockname()[1]}"
 

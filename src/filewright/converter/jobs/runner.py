@@ -109,7 +109,7 @@ class JobRunner:
         self._clock = clock
         self._sealer = sealer
         self._jobs_dir = jobs_dir
-        self._instance = instance
+        self.instance = instance
         self._rules = rules or LeaseRules()
         self._attempts = metrics.counter("attempts_finished", "Attempts at jobs that ended.", ("outcome",))
         self._seconds = metrics.histogram("attempt_seconds", "Seconds of an attempt.", ("outcome",))
@@ -123,7 +123,7 @@ class JobRunner:
                 row = await repository.claim(
                     session,
                     now=now,
-                    worker=self._instance,
+                    worker=self.instance,
                     lease_for=self._rules.lease_for,
                     lane=lane,
                     suspects=suspects,

@@ -64,6 +64,11 @@ class Worker:
         self._busy = metrics.gauge("slots_busy", "Jobs being worked on.")
 
     @property
+    def instance(self) -> str:
+        """The name under which it holds leases."""
+        return self._runner.instance
+
+    @property
     def busy(self) -> int:
         """How many jobs run."""
         return len(self._running)

@@ -55,7 +55,7 @@ class Services(Protocol):
     @property
     def metrics(self) -> Metrics: ...
     @property
-    def sandbox(self) -> Sandbox: ...
+    def sandbox(self) -> Sandbox | None: ...
     @property
     def registry(self) -> Registry: ...
     @property
@@ -132,10 +132,15 @@ def _checks(services: Services) -> Mapping[str, Check]:
         async for _ in services.store.list("health"):
             return
 
-    async def sandbox() -> Mapping[str, Any]:
-        return {"level": services.sandbox.level.name.lower()}
+    checks: dict[str, Check] = {"database": database, "storage": storage}
+    boundary = services.sandbox
+    if boundary is not None:  # else this process runs no engines
 
-    return {"database": database, "storage": storage, "sandbox": sandbox}
+        async def sandbox() -> Mapping[str, Any]:
+            return {"level": boundary.level.name.lower()}
+
+        checks["sandbox"] = sandbox
+    return checks
 
 
 def _engines(registry: Registry) -> list[dict[str, Any]]:

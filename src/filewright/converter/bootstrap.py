@@ -48,6 +48,7 @@ from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.jobs import repository as jobs_repository
 from filewright.converter.jobs.erasing import Eraser
+from filewright.converter.jobs.lease import LeaseRules
 from filewright.converter.jobs.readiness import Readiness
 from filewright.converter.jobs.runner import JobRunner
 from filewright.converter.jobs.sealing import Sealer
@@ -359,6 +360,7 @@ def _worker(on: Platform, converter: Converter, features: Features, lanes: Seque
         jobs_dir=on.jobs_dir,
         instance=on.ids.new("wrk"),
         metrics=on.metrics,
+        rules=_lease_rules(on.settings.lease_seconds),
     )
     return Worker(
         runner,
@@ -368,6 +370,10 @@ def _worker(on: Platform, converter: Converter, features: Features, lanes: Seque
         rules=WorkerRules(slots=on.settings.slots, lanes=lanes),
         may_claim=Readiness(on.store, on.jobs_dir, on.clock),
     )
+
+
+def _lease_rules(seconds: float) -> LeaseRules:
+    return LeaseRules(lease=seconds, heartbeat=seconds / 6, margin=seconds / 3)
 
 
 def _relaying(on: Platform, features: Features) -> tuple[Loop, ...]:

@@ -107,6 +107,16 @@ class Settings(BaseModel):
             "usual is suggested, and nothing is counted.",
         ),
     ] = True
+    lease_seconds: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=600,
+            description="How long a job stays with a worker that is not heard of, before another takes it over. "
+            "Workers renew it at a sixth of that, and stop by themselves at two thirds. Shorter ones are for tests of "
+            "failure: a worker that a busy machine delays for so long loses its work.",
+        ),
+    ] = 30.0
     failpoints: Annotated[
         str, Field(description="For tests of failure only: points of the code at which to die or fail.")
     ] = ""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from filewright.chassis.sandbox.port import Ending, Limits, PythonCall, Sandbox
 from filewright.converter.conversion.inside.probe import LOOKED_AT
+from filewright.converter.engines.tables import POLARS
 from filewright.converter.errors import OutputInvalid, ResourceLimit
 from filewright.converter.formats.catalogue import FORMATS
 from filewright.converter.formats.detection import detect
@@ -22,7 +23,15 @@ from filewright.converter.formats.kinship import also
 
 MAX_PRODUCTS = 10_000
 _PROBE = "filewright.converter.conversion.inside.probe:probe"
-_WARM = ("filewright.converter.conversion.inside.probe", "PIL.Image", "pypdfium2")
+_WARM = (
+    "filewright.converter.conversion.inside.probe",
+    "pypdfium2",
+    "pymediainfo",
+    # A reader of pictures that is not there yet makes Pillow import all that it has.
+    *(f"PIL.{kind}ImagePlugin" for kind in ("Bmp", "Gif", "Jpeg", "Png", "Ppm", "WebP", "Avif", "Tiff", "Ico")),
+)
+_WARM_ELSEWHERE = dict.fromkeys(("parquet", "geoparquet", "arrow"), POLARS.warm)
+"""Where the reader is larger than all the rest, its engine's warm parent has it already."""
 _BLOCK = 1 << 20
 _ANY_ENCODING = frozenset(
     {"eml", "mbox", "mhtml", "ps", "eps", "rtf", "tex", "man", "dxf", "obj", "svg", "xml", "html"}
@@ -63,9 +72,8 @@ async def probe(
             _check_text(product, target)
     if target not in LOOKED_AT:
         return [{} for _ in products]
-    call = PythonCall(
-        _PROBE, {"paths": [str(path.relative_to(workspace)) for path in products], "format_id": target}, _WARM
-    )
+    paths = [str(path.relative_to(workspace)) for path in products]
+    call = PythonCall(_PROBE, {"paths": paths, "format_id": target}, _WARM_ELSEWHERE.get(target, _WARM))
     outcome = await sandbox.run(call, workspace=workspace, limits=limits)
     if outcome.ending is not Ending.COMPLETED:
         raise OutputInvalid

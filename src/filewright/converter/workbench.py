@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filewright.chassis.sandbox.port import SandboxLevel
 from filewright.chassis.sandbox.runner import LocalSandbox, open_sandbox
+from filewright.chassis.sandbox.verdicts import Verdicts
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
@@ -28,13 +29,16 @@ class Workbench:
 
 
 @asynccontextmanager
-async def open_workbench(jobs_dir: Path, minimum: SandboxLevel) -> AsyncIterator[Workbench]:
+async def open_workbench(
+    jobs_dir: Path, minimum: SandboxLevel, *, verdicts: Verdicts | None = None
+) -> AsyncIterator[Workbench]:
     """For as long as the context lasts; every workspace must lie below `jobs_dir`.
 
-    Raises SandboxUnavailable when this machine gives less than `minimum`.
+    With `verdicts`, the sandbox need not prove itself again when it did lately. Raises SandboxUnavailable when this
+    machine gives less than `minimum`.
     """
     registry = Registry(standard_engines())
-    sandbox = await open_sandbox(jobs_dir=jobs_dir, minimum=minimum)
+    sandbox = await open_sandbox(jobs_dir=jobs_dir, minimum=minimum, verdicts=verdicts)
     try:
         yield Workbench(registry, sandbox, Converter(registry, sandbox))
     finally:

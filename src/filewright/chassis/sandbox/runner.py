@@ -28,15 +28,25 @@ from filewright.chassis.sandbox.port import (
 )
 from filewright.chassis.sandbox.selftest import Probe, Report
 from filewright.chassis.sandbox.starting import Launch, Pipes, Starter
+from filewright.chassis.sandbox.verdicts import Verdicts
 from filewright.chassis.sandbox.warm import QUIET, NotForkable, WarmParents
 
 
-async def open_sandbox(*, jobs_dir: Path, minimum: SandboxLevel = SandboxLevel.ISOLATED) -> LocalSandbox:
+async def open_sandbox(
+    *, jobs_dir: Path, minimum: SandboxLevel = SandboxLevel.ISOLATED, verdicts: Verdicts | None = None
+) -> LocalSandbox:
     """The strongest sandbox that proves itself here. Raises SandboxUnavailable when that is below `minimum`.
 
-    Nothing else may run in `jobs_dir`, which is made if it is missing.
+    Nothing else may run in `jobs_dir`, which is made if it is missing. With `verdicts`, a proof of the strongest level
+    that is remembered there counts, and a new one is remembered.
     """
     jobs_dir = prepare(jobs_dir)
+    bwrap = find_bubblewrap()
+    remembered = verdicts.recall(bwrap, jobs_dir) if verdicts is not None and bwrap is not None else None
+    if remembered is not None and bwrap is not None:
+        sandbox = LocalSandbox(jobs_dir, Bubblewrap(bwrap, Cgroups()))
+        sandbox.report = remembered
+        return sandbox
     reasons: dict[str, str] = {}
     for starter, cgroups in _candidates(reasons):
         if starter.level < minimum:
@@ -48,6 +58,8 @@ async def open_sandbox(*, jobs_dir: Path, minimum: SandboxLevel = SandboxLevel.I
             probes = (Probe("start", held=False, detail=str(error)),)
         if all(probe.held for probe in probes):
             sandbox.report = Report(starter.level, probes, reasons, _notes(cgroups))
+            if verdicts is not None and bwrap is not None:
+                verdicts.remember(sandbox.report, bwrap, jobs_dir)
             await sandbox.cool_down()
             return sandbox
         await sandbox.close()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from filewright.chassis.sandbox.port import SandboxLevel
+from filewright.chassis.sandbox.verdicts import Verdicts
 from filewright.chassis.sandbox.workspace import Workspace
 from filewright.converter.commands.exits import UsageProblem
 from filewright.converter.commands.places import (
@@ -98,8 +99,15 @@ async def open_local() -> AsyncIterator[SourceConverter]:
     """A workbench in a private temporary directory, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="filewright-") as directory:
         jobs_dir = Path(directory)
-        async with open_workbench(jobs_dir, _minimum()) as bench:
+        async with open_workbench(jobs_dir, _minimum(), verdicts=_verdicts()) as bench:
             yield LocalConverter(bench, jobs_dir)
+
+
+def _verdicts() -> Verdicts | None:
+    """In the user's own cache; none for a user without a home."""
+    with contextlib.suppress(RuntimeError):
+        return Verdicts(Path("~/.cache/filewright").expanduser())
+    return None
 
 
 def _minimum() -> SandboxLevel:

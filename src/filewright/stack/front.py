@@ -1,15 +1,19 @@
-"""Tell the front who answers. A process leaves the rotation before it is asked to end: no request meets a closed door.
+"""Tell the front who answers. A process is spared before it is asked to end: no request meets a closed door.
 
-nginx takes a new configuration by starting new workers beside the old; the change counts as made when a new one answers
-and the old ones are gone or only finish what they have.
+There are two ways. Who is *replaced* keeps its address: a file says that it is away, nginx looks for that file with
+each request, and nothing is reloaded. Who *comes or goes* for good is written into the configuration, which nginx
+takes by starting new workers beside the old; that counts as done when a new one answers and the old ones are gone or
+only finish what they have. The old ones close the connections of clients that wait for nothing, so this is kept for
+rare changes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 from filewright.stack.layout import give, write_private
@@ -19,6 +23,7 @@ from filewright.stack.processes import Identity, Process
 from filewright.stack.rendering import render
 
 _TAKEN_SECONDS = 10.0
+_ON_ITS_WAY_SECONDS = 0.3
 _HAND_OVER_SECONDS = 1.5
 _LOOK_SECONDS = 0.02
 
@@ -33,16 +38,17 @@ class Front:
         self._s3_address = s3_address
         self._owner = owner
         self._process = process
-        self._known: tuple[tuple[str, ...], Identity | None] | None = None
+        self._known: tuple[Mapping[str, str], Identity | None] | None = None
         self._number = time.time_ns() // 1_000_000
         self._lock = asyncio.Lock()
+        self._away = plan.rotation_file.parent / "away"
 
-    def is_behind(self, addresses: Sequence[str]) -> bool:
+    def is_behind(self, addresses: Mapping[str, str]) -> bool:
         """Whether it does not yet know these, or was started anew since it was told."""
         process = self._process()
-        return self._known != (tuple(addresses), process.identity if process else None)
+        return self._known != (addresses, process.identity if process else None)
 
-    async def rotate(self, addresses: Callable[[], Sequence[str]]) -> None:
+    async def rotate(self, addresses: Callable[[], Mapping[str, str]]) -> None:
         """Send requests to these, and return when it is so. They are asked for when the change is made."""
         async with self._lock:
             wanted = addresses()
@@ -54,19 +60,41 @@ class Front:
             if process is not None:
                 process.signal(signal.SIGHUP)
                 await self._taken(process)
-            self._known = (tuple(wanted), process.identity if process else None)
+            self._known = (wanted, process.identity if process else None)
 
-    def _write(self, addresses: Sequence[str]) -> None:
-        servers = [f"    server {address} max_fails=2 fail_timeout=2s;" for address in addresses]
+    async def spare(self, name: str) -> None:
+        """Send it nothing more, and return when nothing can be on its way to it."""
+        self._away.mkdir(mode=0o700, exist_ok=True)
+        give(self._away, self._owner)
+        (self._away / name).touch()
+        await asyncio.sleep(_ON_ITS_WAY_SECONDS)
+
+    def restore(self, name: str) -> None:
+        """It answers again."""
+        (self._away / name).unlink(missing_ok=True)
+
+    def restore_all(self) -> None:
+        """Nobody is away: for a supervisor that begins, after one that may have died in the middle."""
+        shutil.rmtree(self._away, ignore_errors=True)
+
+    def _write(self, addresses: Mapping[str, str]) -> None:
         text = render(
             "rotation.conf",
             number=self._number,
             s3_address=self._s3_address,
-            servers="\n".join(servers or ["    server 127.0.0.1:9 down;"]),
+            pools="\n".join(
+                [
+                    _pool("api", addresses.values()),
+                    *(_pool(f"api_without_{away}", _but(addresses, away)) for away in addresses),
+                ]
+            ),
         )
-        self._plan.rotation_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        choices = [f"if (-e away/{name}) {{ set $pool api_without_{name}; }}" for name in addresses]
+        folder = self._plan.rotation_file.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        give(folder, self._owner)
+        write_private(folder / "choices.conf", "\n".join(choices) + "\n", self._owner)
         write_private(self._plan.rotation_file, text, self._owner)
-        give(self._plan.rotation_file.parent, self._owner)
 
     async def _taken(self, process: Process) -> None:
         await _wait_for(self._answers_anew, _TAKEN_SECONDS)
@@ -101,3 +129,12 @@ def _has_old_workers(master: int) -> bool:
     except OSError:
         return False
     return any(b"shutting down" in title for title in titles)
+
+
+def _pool(name: str, addresses: Iterable[str]) -> str:
+    servers = [f"server {address} max_fails=2 fail_timeout=2s;" for address in addresses]
+    return render("pool.conf", name=name, servers="\n    ".join(servers or ["server 127.0.0.1:9 down;"])).rstrip()
+
+
+def _but(addresses: Mapping[str, str], away: str) -> list[str]:
+    return [address for name, address in addresses.items() if name != away]

@@ -18,6 +18,8 @@ from filewright.stack.state import ProcessState, Stage, now
 
 STARTING_LOOK_SECONDS, WELL_LOOK_SECONDS = 0.1, 2.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 30.0
+SETTLED_SECONDS = 3.0
+"""Of being alive, after which a process that cannot be asked counts as ready."""
 HEALTHY_SECONDS = 30.0
 """Of being ready, after which earlier deaths are forgotten."""
 
@@ -36,7 +38,8 @@ class Keeper:
     ) -> None:
         self.service = service
         self.state = ProcessState(stage=Stage.WAITING)
-        self.draining = False
+        self.has_joined = False
+        """Requests may be sent to its address. It was ready once; when it is away, others are asked."""
         self._layout = layout
         self._may_start = may_start
         self._wait_until = wait_until
@@ -44,6 +47,7 @@ class Keeper:
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready_at = 0.0
+        self._alive_since = 0.0
 
     # --- what others ask -----------------------------------------------------------------------------------------
 
@@ -51,11 +55,6 @@ class Keeper:
     def is_ready(self) -> bool:
         """It does what it is there for (or has done it)."""
         return self.state.stage in {Stage.READY, Stage.DONE}
-
-    @property
-    def in_rotation(self) -> bool:
-        """Requests may be sent to it. One that is unwell stays: whether it can answer is its own to say."""
-        return self.state.stage in {Stage.READY, Stage.UNWELL} and not self.draining
 
     @property
     def is_over(self) -> bool:
@@ -69,9 +68,9 @@ class Keeper:
 
     def begin(self, adopted: Process | None = None, before: ProcessState | None = None) -> None:
         """Keep it from now on, going on with a process that runs already if there is one."""
-        self.draining = False
         if adopted is not None and before is not None:
             self._process = adopted
+            self._alive_since = -SETTLED_SECONDS  # of long standing
             self.state = before.model_copy(update={"stage": Stage.STARTING})
         self._task = asyncio.create_task(self._keep(), name=f"keep {self.service.name}")
 
@@ -133,6 +132,7 @@ class Keeper:
                 user=service.user,
                 record=lambda identity: self._enter(Stage.STARTING, self.state.detail, identity=identity),
             )
+            self._alive_since = time.monotonic()
         except OSError as error:
             self._count_death(f"cannot be started: {error}")
             return False
@@ -144,7 +144,7 @@ class Keeper:
         late_at = time.monotonic() + self.service.start_seconds
         try:
             while not end.done():
-                well = not self.service.once and await is_well(self.service.probe)
+                well = await self._is_well()
                 if end.done():
                     break
                 self._note_health(well=well)
@@ -160,9 +160,17 @@ class Keeper:
             with contextlib.suppress(asyncio.CancelledError):
                 await end
 
+    async def _is_well(self) -> bool:
+        if self.service.once:
+            return False
+        if self.service.probe is None:
+            return time.monotonic() - self._alive_since > SETTLED_SECONDS
+        return await is_well(self.service.probe)
+
     def _note_health(self, *, well: bool) -> None:
         if well and self.state.stage is not Stage.READY:
             self._ready_at = time.monotonic()
+            self.has_joined = True
             self._enter(Stage.READY)
         elif not well and self.state.stage is Stage.READY:
             self._enter(Stage.UNWELL, "it does not answer")

@@ -230,6 +230,7 @@ class Stack:
             supervisor.signal(SIGHUP)
             supervisor.close()
             return
+        _bury_supervisors()
         log = self._layout.log("supervisor")
         with log.open("ab") as output:
             log.chmod(0o600)
@@ -265,7 +266,7 @@ class Stack:
             if state.revision >= plan.revision:
                 if state.halted:
                     raise StackProblem(state.halted)
-                if all(_is_ready(state, service) for service in plan.services):
+                if state.front_knows and all(_is_ready(state, service) for service in plan.services):
                     return
             self._check_hope(state)
             if time.monotonic() > deadline:
@@ -285,11 +286,8 @@ class Stack:
         if dying:
             reasons = "; ".join(f"{name}: {state.processes[name].detail}" for name in dying)
             raise StackProblem(f"{reasons}.{self._tails(dying)}")
-        for child in list(_STARTED):
-            if child.poll() is not None:
-                _STARTED.remove(child)
-                if child.returncode:
-                    raise StackProblem(f"The supervisor died.{self._tails(['supervisor'])}")
+        if any(_bury_supervisors()):
+            raise StackProblem(f"The supervisor died.{self._tails(['supervisor'])}")
 
     def _tails(self, names: Iterable[str]) -> str:
         """The last lines of these logs, for a message."""
@@ -311,6 +309,7 @@ class Stack:
                     supervisor.kill()
                     supervisor.wait(10)
                 supervisor.close()
+                _bury_supervisors()
             with self._layout.supervising():
                 asyncio.run(Supervisor(self._layout, plan).clean_up())  # after an orderly end it finds nothing
         self._layout.clear()
@@ -318,6 +317,13 @@ class Stack:
 
 _STARTED: list[subprocess.Popen[bytes]] = []  # noqa: TID251 - the type of them
 """Supervisors that this process started, to bury those that end while it lives."""
+
+
+def _bury_supervisors() -> list[int]:
+    """The exit codes of those that ended."""
+    ended = [child for child in _STARTED if child.poll() is not None]
+    _STARTED[:] = [child for child in _STARTED if child not in ended]
+    return [child.returncode for child in ended]
 
 
 def _fresh(memory: Memory, *, new_ports: bool) -> Memory:

@@ -70,10 +70,16 @@ class Process:
             )
         assert child.stdin is not None
         with child.stdin as gate:
-            started = cls(_identity_of_child(child.pid), os.pidfd_open(child.pid), child)
-            record(started.identity)
+            try:
+                started = cls(_identity_of_child(child.pid), os.pidfd_open(child.pid), child)
+                record(started.identity)
+            except BaseException:
+                gate.close()
+                child.wait()
+                raise
             with contextlib.suppress(BrokenPipeError):
                 gate.write(b"go\n")
+                gate.flush()
         return started
 
     @classmethod

@@ -65,6 +65,8 @@ class State(BaseModel):
     supervisor_began: int | None = None
     revision: int = 0
     """Of the plan that has been made true; 0: none yet."""
+    front_knows: bool = False
+    """Whether the front sends requests to exactly those who can take them."""
     halted: str = ""
     """Why a change was not carried through."""
     processes: dict[str, ProcessState] = {}

@@ -61,6 +61,7 @@ class Supervisor:
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, look.set)
         await self._find_what_runs()
+        self._front.restore_all()
         await self._rotate()  # so that the file is there before the front wants to read it
         look.set()
         work = [asyncio.create_task(task) for task in (self._follow(look), self._keep_rotation(), self._keep_logs())]
@@ -125,13 +126,17 @@ class Supervisor:
             await self._replace(keeper, service)
 
     async def _replace(self, keeper: Keeper, service: Service) -> None:
-        await self._leave_rotation([keeper])
+        spread = keeper.service.role == self._plan.front.role
+        if spread:
+            await self._front.spare(service.name)
         await keeper.end()
         fresh = self._keep(service)
+        fresh.has_joined = keeper.has_joined
         await self._pulse.until(lambda: fresh.is_ready or fresh.state.failures > 2)
         if not fresh.is_ready:
             raise _Halted(f"{service.name} does not come up again: {fresh.state.detail}. The rest was left as it was.")
-        await self._rotate()
+        if spread:
+            self._front.restore(service.name)
 
     def _keep(self, service: Service, process: Process | None = None, state: ProcessState | None = None) -> Keeper:
         keeper = Keeper(
@@ -155,7 +160,8 @@ class Supervisor:
 
     async def _end(self, keepers: list[Keeper]) -> None:
         """End these, each after all that need it."""
-        await self._leave_rotation(keepers)
+        if not any(keeper.service.name == self._plan.front.service for keeper in keepers):
+            await self._leave_rotation(keepers)
         await asyncio.gather(*(self._end_in_order(keeper, keepers) for keeper in keepers))
         for keeper in keepers:
             self._keepers.pop(keeper.service.name, None)
@@ -179,11 +185,9 @@ class Supervisor:
     # --- the rotation --------------------------------------------------------------------------------------------
 
     async def _leave_rotation(self, keepers: Iterable[Keeper]) -> None:
-        leaving = [keeper for keeper in keepers if keeper.service.role == self._plan.front.role]
-        for keeper in leaving:
-            keeper.draining = True
-        if leaving:
-            await self._rotate()
+        for keeper in keepers:
+            keeper.has_joined = False
+        await self._rotate()
 
     async def _keep_rotation(self) -> None:
         while True:
@@ -192,13 +196,14 @@ class Supervisor:
 
     async def _rotate(self) -> None:
         await self._front.rotate(self._rotation)
+        self._account()
 
-    def _rotation(self) -> list[str]:
-        return [
-            keeper.service.address
+    def _rotation(self) -> dict[str, str]:
+        return {
+            keeper.service.name: keeper.service.address
             for keeper in self._keepers.values()
-            if keeper.service.role == self._plan.front.role and keeper.in_rotation and keeper.service.address
-        ]
+            if keeper.service.role == self._plan.front.role and keeper.has_joined and keeper.service.address
+        }
 
     # --- the account ---------------------------------------------------------------------------------------------
 
@@ -214,6 +219,7 @@ class Supervisor:
                 supervisor_pid=me and me.pid,
                 supervisor_began=me and me.began,
                 revision=self._revision,
+                front_knows=not self._front.is_behind(self._rotation()),
                 halted=self._halted,
                 processes={name: keeper.state for name, keeper in self._keepers.items()},
             ),

@@ -29,6 +29,7 @@ from filewright.chassis.queue.outbox import TOPIC as OUTBOX
 from filewright.chassis.queue.port import STANDARD
 from filewright.chassis.sandbox.port import SandboxLevel
 from filewright.chassis.storage.local import LocalStore
+from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.telemetry.logs import configure_logs
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.web.drain import Drain
@@ -134,7 +135,7 @@ class World:
 
     clock: SystemClock
     database: Database
-    store: LocalStore
+    store: ObjectStore
     metrics: Metrics
     sandbox: Any
     registry: Registry
@@ -148,11 +149,11 @@ class World:
     converter: ObedientConverter
 
 
-def build(data: Path) -> World:
+def build(data: Path, store: ObjectStore | None = None) -> World:
     clock, notifier, metrics = SystemClock(), MemoryNotifier(), Metrics()
     ids = RandomIds(clock)
     database = Database(f"sqlite:///{data / 'state.db'}")
-    store = LocalStore(data / "objects")
+    store = store or LocalStore(data / "objects")
     (data / "scratch").mkdir(exist_ok=True)
     (data / "work").mkdir(exist_ok=True)
     artifacts = Artifacts(database, store, ids)
@@ -265,6 +266,7 @@ def serving(
     local: bool = True,
     proxies: Proxies = NO_PROXIES,
     anonymous: bool = True,
+    store: ObjectStore | None = None,
 ) -> Iterator[Live]:
     """A server in a thread of its own."""
     started: list[Live] = []
@@ -272,7 +274,7 @@ def serving(
     failure: list[BaseException] = []
 
     async def main() -> None:
-        world = build(data)
+        world = build(data, store)
         drain = Drain()
         callers = Callers(local=local, anonymous=anonymous, proxies=proxies, local_tier=tier, anonymous_tier=tier)
         app = create_app(world, exposure=Exposure(callers, proxies), drain=drain, running=working(world))
@@ -341,6 +343,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.fixture
 def serve() -> Callable[..., Any]:
     """Start a server of one's own: `with serve(tmp_path, tier=…) as live`."""
+    return serving
+
+
+@pytest.fixture(scope="module")
+def serve_module() -> Callable[..., Any]:
+    """The same, for a server that a module's tests share."""
     return serving
 
 

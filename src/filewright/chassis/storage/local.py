@@ -16,7 +16,7 @@ import secrets
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from filewright.chassis.storage.intake import BLOCK_BYTES, Intake
 from filewright.chassis.storage.port import (
     ObjectInfo,
     ObjectMissing,
+    SignedRequest,
     StoredObject,
     StoreFull,
     StoreUnavailable,
@@ -101,6 +102,32 @@ class LocalStore:
 
     async def delete(self, key: str) -> None:
         await in_thread(self._delete, key)
+
+    async def copy(self, source: str, target: str) -> None:
+        check_key(target)
+        reading = self.get(source)
+        first = await anext(reading, b"")  # before the put, so that a missing source touches nothing
+
+        async def blocks() -> AsyncIterator[bytes]:
+            yield first
+            async for block in reading:
+                yield block
+
+        await self.put(target, blocks())
+
+    def sign_put(
+        self, key: str, *, size: int, at: datetime, lifetime: timedelta, sha256: str | None = None
+    ) -> SignedRequest | None:
+        """Nobody can reach a folder but through us."""
+        del size, at, lifetime, sha256
+        check_key(key)
+        return None
+
+    def sign_get(self, key: str, *, at: datetime, media_type: str, disposition: str) -> SignedRequest | None:
+        """Nobody can reach a folder but through us."""
+        del at, media_type, disposition
+        check_key(key)
+        return None
 
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         found = self._below(self._root / check_prefix(prefix))

@@ -1,17 +1,17 @@
 """Objects in a bucket (S3 and what speaks its language) or in memory, through the obstore library.
 
-`open_store(url)` picks the adapter for an address, a local folder included. A bucket's own housekeeping (creating it,
-a lifecycle rule that ends abandoned multipart uploads after a day) is the operator's, not this program's.
+`open_store(url)` picks the adapter for an address, a local folder included. Every object goes with its SHA-256, so a
+server that knows checksums refuses what was changed on the way. A bucket's own rules are `bucket.py`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from obstore.exceptions import BaseError
 from obstore.store import MemoryStore, S3Store
@@ -24,12 +24,16 @@ from filewright.chassis.storage.port import (
     ObjectInfo,
     ObjectMissing,
     ObjectStore,
+    SignedRequest,
     StoredObject,
     StoreUnavailable,
     check_key,
     check_prefix,
     check_range,
 )
+from filewright.chassis.storage.presigning import Presigner
+from filewright.chassis.storage.s3_address import S3Address, parse_s3_address
+from filewright.chassis.storage.sigv4 import Signer
 from filewright.chassis.storage.threads import in_thread
 
 PART_BYTES = 5 << 20
@@ -40,7 +44,8 @@ PARTS_AT_ONCE = 2
 def open_store(url: str, *, access_key_id: str | None = None, secret_access_key: str | None = None) -> ObjectStore:
     """The store at `file:///folder`, `memory://` or `s3://bucket/prefix?endpoint=http://host:port&region=…`.
 
-    Without keys an S3 client asks the machine (environment, instance role) as every S3 client does. Raises ValueError
+    Without keys an S3 client asks the machine (environment, instance role) as every S3 client does, and signs nothing
+    for others. `public_endpoint=https://host` in a bucket's address is how clients outside reach it. Raises ValueError
     for an address that is none of these.
     """
     address = urlsplit(url)
@@ -49,34 +54,39 @@ def open_store(url: str, *, access_key_id: str | None = None, secret_access_key:
     if address.scheme == "memory":
         return ObstoreStore(MemoryStore())
     if address.scheme == "s3" and address.netloc:
-        query = {name: values[-1] for name, values in parse_qs(address.query).items()}
-        endpoint = query.get("endpoint")
-        config: dict[str, Any] = {"region": query.get("region", "us-east-1")}
-        if endpoint:
-            config |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
-        if access_key_id and secret_access_key:
-            config |= {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
-        return ObstoreStore(
-            S3Store(
-                address.netloc,
-                prefix=address.path.strip("/") or None,
-                client_options={
-                    "allow_http": bool(endpoint and endpoint.startswith("http://")),
-                    "connect_timeout": timedelta(seconds=5),
-                    "timeout": timedelta(seconds=60),  # of one request: a part, or 60 s without the end of a read
-                },
-                retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=30)},
-                **config,
-            )
-        )
+        return _bucket(parse_s3_address(url), access_key_id, secret_access_key)
     raise ValueError("a storage URL is file:///folder, memory:// or s3://bucket")
+
+
+def _bucket(address: S3Address, access_key_id: str | None, secret_access_key: str | None) -> ObstoreStore:
+    config: dict[str, Any] = {"region": address.region, "checksum_algorithm": "SHA256"}
+    if address.endpoint:
+        config |= {"endpoint": address.endpoint, "virtual_hosted_style_request": False}
+    presigner = None
+    if access_key_id and secret_access_key:
+        config |= {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
+        presigner = Presigner(address, Signer(access_key_id, secret_access_key, address.region))
+    store = S3Store(
+        address.bucket,
+        prefix=address.prefix or None,
+        client_options={
+            "allow_http": bool(address.endpoint and address.endpoint.startswith("http://")),
+            "connect_timeout": timedelta(seconds=5),
+            "timeout": timedelta(seconds=60),  # of one request: a part, or 60 s without the end of a read
+        },
+        # Waits grow, and each is drawn at random, so that many clients do not come back at once.
+        retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=30)},
+        **config,
+    )
+    return ObstoreStore(store, presigner)
 
 
 class ObstoreStore:
     """Any store of the obstore library that is not a local folder."""
 
-    def __init__(self, store: MemoryStore | S3Store) -> None:
+    def __init__(self, store: MemoryStore | S3Store, presigner: Presigner | None = None) -> None:
         self._store = store
+        self._presigner = presigner
 
     async def put(
         self, key: str, chunks: AsyncIterable[bytes] | bytes, *, max_bytes: int | None = None
@@ -128,6 +138,24 @@ class ObstoreStore:
                 await self._store.delete_async(check_key(key))
         except ObjectMissing:
             return
+
+    async def copy(self, source: str, target: str) -> None:
+        with _telling_failures(source):
+            await self._store.copy_async(check_key(source), check_key(target), overwrite=True)
+
+    def sign_put(
+        self, key: str, *, size: int, at: datetime, lifetime: timedelta, sha256: str | None = None
+    ) -> SignedRequest | None:
+        check_key(key)
+        if self._presigner is None:
+            return None
+        return self._presigner.put(key, size=size, at=at, lifetime=lifetime, sha256=sha256)
+
+    def sign_get(self, key: str, *, at: datetime, media_type: str, disposition: str) -> SignedRequest | None:
+        check_key(key)
+        if self._presigner is None:
+            return None
+        return self._presigner.get(key, at=at, media_type=media_type, disposition=disposition)
 
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         with _telling_failures(prefix):

@@ -13,9 +13,9 @@ key again replaces it whole). A store knows nothing of who owns an object or how
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -78,6 +78,16 @@ class ObjectInfo:
     modified_at: datetime
 
 
+@dataclass(frozen=True)
+class SignedRequest:
+    """A request that anybody may send straight to the store until `expires_at`: with these headers, and no other."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    expires_at: datetime
+
+
 class ObjectStore(Protocol):
     """Keeps objects. Every method may raise StoreUnavailable, and ValueError for a key that `check_key` refuses."""
 
@@ -110,6 +120,29 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Afterwards there is no object under this key; it is no error when there was none before."""
+        ...
+
+    async def copy(self, source: str, target: str) -> None:
+        """Store the bytes of one object under another key too. Raises ObjectMissing; then `target` is as before."""
+        ...
+
+    def sign_put(
+        self, key: str, *, size: int, at: datetime, lifetime: timedelta, sha256: str | None = None
+    ) -> SignedRequest | None:
+        """Let somebody without keys store exactly `size` bytes here; None when this store, or the size, allows none.
+
+        `at` is now by the one clock that all processes share. With `sha256` the store is asked to refuse other bytes.
+        Who uses the request may use it again until it expires, so what is read from this key can change at any
+        moment: copy the object to a key of its own before looking at it.
+        """
+        ...
+
+    def sign_get(self, key: str, *, at: datetime, media_type: str, disposition: str) -> SignedRequest | None:
+        """Let somebody without keys read the object, as this type and with this `Content-Disposition`; or None.
+
+        The address is the same for all who ask within one window of a few minutes, and the answer may be kept for as
+        long, so that caches between have something to keep. An answer may outlive the object by that time.
+        """
         ...
 
     def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:

@@ -146,7 +146,7 @@ def _shared_redis(request: pytest.FixtureRequest) -> Iterator[PrivateRedis]:
 @pytest.fixture
 def redis_server(_shared_redis: PrivateRedis) -> PrivateRedis:
     """A private Redis with nothing in it. It is the session's: leave it running."""
-    _shared_redis.client().flushall()
+    _shared_redis.do("FLUSHALL")
     return _shared_redis
 
 
@@ -182,10 +182,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     return open_store("memory://" if request.param == "memory" else f"file://{tmp_path / 'objects'}")
 
 
-def s3_store(server: PrivateS3) -> ObjectStore:
-    """An empty store in the session's bucket."""
-    url = server.url("filewright-tests", f"{next(_count):06d}")
+def s3_store(server: PrivateS3, *, endpoint: str | None = None) -> ObjectStore:
+    """An empty store in the session's bucket; reached at `endpoint`, when something stands before the server."""
+    url = s3_url(server).replace(server.endpoint, endpoint or server.endpoint)
     return open_store(url, access_key_id=server.key_id, secret_access_key=server.secret)
+
+
+def s3_url(server: PrivateS3) -> str:
+    """The address of an empty place in the session's bucket."""
+    return server.url("filewright-tests", f"{next(_count):06d}")
 
 
 class _SqliteTemplates:

@@ -10,10 +10,12 @@ import re
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from filewright.chassis.web.preferences import etag_matches, opaque
 from filewright.chassis.web.problems import RangeNotSatisfiable
@@ -57,13 +59,36 @@ def download_response(request: Request, download: Download, more: Mapping[str, s
     status = 200 if span is None else 206
     if request.method == "HEAD":
         return _typed(Response(status_code=status, headers=headers), download)
-    return _typed(StreamingResponse(download.read(start, end), status_code=status, headers=headers), download)
+    return _typed(_Started(download.read(start, end), status_code=status, headers=headers), download)
 
 
 def whole_response(download: Download, more: Mapping[str, str] | None = None) -> Response:
     """200 with all bytes, whatever range or condition the request named: for answers to a POST."""
     headers = _headers(download) | {"Content-Length": str(download.size)} | dict(more or {})
-    return _typed(StreamingResponse(download.read(0, download.size), headers=headers), download)
+    return _typed(_Started(download.read(0, download.size), headers=headers), download)
+
+
+def redirect_response(url: str) -> Response:
+    """302 to an address that is itself the permission to read: nobody between may keep it."""
+    headers = {"Location": url, "Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer"}
+    return Response(status_code=302, headers=headers)
+
+
+class _Started(StreamingResponse):
+    """Says that all is well only when the first bytes are at hand: what fails before is an honest error."""
+
+    async def stream_response(self, send: Send) -> None:
+        chunks = aiter(self.body_iterator)
+        first = await anext(chunks, b"")
+
+        async def all_chunks() -> AsyncIterator[Any]:
+            if first:
+                yield first
+            async for chunk in chunks:
+                yield chunk
+
+        self.body_iterator = all_chunks()
+        await super().stream_response(send)
 
 
 def content_disposition(name: str) -> str:

@@ -18,7 +18,14 @@ from sqlalchemy import Text, cast, select, update
 from filewright.chassis import failpoints
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.ids import IdSource
-from filewright.chassis.storage.port import ObjectDamaged, ObjectMissing, ObjectStore
+from filewright.chassis.storage.port import (
+    ObjectDamaged,
+    ObjectMissing,
+    ObjectStore,
+    SignedRequest,
+    StoreUnavailable,
+)
+from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.artifacts.models import ARTIFACT_PREFIX, Artifact, ArtifactRow, Part, artifact_of
 from filewright.converter.errors import Expired
@@ -40,8 +47,37 @@ class Artifacts:
     # --- bytes ---------------------------------------------------------------------------------------------------
 
     async def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes from `start` up to but not including `end`. Raises Expired when they are gone."""
+        """The bytes from `start` up to but not including `end`. Raises Expired when they are gone.
+
+        Who reads all of them gets the last of them only when the digest is right: StoreUnavailable otherwise.
+        """
         stop = artifact.bytes if end is None else min(end, artifact.bytes)
+        chunks = self._run_of(artifact, start, stop)
+        async for chunk in self._proven(artifact, chunks) if stop - start == artifact.bytes else chunks:
+            yield chunk
+
+    def link(self, artifact: Artifact, *, at: datetime, disposition: str) -> SignedRequest | None:
+        """How to read the bytes straight from the store; None when they have to come through here."""
+        if len(artifact.parts) != 1:
+            return None
+        key = artifact.parts[0].key
+        return self._store.sign_get(key, at=at, media_type=artifact.media_type, disposition=disposition)
+
+    async def _proven(self, artifact: Artifact, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The same, held back by one chunk, so that nobody gets all of a file that is not the one that was stored."""
+        sha256, held = hashlib.sha256(), b""
+        async for chunk in chunks:
+            if held:
+                yield held
+            await in_thread(sha256.update, chunk)
+            held = chunk
+        if sha256.hexdigest() != artifact.sha256:
+            log.error("stored_bytes_differ", artifact_id=artifact.id)
+            raise StoreUnavailable
+        if held:
+            yield held
+
+    async def _run_of(self, artifact: Artifact, start: int, stop: int) -> AsyncIterator[bytes]:
         before = 0
         for part in artifact.parts:
             first, last = max(start - before, 0), min(stop - before, part.bytes)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from filewright.chassis.db.database import WriteSession
 from filewright.chassis.web.body import read_body
 from filewright.chassis.web.cursors import decode_cursor, encode_cursor
-from filewright.chassis.web.downloads import download_response
+from filewright.chassis.web.downloads import download_response, redirect_response
 from filewright.chassis.web.edge import Edge
 from filewright.chassis.web.jsonbody import MAX_JSON_BYTES, JsonBody
 from filewright.chassis.web.openapi import answers, described, problems
@@ -147,10 +147,26 @@ class JobEndpoints:
         await self.jobs.delete(caller, job_id)
         return Response(status_code=204)
 
-    async def output(self, request: Request, job_id: JobId, n: OutputNumber) -> Response:
+    async def output(
+        self,
+        request: Request,
+        job_id: JobId,
+        n: OutputNumber,
+        redirect: Annotated[
+            bool,
+            Query(
+                description="Answer with the address of the bytes where they are stored, when there is one. Your "
+                "credentials are not for that host; the address is a secret of a few minutes."
+            ),
+        ] = False,
+    ) -> Response:
         caller = await self.edge.identify(request)
-        found = await self.jobs.output(caller, job_id, n)
-        return download_response(request, self.files.one(caller, job_id, n, found))
+        if redirect and (link := await self.jobs.link_output(caller, job_id, n)):
+            return redirect_response(link.url)
+        return await self._bytes(request, caller, job_id, n)
+
+    async def output_head(self, request: Request, job_id: JobId, n: OutputNumber) -> Response:
+        return await self._bytes(request, await self.edge.identify(request), job_id, n)
 
     async def outputs(self, request: Request, job_id: JobId) -> Response:
         caller = await self.edge.identify(request)
@@ -162,6 +178,10 @@ class JobEndpoints:
         if job.status is not PublicStatus.SUCCEEDED:
             return failure_response(request, job)
         return self.files.all(caller, job)
+
+    async def _bytes(self, request: Request, caller: Caller, job_id: str, n: int) -> Response:
+        found = await self.jobs.output(caller, job_id, n)
+        return download_response(request, self.files.one(caller, job_id, n, found))
 
     async def _steer(self, request: Request, act: Callable[[Caller], Awaitable[Job]], status: int = 200) -> Response:
         """A command to a job. Its answer is kept for the same key after the fact: each of them is safe to repeat."""
@@ -315,16 +335,25 @@ def _outputs(routes: APIRouter, on: JobEndpoints) -> None:
         | described(206, "The bytes of the one `Range` asked for.", {"*/*": _BYTES})
         | described(304, "The client has these bytes already (`If-None-Match`).")
     )
-    for method in ("GET", "HEAD"):
-        routes.add_api_route(
-            "/{job_id}/outputs/{n}",
-            on.output,
-            methods=[method],
-            operation_id=f"{method.lower()}_output",
-            summary="An output's bytes" if method == "GET" else "What an output is, without its bytes",
-            response_class=Response,
-            responses=bytes_answer | problems(*_FAILURES, 416),
-        )
+    moved = described(302, "With `redirect`: `Location` has the bytes, for a `GET` without credentials.")
+    routes.add_api_route(
+        "/{job_id}/outputs/{n}",
+        on.output,
+        methods=["GET"],
+        operation_id="get_output",
+        summary="An output's bytes",
+        response_class=Response,
+        responses=bytes_answer | moved | problems(*_FAILURES, 416),
+    )
+    routes.add_api_route(
+        "/{job_id}/outputs/{n}",
+        on.output_head,
+        methods=["HEAD"],
+        operation_id="head_output",
+        summary="What an output is, without its bytes",
+        response_class=Response,
+        responses=bytes_answer | problems(*_FAILURES, 416),
+    )
     routes.add_api_route(
         "/{job_id}/outputs",
         on.outputs,

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from filewright.chassis.db.sessions import ReadSession
+from filewright.chassis.storage.port import SignedRequest
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.conversion.orders import Assignment, Converted, Plan
 from filewright.converter.conversion.orders import Stage as ConversionStage
@@ -69,6 +71,10 @@ class Files(Protocol):
 
     def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from `start` up to but not including `end`."""
+        ...
+
+    def link(self, artifact: Artifact, *, at: datetime, disposition: str) -> SignedRequest | None:
+        """How to read the bytes straight from the store, for one without keys; None where that is not possible."""
         ...
 
     async def erase(self, artifact_ids: Sequence[str]) -> int:

@@ -6,7 +6,8 @@ attempt's row says where to look for them (`attempt_folder`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,7 +49,8 @@ async def store_products(
     for n, product in enumerate(products):
         key = f"{attempt_folder(lease.job_id, lease.attempt)}/{n}"
         try:
-            kept = await store.put(key, _blocks(product.path), max_bytes=left)
+            async with aclosing(_blocks(product.path)) as blocks:
+                kept = await store.put(key, blocks, max_bytes=left)
         except TooManyBytes:
             raise TooLarge(
                 "The result is larger than is allowed here; choose a smaller file or another target"
@@ -102,7 +104,7 @@ def rows_of(
     return outputs, artifacts
 
 
-async def _blocks(path: Path) -> AsyncIterator[bytes]:
+async def _blocks(path: Path) -> AsyncGenerator[bytes, None]:
     file: BinaryIO = await in_thread(path.open, "rb")
     try:
         while block := await in_thread(file.read, _BLOCK):

@@ -19,7 +19,9 @@ from filewright.chassis.ids import IdSource, is_id
 from filewright.chassis.queue.outbox import TOPIC as OUTBOX
 from filewright.chassis.queue.outbox import enqueue
 from filewright.chassis.queue.port import STANDARD, Task
+from filewright.chassis.storage.port import SignedRequest
 from filewright.chassis.telemetry.logs import get_logger
+from filewright.chassis.web.downloads import content_disposition
 from filewright.chassis.web.problems import Conflict, NotFound, invalid
 from filewright.converter.artifacts.models import Artifact, artifact_of
 from filewright.converter.conversion.orders import Plan
@@ -225,6 +227,16 @@ class Jobs:
         async with self._database.read() as session:
             output, artifact = await self._find_output(session, caller, job_id, n)
         return OpenedOutput(output, self._files.read(artifact, start, end))
+
+    async def link_output(self, caller: Caller, job_id: str, n: int) -> SignedRequest | None:
+        """How to read the n-th output straight from the store, for a few minutes; None where that is not possible.
+
+        Raises as `open_output`.
+        """
+        async with self._database.read() as session:
+            output, artifact = await self._find_output(session, caller, job_id, n)
+            now = await self._database.now(session)
+        return self._files.link(artifact, at=now, disposition=content_disposition(output.name))
 
     # --- steering ------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from filewright.chassis.db.database import WriteSession
+from filewright.chassis.storage.port import SignedRequest
 from filewright.chassis.web.body import limited, read_body
 from filewright.chassis.web.edge import Edge
 from filewright.chassis.web.idempotency import Claim
@@ -168,12 +169,18 @@ class UploadEndpoints:
 
     def _ticket(self, request: Request, upload: Upload) -> Response:
         path = f"/v1/uploads/{upload.id}"
-        ticket = UploadTicket(
-            id=upload.id,
+        direct = self.uploads.direct(upload) or SignedRequest(
             method="PUT",
             url=self.edge.absolute(request, path),
             headers={"Content-Type": "application/octet-stream"},
             expires_at=upload.expires_at,
+        )
+        ticket = UploadTicket(
+            id=upload.id,
+            method=direct.method,
+            url=direct.url,
+            headers=direct.headers,
+            expires_at=min(direct.expires_at, upload.expires_at),
         )
         return _json(ticket.model_dump(mode="json"), 201, {"Location": path})
 
@@ -226,7 +233,9 @@ def router(edge: Edge[Caller], uploads: Uploads, offers: Offers) -> APIRouter:
         summary="Announce an upload (JSON, or tus creation with `Tus-Resumable: 1.0.0`)",
         description="With `Tus-Resumable: 1.0.0` the tus protocol is spoken: `POST` here, then `HEAD`, `PATCH` and "
         "`DELETE` at the `Location` (extensions creation, creation-with-upload, termination, checksum, expiration; "
-        "`OPTIONS` tells). Without it: JSON, then one `PUT` to the `url` of the answer, then `complete`.",
+        "`OPTIONS` tells). Without it: JSON, then one `PUT` to the `url` of the answer, then `complete`. That "
+        "`url` may be another host's, where files are stored: send exactly the `headers` of the answer there, no credentials, and "
+        "as many bytes as were announced.",
         status_code=201,
         responses=answers(UploadTicket, "Where to send the bytes.", status=201)
         | problems(409, 410, 412, 415, 422, 460),

@@ -7,6 +7,9 @@
 The row is committed before the first byte is stored, and every object of an upload has a key below `uploads/<id>/`.
 Each change names the revision that it saw, so of two requests that write at once one is refused and nothing is mixed.
 A long body is stored in segments: what was received before a connection broke, or a process was killed, is kept.
+
+Where the store can sign, a client may send its bytes straight there (`direct`). Whoever holds that address may write
+there again, so completing takes a copy first, under a key that nobody has an address of, and looks only at that.
 """
 
 from __future__ import annotations
@@ -27,7 +30,14 @@ from filewright.chassis import failpoints
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.errors import FieldError
 from filewright.chassis.ids import IdSource, is_id
-from filewright.chassis.storage.port import ObjectStore, StoredObject, TooManyBytes
+from filewright.chassis.storage.port import (
+    ObjectMissing,
+    ObjectStore,
+    SignedRequest,
+    StoredObject,
+    StoreUnavailable,
+    TooManyBytes,
+)
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import ChecksumMismatch, Conflict, InvalidRequest, NotFound
 from filewright.converter.artifacts.models import Artifact, ArtifactRow, Part
@@ -43,10 +53,15 @@ SEGMENT_BYTES = 32 << 20
 """How much of a long body is stored at a time; a killed process loses at most this."""
 MAX_FILENAME_CHARS = 4096
 UNKNOWN_LENGTH = -1
+DIRECT_LIFETIME = timedelta(hours=1)
+"""How long after an upload's announcement its bytes may begin to go straight to the store."""
 
 ROW_COMMITTED = failpoints.declare("uploads.create.committed", "an upload's row is there and no byte of it is stored")
 SEGMENT_STORED = failpoints.declare(
     "uploads.segment.stored", "a segment's object is stored and the row does not say so"
+)
+COPIED = failpoints.declare(
+    "uploads.direct.copied", "what was sent straight to the store is copied and the row does not say so"
 )
 BEFORE_COMPLETE = failpoints.declare("uploads.complete.before", "all bytes are stored and there is no artifact yet")
 
@@ -166,6 +181,18 @@ class Uploads:
         failpoints.hit(ROW_COMMITTED)
         return upload
 
+    def direct(self, upload: Upload) -> SignedRequest | None:
+        """How to send all bytes of this upload straight to the store; None when they have to come through here."""
+        if upload.state is not UploadState.RECEIVING or upload.length < 1:
+            return None
+        return self._store.sign_put(
+            _direct_key(upload.id),
+            size=upload.length,
+            at=upload.created_at,
+            lifetime=DIRECT_LIFETIME,
+            sha256=upload.expected_sha256,
+        )
+
     async def append(
         self,
         caller: Caller,
@@ -199,7 +226,7 @@ class Uploads:
         if stored.bytes != upload.length:
             await self._store.delete(stored.key)
             raise _wrong_size(upload.length)
-        moved = await self._move(upload, [Part(stored.key, stored.bytes)], drop=[stored])
+        moved = await self._move(upload, [Part(stored.key, stored.bytes)], drop=[stored.key])
         await self._drop(part.key for part in upload.parts)
         return moved
 
@@ -224,6 +251,7 @@ class Uploads:
         if artifact is not None:
             _compare(artifact.sha256, sha256)
             return Completed(upload, artifact)
+        upload = await self._take_direct(upload)
         if upload.received != upload.length:
             raise Conflict(f"{upload.received} of {upload.length} bytes have arrived; send the rest first.")
         return await self._finish(caller, upload, said_sha256=sha256)
@@ -250,6 +278,30 @@ class Uploads:
         artifact is erased; how many.
         """
         return await self._prune_unfinished(batch) + await self._prune_erased(batch)
+
+    # --- sent straight to the store ------------------------------------------------------------------------------
+
+    async def _take_direct(self, upload: Upload) -> Upload:
+        """The upload with what was sent straight to the store, in place of whatever came before; or as it is."""
+        if self.direct(upload) is None:
+            return upload
+        direct = _direct_key(upload.id)
+        try:
+            await self._check_size(upload, direct)  # most often there is none, and to ask is cheaper than to try
+            await self._store.copy(direct, key := _new_key(upload))
+        except ObjectMissing:
+            return upload
+        await self._check_size(upload, key)  # it may have been written again meanwhile
+        failpoints.hit(COPIED)
+        moved = await self._move(upload, [Part(key, upload.length)], drop=[key])
+        await self._drop((direct, *(part.key for part in upload.parts)))
+        return moved
+
+    async def _check_size(self, upload: Upload, key: str) -> None:
+        """Raises InvalidRequest, and deletes the object, when it has another size; ObjectMissing when there is none."""
+        if (await self._store.head(key)).bytes != upload.length:
+            await self._store.delete(key)
+            raise _wrong_size(upload.length)
 
     # --- below the surface ---------------------------------------------------------------------------------------
 
@@ -333,7 +385,7 @@ class Uploads:
         while await segments.more():
             stored = await self._put(upload, segments.next(self._segment_bytes))
             failpoints.hit(SEGMENT_STORED)
-            upload = await self._move(upload, [*upload.parts, Part(stored.key, stored.bytes)], drop=[stored])
+            upload = await self._move(upload, [*upload.parts, Part(stored.key, stored.bytes)], drop=[stored.key])
         return await self._completed_if_whole(caller, upload)
 
     async def _append_checked(
@@ -358,7 +410,9 @@ class Uploads:
             await asyncio.shield(self._drop(item.key for item in stored))
             raise
         parts = [*upload.parts, *(Part(item.key, item.bytes) for item in stored)]
-        return await self._completed_if_whole(caller, await self._move(upload, parts, drop=stored))
+        return await self._completed_if_whole(
+            caller, await self._move(upload, parts, drop=[item.key for item in stored])
+        )
 
     async def _completed_if_whole(self, caller: Caller, upload: Upload) -> Upload:
         if upload.received < upload.length:
@@ -373,19 +427,18 @@ class Uploads:
         limit: int | None = None,
         refusal: Exception | None = None,
     ) -> StoredObject:
-        key = f"uploads/{upload.id}/{upload.received:012d}-{secrets.token_hex(8)}"
         try:
-            return await self._store.put(key, chunks, max_bytes=limit)
+            return await self._store.put(_new_key(upload), chunks, max_bytes=limit)
         except TooManyBytes as error:
             raise refusal or error from None
 
-    async def _move(self, upload: Upload, parts: Sequence[Part], *, drop: Sequence[StoredObject] = ()) -> Upload:
+    async def _move(self, upload: Upload, parts: Sequence[Part], *, drop: Sequence[str] = ()) -> Upload:
         """Set the parts, if nobody else changed the upload meanwhile; else drop what was stored, and raise Conflict."""
         grown = replace(upload, parts=tuple(parts), received=sum(part.bytes for part in parts))
         async with self._database.write() as session:
             moved = await self._update(session, grown)
         if moved is None:
-            await self._drop(item.key for item in drop)
+            await self._drop(drop)
             raise Conflict("Another request is writing to this upload; ask where it stands and go on from there.")
         return moved
 
@@ -448,6 +501,9 @@ class Uploads:
         path = self._scratch / f"{upload.id}-{secrets.token_hex(4)}"
         try:
             sha256 = await self._artifacts.gather(upload.parts, path)
+            if known_sha256 not in {None, sha256}:
+                log.error("stored_bytes_differ", upload_id=upload.id)
+                raise StoreUnavailable
             return sha256, await asyncio.to_thread(recognise, path, upload.filename)
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -524,6 +580,15 @@ def opaque_name(name: str) -> str:
             errors=(FieldError("/filename", f"at most {MAX_FILENAME_CHARS} characters"),),
         )
     return readable
+
+
+def _new_key(upload: Upload) -> str:
+    return f"uploads/{upload.id}/{upload.received:012d}-{secrets.token_hex(8)}"
+
+
+def _direct_key(upload_id: str) -> str:
+    """The one key of an upload that somebody else may write to."""
+    return f"uploads/{upload_id}/direct"
 
 
 def _digest(path: Path) -> str:

@@ -7,15 +7,19 @@ import hashlib
 import random
 import uuid
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from filewright.chassis.storage.port import ObjectDamaged, ObjectMissing, ObjectStore, TooManyBytes
+from filewright.chassis.clock import SystemClock
+from filewright.chassis.storage.port import ObjectDamaged, ObjectMissing, ObjectStore, SignedRequest, TooManyBytes
 
 MIB = 1 << 20
+HOUR = timedelta(hours=1)
 shared_store = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -28,6 +32,17 @@ async def in_chunks(*chunks: bytes) -> AsyncIterator[bytes]:
 async def read(store: ObjectStore, key: str, start: int = 0, end: int | None = None) -> bytes:
     """All of it at once; for tests only."""
     return b"".join([chunk async for chunk in store.get(key, start, end)])
+
+
+async def ask(signed: SignedRequest, content: bytes | None = None) -> httpx.Response:
+    """Send a signed request as a plain HTTP client does."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return await client.request(signed.method, signed.url, headers=dict(signed.headers), content=content)
+
+
+def now() -> datetime:
+    """The servers that check signatures know no fake clock."""
+    return SystemClock().now()
 
 
 async def keys(store: ObjectStore, prefix: str = "") -> set[str]:
@@ -192,6 +207,45 @@ class ObjectStoreSuite:
             await store.delete(key)
         with pytest.raises(ValueError, match="object key"):
             store.local_path(key)
+
+    @pytest.mark.parametrize("size", [0, 5, 6 * MIB])
+    async def test_a_copy_is_an_object_of_its_own(self, store: ObjectStore, size: int) -> None:
+        content = random.Random(2).randbytes(size)
+        await store.put("a/one", content)
+        await store.put("two", b"something else")
+        await store.copy("a/one", "two")
+        await store.put("a/one", b"changed")
+        await store.delete("a/one")
+        assert await read(store, "two") == content
+        assert await keys(store) == {"two"}
+
+    async def test_copying_what_is_missing_leaves_what_was_there(self, store: ObjectStore) -> None:
+        await store.put("two", b"before")
+        with pytest.raises(ObjectMissing):
+            await store.copy("one", "two")
+        assert await read(store, "two") == b"before"
+
+    async def test_a_signed_put_stores_the_bytes_for_one_without_keys(self, store: ObjectStore) -> None:
+        content = b"sent by a stranger"
+        digest = hashlib.sha256(content).hexdigest()
+        for key, said in (("plain", None), ("checked", digest)):
+            signed = store.sign_put(key, size=len(content), at=now(), lifetime=HOUR, sha256=said)
+            if signed is None:
+                assert store.sign_get(key, at=now(), media_type="text/plain", disposition="attachment") is None
+                return
+            answer = await ask(signed, content)
+            assert answer.status_code == 200, answer.text
+            assert await read(store, key) == content
+
+    async def test_a_signed_get_gives_the_bytes_as_what_it_was_signed_for(self, store: ObjectStore) -> None:
+        await store.put("one", b"bytes")
+        signed = store.sign_get("one", at=now(), media_type="text/csv", disposition='attachment; filename="a b.csv"')
+        if signed is None:
+            return
+        answer = await ask(signed)
+        assert (answer.status_code, answer.content) == (200, b"bytes")
+        assert answer.headers["content-type"] == "text/csv"
+        assert answer.headers["content-disposition"] == 'attachment; filename="a b.csv"'
 
     async def test_a_fetched_object_is_a_file_with_the_same_bytes(self, store: ObjectStore, tmp_path: Path) -> None:
         stored = await store.put("one", bytes(range(256)) * 5000)

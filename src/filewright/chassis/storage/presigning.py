@@ -1,0 +1,68 @@
+"""Requests that clients send straight to the bucket: what they may do, how long, and how caches may keep the answers.
+
+A reader's signature counts from the beginning of a window and not from now, so everybody who asks within the window
+gets the same address: that is what an edge cache goes by. It lives for two windows, so even the last one to ask has a
+whole window to begin reading. A writer's signature covers the exact number of bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+from filewright.chassis.storage.port import SignedRequest
+from filewright.chassis.storage.s3_address import S3Address
+from filewright.chassis.storage.sigv4 import Signer
+
+WINDOW = timedelta(minutes=5)
+MAX_PUT_BYTES = 5 << 30
+"""What S3 takes in one PUT."""
+ANY_TYPE = "application/octet-stream"
+
+
+class Presigner:
+    """Signs for one bucket, with addresses that the outside can reach."""
+
+    def __init__(self, address: S3Address, signer: Signer) -> None:
+        self._address = address
+        self._signer = signer
+
+    def put(
+        self, key: str, *, size: int, at: datetime, lifetime: timedelta, sha256: str | None = None
+    ) -> SignedRequest | None:
+        """To store exactly `size` bytes. Every client sends their number by itself, so it is not among the headers."""
+        if size > MAX_PUT_BYTES:
+            return None
+        headers = {"Content-Type": ANY_TYPE}
+        if sha256 is not None:
+            headers["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+        url = self._signer.url(
+            "PUT",
+            self._address.public_url(key),
+            at=at,
+            lifetime=lifetime,
+            headers={**headers, "Content-Length": str(size)},
+        )
+        return SignedRequest("PUT", url, headers, at + lifetime)
+
+    def get(self, key: str, *, at: datetime, media_type: str, disposition: str) -> SignedRequest:
+        """To read all or a range of it, any number of times."""
+        begin = window_of(at)
+        url = self._signer.url(
+            "GET",
+            self._address.public_url(key),
+            at=begin,
+            lifetime=2 * WINDOW,
+            query={
+                "response-content-type": media_type,
+                "response-content-disposition": disposition,
+                "response-cache-control": f"public, max-age={int(WINDOW.total_seconds())}, immutable",
+            },
+        )
+        return SignedRequest("GET", url, {}, begin + 2 * WINDOW)
+
+
+def window_of(at: datetime) -> datetime:
+    """When the window began in which that moment lies."""
+    seconds = int(at.timestamp())
+    return datetime.fromtimestamp(seconds - seconds % int(WINDOW.total_seconds()), UTC)

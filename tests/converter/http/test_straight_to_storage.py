@@ -1,0 +1,154 @@
+"""Files that go straight to and from a bucket: what a plain HTTP client sees, and what it cannot do."""
+
+from __future__ import annotations
+
+import hashlib
+
+import httpx
+import pytest
+
+from filewright.chassis.testing.fixtures import s3_store
+
+pytestmark = pytest.mark.s3
+TEXT = b"sent straight to the bucket\n" * 400
+DIGEST = hashlib.sha256(TEXT).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def store(s3_server):
+    return s3_store(s3_server)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory, serve_module, store):
+    with serve_module(tmp_path_factory.mktemp("bucket"), store=store) as server:
+        yield server
+
+
+def announce(http, data=TEXT, **more):
+    return http.post("/v1/uploads", json={"filename": "näh 1.txt", "bytes": len(data), **more}).json()
+
+
+def send(ticket, data=TEXT, **more):
+    """As a client does that knows nothing of us: no base address, no credentials."""
+    return httpx.request(ticket["method"], ticket["url"], headers=ticket["headers"], content=data, **more)
+
+
+def keys(live, prefix=""):
+    async def listed():
+        return {item.key async for item in live.world.store.list(prefix)}
+
+    return live.call(listed)
+
+
+def finish(http, job):
+    while job["status"] in {"queued", "running"}:
+        job = http.get(f"/v1/jobs/{job['id']}", params={"wait": 10}).raise_for_status().json()
+    return job
+
+
+@pytest.mark.requirement("H1")
+def test_a_file_goes_to_the_bucket_and_its_result_comes_from_there(http, live, s3_server):
+    ticket = announce(http, sha256=DIGEST)
+    assert ticket["url"].startswith(s3_server.endpoint)
+    assert send(ticket).status_code == 200
+    done = http.post(f"/v1/uploads/{ticket['id']}/complete", json={"sha256": DIGEST})
+    assert done.status_code == 200, done.text
+    view = done.json()
+    assert (view["state"], view["format"], view["bytes"], view["sha256"]) == ("complete", "txt", len(TEXT), DIGEST)
+    job = finish(http, http.post("/v1/jobs", json={"inputs": [{"upload": ticket["id"]}], "to": "md"}).json())
+    assert job["status"] == "succeeded"
+
+    path = f"/v1/jobs/{job['id']}/outputs/0"
+    moved = http.get(path, params={"redirect": 1})
+    assert (moved.status_code, moved.content) == (302, b"")
+    assert moved.headers["cache-control"] == "private, no-store"
+    stored = httpx.get(moved.headers["location"])
+    assert stored.content == TEXT.upper() == http.get(path).content
+    assert hashlib.sha256(stored.content).hexdigest() == job["outputs"][0]["sha256"]
+    ours = http.get(path).headers
+    for name in ("content-type", "content-disposition"):
+        assert stored.headers[name] == ours[name]
+    assert stored.headers["cache-control"] == "public, max-age=300, immutable"
+    assert http.head(path, params={"redirect": 1}).status_code == 200
+
+
+def test_completing_before_the_bytes_are_there_is_a_conflict(http):
+    ticket = announce(http)
+    refused = http.post(f"/v1/uploads/{ticket['id']}/complete")
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+
+
+def test_the_bucket_refuses_another_size_or_other_bytes_than_were_announced(http):
+    ticket = announce(http, sha256=DIGEST)
+    assert send(ticket, TEXT + b"x").status_code == 403
+    assert send(ticket, TEXT[:-1] + b"x").status_code == 400
+    assert http.post(f"/v1/uploads/{ticket['id']}/complete").status_code == 409
+
+
+def test_a_wrong_digest_is_refused_and_the_bytes_may_be_sent_again(http):
+    ticket = announce(http)
+    send(ticket, b"x" * len(TEXT)).raise_for_status()
+    for _ in range(2):
+        refused = http.post(f"/v1/uploads/{ticket['id']}/complete", json={"sha256": DIGEST})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/sha256")
+    send(ticket).raise_for_status()
+    done = http.post(f"/v1/uploads/{ticket['id']}/complete", json={"sha256": DIGEST})
+    assert (done.status_code, done.json()["sha256"]) == (200, DIGEST)
+
+
+def test_what_is_sent_after_completing_changes_nothing(http, live):
+    ticket = announce(http)
+    send(ticket).raise_for_status()
+    http.post(f"/v1/uploads/{ticket['id']}/complete").raise_for_status()
+    send(ticket, b"x" * len(TEXT)).raise_for_status()  # the address is still good for an hour
+    again = http.post(f"/v1/uploads/{ticket['id']}/complete")
+    assert again.json()["sha256"] == DIGEST
+    job = finish(http, http.post("/v1/jobs", json={"inputs": [{"upload": ticket["id"]}], "to": "md"}).json())
+    assert http.get(f"/v1/jobs/{job['id']}/outputs/0").content == TEXT.upper()
+
+
+def test_a_completed_upload_leaves_one_object(http, live):
+    ticket = announce(http)
+    send(ticket).raise_for_status()
+    http.post(f"/v1/uploads/{ticket['id']}/complete").raise_for_status()
+    found = keys(live, f"uploads/{ticket['id']}")
+    assert len(found) == 1
+    assert f"uploads/{ticket['id']}/direct" not in found
+
+
+def test_an_upload_that_is_taken_away_leaves_none(http, live):
+    ticket = announce(http)
+    send(ticket).raise_for_status()
+    assert http.delete(f"/v1/uploads/{ticket['id']}").status_code == 204
+    assert keys(live, f"uploads/{ticket['id']}") == set()
+
+
+def test_the_bytes_may_still_be_sent_through_us(http):
+    ticket = announce(http)
+    http.put(f"/v1/uploads/{ticket['id']}", content=TEXT).raise_for_status()
+    assert http.post(f"/v1/uploads/{ticket['id']}/complete").json()["sha256"] == DIGEST
+
+
+def test_an_object_of_another_size_is_refused_although_the_bucket_took_it(http, live):
+    """Not every server holds who sends to the size that was signed."""
+    ticket = announce(http)
+    live.call(lambda: live.world.store.put(f"uploads/{ticket['id']}/direct", TEXT + b"x"))
+    refused = http.post(f"/v1/uploads/{ticket['id']}/complete")
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
+    assert keys(live, f"uploads/{ticket['id']}") == set()
+
+
+def test_an_empty_file_comes_through_us(http, live):
+    ticket = announce(http, b"")
+    assert ticket["url"] == f"{live.url}/v1/uploads/{ticket['id']}"
+
+
+def test_strangers_and_unknown_outputs_get_no_address(http):
+    missing = http.get("/v1/jobs/job_01jd6qx2v7c8e9f0g1h2j3k4m5/outputs/0", params={"redirect": 1})
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+
+
+def test_one_call_works_on_a_bucket_too(http):
+    answer = http.post("/v1/convert", files={"file": ("a.txt", b"hello")}, data={"to": "md"})
+    assert (answer.status_code, answer.content) == (200, b"HELLO")

@@ -85,7 +85,8 @@ def i4_one_key_one_job(history: History) -> Iterator[str]:
     for accepted in history.journal.all(Accepted):
         told.setdefault(accepted.key, set()).add(accepted.job)
     for row in history.remains.rows["jobs"]:
-        told.setdefault(row["tag"], set()).add(row["id"])
+        if row["tag"] is not None:
+            told.setdefault(row["tag"], set()).add(row["id"])
     for key, jobs in told.items():
         if len(jobs) > 1:
             yield f"{key} made {sorted(jobs)}"

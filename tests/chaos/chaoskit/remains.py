@@ -1,4 +1,5 @@
-"""What a stopped service left on disk, read without the service's own code where that is possible.
+"""What a stopped service left on disk, or one at rest in PostgreSQL and in a bucket, read without the service's own
+code where that is possible.
 
 `collect_garbage` is the exception: it runs the real pruner, with a clock that is ahead.
 """
@@ -9,16 +10,23 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import psycopg
+from psycopg.rows import dict_row
 
 from filewright.chassis.clock import SystemClock
 from filewright.chassis.db.database import Database
 from filewright.chassis.ids import RandomIds
 from filewright.chassis.storage.local import LocalStore
+from filewright.chassis.storage.obstore_store import open_store
+from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.jobs import repository
@@ -73,6 +81,43 @@ def read(data: Path, temp: Path | None = None) -> Remains:
     return Remains(rows, objects, strays + damage)
 
 
+@dataclass(frozen=True)
+class Bucket:
+    """Where a distributed service keeps its files (`s3://bucket?endpoint=…`), and the keys to it."""
+
+    url: str
+    key_id: str
+    secret: str
+
+    def objects(self) -> Iterator[tuple[str, bytes]]:
+        """Everything in it."""
+        address = urlsplit(self.url)
+        client = boto3.client(
+            "s3",
+            endpoint_url=parse_qs(address.query)["endpoint"][0],
+            aws_access_key_id=self.key_id,
+            aws_secret_access_key=self.secret,
+            region_name="us-east-1",
+        )
+        try:
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=address.netloc):
+                for entry in page.get("Contents", ()):
+                    body = client.get_object(Bucket=address.netloc, Key=entry["Key"])["Body"]
+                    with body:
+                        yield entry["Key"], body.read()
+        finally:
+            client.close()
+
+
+def read_at(database_url: str, bucket: Bucket, places: Iterable[Path]) -> Remains:
+    """Everything of a distributed service that is at rest; `places` are folders in which nothing may lie."""
+    with psycopg.connect(database_url, row_factory=dict_row) as database:
+        rows = {table: list(database.execute(f"SELECT * FROM {table}")) for table in TABLES}  # type: ignore[arg-type]
+    objects = {key: Object(len(data), hashlib.sha256(data).hexdigest()) for key, data in bucket.objects()}
+    strays = [str(path) for place in places if place.exists() for path in place.iterdir()]
+    return Remains(rows, objects, strays)
+
+
 def _decoded(row: sqlite3.Row) -> Row:
     values = dict(row)
     for name in ("parts", "error"):
@@ -109,16 +154,21 @@ class _Ahead(SystemClock):
 
 def collect_garbage(data: Path, ahead: timedelta) -> None:
     """What the pruner of a service would do if it were that much later."""
-    asyncio.run(_collect(data, ahead))
+    asyncio.run(_collect(f"sqlite:///{data / 'filewright.db'}", LocalStore(data / "objects"), data, ahead))
 
 
-async def _collect(data: Path, ahead: timedelta) -> None:
+def collect_garbage_at(database_url: str, bucket: Bucket, scratch: Path, ahead: timedelta) -> None:
+    """The same for a distributed service."""
+    store = open_store(bucket.url, access_key_id=bucket.key_id, secret_access_key=bucket.secret)
+    asyncio.run(_collect(database_url, store, scratch, ahead))
+
+
+async def _collect(database_url: str, store: ObjectStore, scratch: Path, ahead: timedelta) -> None:
     clock = _Ahead(ahead)
-    database = Database(f"sqlite:///{data / 'filewright.db'}", clock=clock)
-    store, ids = LocalStore(data / "objects"), RandomIds(clock)
+    database, ids = Database(database_url, clock=clock), RandomIds(clock)
     artifacts = Artifacts(database, store, ids)
     uploads = Uploads(
-        database=database, store=store, artifacts=artifacts, ids=ids, scratch=data, in_use=repository.has_a_right_to
+        database=database, store=store, artifacts=artifacts, ids=ids, scratch=scratch, in_use=repository.has_a_right_to
     )
     keys = IdempotencyKeys(database, ids, clock)
     eraser = Eraser(database, store, artifacts)

@@ -43,13 +43,13 @@ const stood = new Map();
 const list = h('ol', { class: 'rows', hidden: true });
 const offline = h('p', { class: 'notice offline', hidden: true }, icon('offline'), h('span', { 'data-t': 'page.offline' }));
 const news = h('p', { class: 'unseen', role: 'status' });
-const sum = { words: h('span'), rest: h('span', { class: 'hint' }), progress: h('progress', { max: 1 }) };
+const sum = { words: h('p'), progress: h('progress', { max: 1 }) };
 const clear = h('button', { type: 'button', class: 'button small quiet absent', 'data-t': 'bar.clear', onclick: () => queue.clearDone() });
 // These two share a place: what can be started comes before what can be fetched. What is not needed keeps its room.
 const downloadAll = h('button', { type: 'button', class: 'button small absent', 'data-t': 'bar.download', onclick: download });
 const startAll = h('button', { type: 'button', class: 'button small absent', 'data-t': 'bar.start', onclick: () => queue.startAll() });
 const bar = h('section', { class: 'bar', tabindex: -1, hidden: true, 'data-t-label': 'bar.label' },
-  h('div', { class: 'sum' }, h('p', {}, sum.words, sum.rest), sum.progress), h('div', { class: 'actions' }, clear, h('div', { class: 'one-of' }, downloadAll, startAll)));
+  h('div', { class: 'sum' }, sum.words, sum.progress), h('div', { class: 'actions' }, clear, h('div', { class: 'one-of' }, downloadAll, startAll)));
 
 // ── Files in ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,8 +184,10 @@ function drawSummary() {
   bar.hidden = all < 2; // a row alone says all there is to say
 
   const busy = queue.rows.some(isBusy);
-  text(sum.words, done || busy ? t('bar.done', { done, n: all }) : t('bar.files', { n: all }));
-  text(sum.rest, [failed && t('bar.failed', { n: failed }), busy && secondsLeft && t('bar.left', { time: units.duration(secondsLeft) })].filter(Boolean).join(' · '));
+  // One text: a second one beside it would move whenever this one grows.
+  const said = [done || busy ? t('bar.done', { done, n: all }) : t('bar.files', { n: all }), failed && t('bar.failed', { n: failed }),
+    busy && secondsLeft && t('bar.left', { time: units.duration(secondsLeft) })];
+  text(sum.words, said.filter(Boolean).join(' · '));
   sum.progress.classList.toggle('absent', !busy);
   const share = shareDone();
   if (sum.progress.value !== share) sum.progress.value = share;

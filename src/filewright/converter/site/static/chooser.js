@@ -185,6 +185,10 @@ function rank(/** @type {Format} */ format, /** @type {string} */ typed) {
     else if (names.some((name) => name.startsWith(word))) sum += 1;
     else return 0;
   }
+  // Said just so, and first of all: "web image" is WebP before it is one more image for the web.
+  const said = [SAID[format.id] ?? '', plain(own)];
+  if (said.some((way) => way.startsWith(words))) sum += 2;
+  else if (said.some((way) => way.includes(` ${words}`))) sum += 1;
   return Math.min(9, sum + (SAID[format.id] ? 1 : 0));
 }
 

@@ -1,0 +1,115 @@
+"""Take the pictures that the page's tests made (`.run/page/`) into docs/page/, and write docs/page.md around them.
+
+Run the tests first: `python -m pytest tests/e2e/page/whole/test_looks.py`. Exits 1 when a state has no picture.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+MADE = ROOT / ".run" / "page"
+KEPT = ROOT / "docs" / "page"
+NOTE = "<!-- Made by scripts/page_pictures.py from pictures that the tests take; edit it there. -->\n\n"
+QUALITY = 78
+WIDEST = 1100
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Files in": {
+        "empty": "Nothing here yet: one line on what it does, and where files live until they are deleted.",
+        "dropping": "Files hover over the window: all of it takes them.",
+        "ready": "Each row says what its file is, from its content, and what it mostly becomes; one key starts all.",
+        "uploading": "On the way, counted in bytes.",
+    },
+    "The choice": {
+        "chooser": "Usual targets first, then every other by family; below, what the way does to the file.",
+        "chooser-search": "What people say is understood, and what cannot be had says why.",
+        "chooser-refused": "A picture holds no sound.",
+        "options": "What can be said about a way, with its units and limits; nothing that does not matter.",
+    },
+    "Work": {
+        "working": "The engine's own progress, the place in the queue, and time left that does not jump.",
+        "offline": "Without a connection everything waits, says so, and goes on by itself.",
+        "cancelled": "Stopped, and one key away from going on.",
+        "failed": "What failed, why, and what to do: a password where it is missing, another target, the real format.",
+    },
+    "Results": {
+        "done": "Sizes before and after, a look at each result, one file or all.",
+        "preview-picture": "A picture, with what it was before under the same slider.",
+        "preview-pages": "Pages as pictures, whatever the document is.",
+        "preview-table": "The first rows of a table.",
+        "preview-text": "The first lines of a text; of mark-up, the mark-up: nothing of a result runs.",
+        "preview-sound": "Sound.",
+        "preview-film": "Film.",
+        "curl": "The same as a command, to take along.",
+    },
+    "Everybody": {
+        "narrow": "A window of 320 pixels.",
+        "narrow-chooser": "The choice in a narrow window rests at its lower edge.",
+        "narrow-preview": "A result in a narrow window.",
+        "zoomed": "Everything twice as large.",
+        "de": "German; Spanish, French and Turkish are there, too.",
+        "qps-rtl": "A made-up language that is longer and runs from right to left, to see that others can be added.",
+        "no-script": "Without scripts it is a form that posts to the same API.",
+        "no-script-done": "Its answer.",
+        "no-script-refused": "Its refusal.",
+    },
+}
+LEAD = """# The page
+
+What a person sees at `/`, in every state, in light and in dark. The pictures are taken by the tests that walk through
+these states ([`tests/e2e/page/whole`](../tests/e2e/page/whole)) against a real server with its real engines; in each of
+them axe-core has found nothing that keeps anybody out.
+
+The page is static files: one style sheet and native modules, no framework, no build step, nothing from another host,
+and nothing but the public API. State lives in one place (`queue.js`); what is to be seen follows from it (`row.js`).
+Every text is in `texts/en.js`; a language is one more file beside it, in which every key must be found.
+
+| what | wanted | measured by |
+|---|---|---|
+| own code sent for a visit, compressed | 60 kB at most | `test_lightness.py` |
+| movement of anything while rows change | none | `test_lightness.py` |
+| requests to another host, in any flow | none | each visit of the tests |
+| key presses from a drop to a finished small conversion | 2 at most | `test_ways.py` |
+| first paint · usable · drop to a useful row · frames | 1 s · 1.5 s · 300 ms · 60 a second | `benchmarks/page.py` |
+"""
+
+
+def main() -> int:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    lines = [LEAD]
+    missing = []
+    for title, states in SECTIONS.items():
+        lines += [f"## {title}\n"]
+        for name, sentence in states.items():
+            for scheme in ("light", "dark"):
+                source = MADE / f"{name}-{scheme}.png"
+                if source.exists():
+                    keep(source, KEPT / f"{name}-{scheme}.webp")
+                else:
+                    missing.append(source.name)
+            shown = " ".join(f"![{name}, {scheme}](page/{name}-{scheme}.webp)" for scheme in ("light", "dark"))
+            lines += [f"{sentence}\n", f"{shown}\n"]
+    if missing:
+        print(f"no picture of {', '.join(missing)}: run the tests of tests/e2e/page/whole", file=sys.stderr)
+        return 1
+    (ROOT / "docs" / "page.md").write_text(NOTE + "\n".join(lines), encoding="utf-8")
+    size = sum(path.stat().st_size for path in KEPT.iterdir())
+    print(f"{len(list(KEPT.iterdir()))} pictures, {size / 1000:.0f} kB")
+    return 0
+
+
+def keep(source: Path, place: Path) -> None:
+    """Small: nobody counts pixels in a documentation."""
+    with Image.open(source) as picture:
+        shown = picture.convert("RGB")
+        if shown.width > WIDEST:
+            shown = shown.resize((WIDEST, shown.height * WIDEST // shown.width), Image.Resampling.LANCZOS)
+        shown.save(place, "WEBP", quality=QUALITY, method=6)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,6 +53,10 @@ class MemoryNotifier:
             return await listener.wait(timeout)
 
     async def close(self) -> None:
+        await self.wake_all()
+
+    async def wake_all(self) -> None:
+        """Announce every topic to which somebody listens."""
         for listeners in self._listeners.values():
             for listener in listeners:
                 listener.hear()

@@ -14,12 +14,15 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.retry import Retry as BlockingRetry
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 2.0
 _SENTINEL_PORT = 26379
+_ASKING = {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": ANSWER_SECONDS}
+"""A sentinel that does not answer at once is passed by for the next."""
 _USE = "use redis://host:port/0, rediss://host:port/0 or sentinel://host1:port;sentinel://host2:port/0?service=name"
 
 
@@ -62,8 +65,7 @@ class RedisAddress:
         }
         if not self.sentinels:
             return Redis.from_url(self.url, **given)
-        timeouts = {name: given[name] for name in ("socket_connect_timeout", "socket_timeout")}
-        watched = Sentinel(self.sentinels, sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]
+        watched = Sentinel(self.sentinels, sentinel_kwargs={**_ASKING, "retry": Retry(NoBackoff(), 0)})  # type: ignore[no-untyped-call]
         master: Redis = watched.master_for(
             self.service, db=self.database, username=self.username, password=self.password, **given
         )
@@ -76,7 +78,16 @@ class RedisAddress:
         user = self.url.removeprefix("sentinel://").split(";")[0].rpartition("@")[0]
         who = f"{user}@" if user else ""
         hosts = (f"sentinel://{who}{host}:{port}/{self.database}" for host, port in self.sentinels)
-        return ";".join(hosts), {"master_name": self.service}
+        asking = {**_ASKING, "retry": BlockingRetry(NoBackoff(), 0)}
+        return ";".join(hosts), {"master_name": self.service, "sentinel_kwargs": asking}
+
+
+async def let_go(client: Redis) -> None:
+    """Close a client of `RedisAddress.client`, and what it has open to sentinels, which it would forget."""
+    await client.aclose()
+    if isinstance(client.connection_pool, SentinelConnectionPool):
+        for sentinel in client.connection_pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
 
 
 def _database(path: str) -> int:

@@ -20,7 +20,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from filewright.chassis.coordination.memory import MemoryListener, MemoryNotifier
-from filewright.chassis.coordination.redis_address import RedisAddress
+from filewright.chassis.coordination.redis_address import RedisAddress, let_go
 from filewright.chassis.telemetry.logs import get_logger
 
 PING_SECONDS = 5.0
@@ -49,7 +49,9 @@ class RedisNotifier:
         self._ping = ping
         self._unsent: dict[str, None] = {}
         self._something_unsent = asyncio.Event()
-        self._hears = asyncio.Event()
+        self._first_try = asyncio.Event()
+        self._hears = False
+        self._may_have_missed = False
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
 
@@ -65,12 +67,13 @@ class RedisNotifier:
 
     @asynccontextmanager
     async def listen(self, topic: str) -> AsyncIterator[MemoryListener]:
-        """The first listener of a process waits until it hears, unless Redis is away."""
+        """The first listeners of a process wait until it hears, or until it is plain that it does not yet."""
         async with self._here.listen(topic) as listener:
             self._begin()
-            if not self._hears.is_set():
+            if not self._first_try.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._hears.wait(), _READY_SECONDS)
+                    await asyncio.wait_for(self._first_try.wait(), _READY_SECONDS)
+                self._may_have_missed |= not self._hears
             yield listener
 
     async def wait(self, topic: str, timeout: float) -> bool:  # noqa: ASYNC109
@@ -80,12 +83,13 @@ class RedisNotifier:
     async def close(self) -> None:
         self._closed = True
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._hears.set()  # nobody who just came waits for what will not be
+        while unfinished := [task for task in tasks if not task.done()]:
+            for task in unfinished:  # again and again: a cancellation can get lost in the client's own time-outs
+                task.cancel()
+            await asyncio.wait(unfinished, timeout=0.1)
+        self._first_try.set()  # nobody who just came waits for what will not be
         await self._here.close()
-        await self._redis.aclose()
+        await let_go(self._redis)
 
     def _begin(self) -> None:
         if not self._tasks and not self._closed:
@@ -97,7 +101,7 @@ class RedisNotifier:
     # --- announcing ----------------------------------------------------------------------------------------------
 
     async def _send(self) -> None:
-        while True:
+        while not self._closed:
             await self._something_unsent.wait()
             self._something_unsent.clear()
             topics, self._unsent = list(self._unsent), {}
@@ -112,23 +116,24 @@ class RedisNotifier:
     async def _hear(self) -> None:
         """Listen for ever, on one connection after another."""
         pause = FIRST_PAUSE
-        while True:
+        while not self._closed:
             try:
                 async with self._redis.pubsub() as news:
                     await news.subscribe(self._channel)
                     await self._read(news)
             except (RedisError, OSError) as error:
-                if self._hears.is_set():
+                if self._hears:
                     log.warning("notifier_lost_redis", error=type(error).__name__)
                     pause = FIRST_PAUSE
-                self._hears.clear()
+                self._hears = False
+                self._first_try.set()
             await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - spreads those that were cut off together
             pause = min(LONGEST_PAUSE, pause * 2)
 
     async def _read(self, news: PubSub) -> None:
         """Take what comes until the connection breaks, or does not even answer a ping. Raises RedisError, OSError."""
         asked = False
-        while True:
+        while not self._closed:
             message = await news.get_message(timeout=self._ping)
             if message is None:
                 if asked:
@@ -138,10 +143,16 @@ class RedisNotifier:
                 continue
             asked = False
             if message["type"] == "subscribe":
-                self._hears.set()
-                await self._here.close()  # wakes all, since anything may have been announced meanwhile
+                await self._begin_to_hear()
             elif message["type"] == "message":
                 await self._pass_on(message["data"])
+
+    async def _begin_to_hear(self) -> None:
+        """On this connection, for the first time or, when the client has mended it, again."""
+        if self._may_have_missed:
+            await self._here.wake_all()
+        self._hears = self._may_have_missed = True
+        self._first_try.set()
 
     async def _pass_on(self, data: bytes) -> None:
         for topic in _topics(data, self._me):

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from filewright.chassis import failpoints
 from filewright.chassis.coordination.leader import Deposed, Leader, Term
 from filewright.chassis.db.base import Base, BigInt
-from filewright.chassis.db.database import Database
+from filewright.chassis.db.database import Database, DatabaseUnavailable
 from filewright.chassis.db.dialect import insert_or_ignore
 from filewright.chassis.db.sessions import WriteSession
 from filewright.chassis.telemetry.logs import get_logger
@@ -97,7 +97,10 @@ class Beat:
         self._forgot: datetime | None = None
 
     async def run_once(self) -> int:
-        """Do what is due, if this process leads; how many ticks it did. What was missed is not made up for."""
+        """Do what is due, if this process leads; how many ticks it did. What was missed is not made up for.
+
+        Raises DatabaseUnavailable.
+        """
         term = await self._leader.campaign()
         if term is None:
             return 0
@@ -108,6 +111,8 @@ class Beat:
             except Deposed:
                 log.warning("beat_deposed", matter=term.name, term=term.number)
                 return fired
+            except DatabaseUnavailable:
+                raise
             except Exception:
                 # One schedule's failure is not another's; its tick was not written and comes again at the next run.
                 log.exception("tick_failed", tick=schedule.name)

@@ -7,8 +7,10 @@ results, no retries, no schedules. `celery inspect`, `celery events` and Flower 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from celery import Celery
+from celery.worker.strategy import default as default_strategy
 from kombu import Exchange, Queue
 
 from filewright.chassis.coordination.redis_address import ANSWER_SECONDS, CONNECT_SECONDS, RedisAddress
@@ -46,6 +48,24 @@ class FrontLaneWithShare:
         """A message came from this lane."""
         self._in_front = self._in_front + 1 if last_used == self._lanes[0] else 0
         return last_used
+
+
+def at_once(task: Any, app: Celery, consumer: Any) -> Callable[..., None]:
+    """Celery's way to take a message of ours, for messages of ours only: of the newest form, and to be run now.
+
+    One with a date in the future would be kept until then and, since a worker keeps no more than it may prefetch, make
+    it deaf to all others.
+    """
+    run = default_strategy(task, app, consumer)
+
+    def take(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> None:
+        if not isinstance(message.payload, list) or message.headers.get("eta") or message.headers.get("expires"):
+            log.warning("hint_refused", reason="not of the form that we publish")
+            ack(log, consumer.connection_errors)
+            return
+        run(message, body, ack, reject, callbacks, **options)
+
+    return take
 
 
 def create_app(
@@ -88,7 +108,7 @@ def create_app(
         enable_utc=True,
     )
 
-    @app.task(name=TASK, ignore_result=True, shared=False)
+    @app.task(name=TASK, ignore_result=True, shared=False, Strategy=f"{__name__}:{at_once.__name__}")
     def hint(token: object) -> None:
         try:
             task = verify(token, secret)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
-from filewright.chassis.coordination.redis_address import RedisAddress
+from filewright.chassis.coordination.redis_address import RedisAddress, let_go
 from filewright.chassis.queue.envelope import envelope
 from filewright.chassis.queue.hand_over import HandOver
 from filewright.chassis.queue.port import LANES, QueueFull, QueueUnavailable, Task
@@ -113,7 +113,7 @@ class CeleryQueue:
         if self._worker is not None:
             worker, self._worker = self._worker, None
             await asyncio.to_thread(worker.stop)
-        await self._redis.aclose()
+        await let_go(self._redis)
 
     async def _hearing(self) -> tuple[HandOver, CeleryWorker] | None:
         """What hears, begun by the first who asks; None when the queue was closed meanwhile."""

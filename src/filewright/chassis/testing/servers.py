@@ -191,8 +191,13 @@ class PrivateRedis:
         return f"redis://127.0.0.1:{self.port}/{database}"
 
     def client(self, database: int = 0) -> Any:
-        """A plain client that waits for nothing long: for looking in, pushing what is forged, flushing."""
+        """A blocking client that waits for nothing long; close it."""
         return _redis_client(self.port, database)
+
+    def do(self, *command: str | bytes | int) -> Any:
+        """One command, for looking in, pushing what is forged, flushing."""
+        with self.client() as client:
+            return client.execute_command(*command)
 
     def signal(self, how: signal.Signals) -> None:
         """End it: SIGKILL as in a crash. Waits for its end; `restart` brings it back, empty."""

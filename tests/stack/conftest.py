@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -26,16 +27,26 @@ def _all_programs(request: pytest.FixtureRequest) -> None:
         missing(request.config, str(error))
 
 
+@pytest.fixture(scope="session")
+def one_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
+    """A stack for tests that leave it as it was."""
+    tried = Tried(Stack(tmp_path_factory.mktemp("stack") / "data", roles=ROLES))
+    try:
+        tried.stack.up({"api": 2, "worker": 1})
+        yield tried
+    finally:
+        tried.stack.down(erase=True)
+
+
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Tried]]:
     """Stacks that are down again when the module is through."""
-    made: list[Tried] = []
+    endings = ExitStack()
 
     def one(**more: object) -> Tried:
         tried = Tried(Stack(tmp_path_factory.mktemp("stack") / "data", roles=more.pop("roles", ROLES), **more))  # type: ignore[arg-type]
-        made.append(tried)
+        endings.callback(tried.stack.down, erase=True)
         return tried
 
-    yield one
-    for tried in made:
-        tried.stack.down(erase=True)
+    with endings:
+        yield one

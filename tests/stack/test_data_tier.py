@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,14 +16,12 @@ from stackkit.trying import Tried
 from filewright.stack.layout import Layout
 from filewright.stack.planning import MAX_CLIENTS, POOL_SIZE, RESERVE_SIZE
 
-pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.xdist_group("stack-data")]
+pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.xdist_group("stack")]
 
 
-@pytest.fixture(scope="module")
-def tier(make: Callable[..., Tried]) -> Tried:
-    tried = make()
-    tried.stack.up({"api": 0, "worker": 1})
-    return tried
+@pytest.fixture
+def tier(one_for_all: Tried) -> Tried:
+    return one_for_all
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def database(tier: Tried) -> psycopg.Connection:
 
 def test_migrations_came_before_everything_else(tier: Tried):
     with database(tier) as connection:
-        assert connection.execute("SELECT count(*) FROM migrated").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) >= 1 FROM migrated").fetchone() == (True,)
 
 
 def test_many_clients_share_few_connections(tier: Tried):

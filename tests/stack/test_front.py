@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
@@ -16,14 +16,12 @@ from stackkit.trying import Tried, eventually
 
 from filewright.stack.layout import Layout
 
-pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.xdist_group("stack-front")]
+pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.xdist_group("stack")]
 
 
-@pytest.fixture(scope="module")
-def front(make: Callable[..., Tried]) -> Tried:
-    tried = make()
-    tried.stack.up({"api": 2, "worker": 0})
-    return tried
+@pytest.fixture
+def front(one_for_all: Tried) -> Tried:
+    return one_for_all
 
 
 @pytest.fixture
@@ -55,11 +53,13 @@ def signed(bucket, front: Tried, key: str) -> str:
     return f"{front.url}{url.path}?{url.query}"
 
 
+@pytest.mark.requirement("A3")
 def test_requests_reach_every_api_process(front: Tried, client: httpx.Client):
     answered = {client.get("/who").json()["pid"] for _ in range(20)}
     assert answered == {row.pid for row in front.rows("api")}
 
 
+@pytest.mark.requirement("A3")
 def test_what_a_client_says_of_itself_is_not_believed(front: Tried, client: httpx.Client):
     lies = {
         "X-Forwarded-For": "6.6.6.6",
@@ -68,7 +68,7 @@ def test_what_a_client_says_of_itself_is_not_believed(front: Tried, client: http
         "X-Forwarded-Proto": "gopher",
     }
     headers = client.get("/who", headers=lies).json()["headers"]
-    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert headers["x-forwarded-for"] == headers["x-real-ip"] == "127.0.0.1"
     assert headers["x-forwarded-proto"] == "http"
     assert headers["x-forwarded-host"] == headers["host"] == urlsplit(front.url).netloc
     assert "6.6.6.6" not in str(headers)
@@ -149,5 +149,5 @@ def test_without_any_api_process_a_client_is_told_to_come_back(front: Tried, cli
     assert refused.headers["content-type"] == "application/problem+json"
     problem = refused.json()
     assert (problem["code"], problem["status"], problem["retryable"]) == ("overloaded", 503, True)
-    front.stack.scale({"api": 1})
+    front.stack.scale({"api": 2})
     assert client.get("/v1/formats").status_code == 200

@@ -42,7 +42,8 @@ ROLES: Mapping[str, Role] = {
         settings={"DATABASE_URL": "{direct_database_url}"},
     ),
     "api": Role(
-        ("api", "--host", "127.0.0.1", "--port", "{port}"),
+        # Nothing is on its way to it any more when it is told to end, so it need not linger.
+        ("api", "--host", "127.0.0.1", "--port", "{port}", "--linger", "0"),
         default=2,
         ready_path="/readyz",
         after=("migrate",),

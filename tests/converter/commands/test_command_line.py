@@ -1,4 +1,7 @@
-"""The command as a person runs it: a process of its own, files, pipes, exit codes."""
+"""The command as a person runs it: a process of its own, files, pipes, exit codes.
+
+Each way of using it begins from nothing once; the other runs of it begin with the imports done.
+"""
 
 from __future__ import annotations
 
@@ -18,28 +21,34 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from filewright.chassis.testing.warm import WarmPython
+
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 COMMAND = (sys.executable, "-m", "filewright")
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, warm: WarmPython) -> Run:
     """Runs in an empty directory, with a temporary directory of its own that must be empty afterwards."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     (tmp_path / "here").mkdir()
 
-    def ran(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        environment = {**os.environ, "TMPDIR": str(scratch)}
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            input=stdin,
-            capture_output=True,
-            check=False,
-            cwd=tmp_path / "here",
-            env=environment,
-            timeout=60,
-        )
+    def ran(*arguments: str, stdin: bytes = b"", cold: bool = False) -> subprocess.CompletedProcess[bytes]:
+        environment, directory = {**os.environ, "TMPDIR": str(scratch)}, tmp_path / "here"
+        if cold:
+            done = subprocess.run(
+                [*COMMAND, *arguments],
+                input=stdin,
+                capture_output=True,
+                check=False,
+                cwd=directory,
+                env=environment,
+                timeout=60,
+            )
+        else:
+            command = ["-m", "filewright", *arguments]
+            done = warm.run(command, stdin=stdin, directory=directory, environment=environment)
         assert list(scratch.iterdir()) == []
         return done
 
@@ -69,7 +78,7 @@ def last_line(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
 
 def test_a_file_is_converted_beside_its_source(run: Run, here: Path) -> None:
     (here / "photo.png").write_bytes(picture())
-    done = run("convert", "photo.png", "--to", "jpg", "--set", "quality=40")
+    done = run("convert", "photo.png", "--to", "jpg", "--set", "quality=40", cold=True)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"photo.jpg" in done.stdout
     with Image.open(here / "photo.jpg") as made:
@@ -99,7 +108,7 @@ def test_json_ends_with_one_object_that_says_what_is_there_now(run: Run, here: P
 
 
 def test_a_pipe_goes_in_and_out(run: Run) -> None:
-    done = run("convert", "-", "--from", "md", "--to", "html", stdin=b"# Hello\n\nfrom a *pipe*\n")
+    done = run("convert", "-", "--from", "md", "--to", "html", stdin=b"# Hello\n\nfrom a *pipe*\n", cold=True)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"<em>pipe</em>" in done.stdout
 
@@ -215,17 +224,17 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, run: Run, here: Path
 
 
 def test_formats_and_routes_say_what_can_be_done(run: Run) -> None:
-    targets = json.loads(run("formats", "--from", "docx", "--json").stdout)
+    targets = json.loads(run("formats", "--from", "docx", "--json", cold=True).stdout)
     assert {"pdf", "odt", "txt"} <= {entry["id"] for entry in targets}
     sources = json.loads(run("formats", "--to", "png", "--json").stdout)
     assert {"jpg", "pdf", "svg"} <= {entry["id"] for entry in sources}
-    shown = json.loads(run("routes", "md", "html", "--json").stdout)
+    shown = json.loads(run("routes", "md", "html", "--json", cold=True).stdout)
     assert (shown["route"][0]["from"], shown["route"][-1]["to"]) == ("md", "html")
     assert run("routes", "jpg", "docx").returncode == 3
 
 
 def test_doctor_names_every_engine_and_the_strength_of_the_sandbox(run: Run) -> None:
-    done = run("doctor", "--json")
+    done = run("doctor", "--json", cold=True)
     shown = json.loads(done.stdout)
     assert done.returncode == 0
     assert {"pandoc", "pillow", "libreoffice"} <= {engine["name"] for engine in shown["engines"]}

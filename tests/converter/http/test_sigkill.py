@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
-import sys
+import signal
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-_SERVER = """
-import importlib.util, sys
+SERVER = """
+import importlib.util, sys, threading
 from pathlib import Path
 spec = importlib.util.spec_from_file_location("server_kit", sys.argv[1])
 kit = importlib.util.module_from_spec(spec)
@@ -24,42 +23,46 @@ configure_logs("json")
 with kit.serving(Path(sys.argv[2])) as live:
     failpoints.arm(sys.argv[3])
     print(live.url, flush=True)
-    sys.stdin.read()
+    threading.Event().wait()
 """
 
 
-@contextmanager
-def process(data, failpoint=""):
-    kit = Path(__file__).with_name("conftest.py")
-    server = subprocess.Popen(
-        [sys.executable, "-c", _SERVER, str(kit), str(data), failpoint],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        url = server.stdout.readline().strip()
-        with httpx.Client(base_url=url, timeout=30) as http:
-            yield http
-    finally:
-        server.stdin.close()
-        server.wait(20)
-        server.stdout.close()
+@pytest.fixture
+def process(tmp_path, warm):
+    """Starts a server on the data of this test, which dies where it is told to."""
+    kit = str(Path(__file__).with_name("conftest.py"))
+    program, data = tmp_path / "server.py", tmp_path / "data"
+    program.write_text(SERVER)
+    data.mkdir()
+
+    @contextmanager
+    def started(failpoint=""):
+        server = warm.start([str(program), kit, str(data), failpoint])
+        try:
+            with httpx.Client(base_url=server.stdout.readline().strip(), timeout=30) as http:
+                yield http
+            if failpoint:
+                assert server.wait(20) == -signal.SIGKILL
+        finally:
+            server.kill()
+            server.wait(20)
+            server.stdout.close()
+
+    return started
 
 
 @pytest.mark.slow
 @pytest.mark.requirement("F1")
-def test_an_order_is_found_again_after_a_kill_before_its_answer(tmp_path):
+def test_an_order_is_found_again_after_a_kill_before_its_answer(process):
     key = {"Idempotency-Key": secrets.token_hex(8)}
-    with process(tmp_path, "jobs.submit.accepted=sigkill") as http:
+    with process("jobs.submit.accepted=sigkill") as http:
         upload = http.post("/v1/uploads", json={"filename": "a.txt", "bytes": 2}).json()
         http.put(upload["url"], content=b"hi")
         http.post(f"/v1/uploads/{upload['id']}/complete").raise_for_status()
         body = {"inputs": [{"upload": upload["id"]}], "to": "md"}
         with pytest.raises(httpx.TransportError):
             http.post("/v1/jobs", json=body, headers=key)
-    with process(tmp_path) as http:
+    with process() as http:
         answer = http.post("/v1/jobs", json=body, headers=key)
         assert answer.status_code == 202
         assert [job["id"] for job in http.get("/v1/jobs").json()["data"]] == [answer.json()["id"]]
@@ -67,15 +70,15 @@ def test_an_order_is_found_again_after_a_kill_before_its_answer(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.requirement("F1")
-def test_a_conversion_is_finished_after_a_kill_before_its_answer(tmp_path):
+def test_a_conversion_is_finished_after_a_kill_before_its_answer(process):
     key = {"Idempotency-Key": secrets.token_hex(8)}
 
     def convert(http):
         return http.post("/v1/convert", files={"file": ("a.txt", b"hello")}, data={"to": "md"}, headers=key)
 
-    with process(tmp_path, "jobs.submit.accepted=sigkill") as http, pytest.raises(httpx.TransportError):
+    with process("jobs.submit.accepted=sigkill") as http, pytest.raises(httpx.TransportError):
         convert(http)
-    with process(tmp_path) as http:
+    with process() as http:
         answer = convert(http)
         assert (answer.status_code, answer.content) == (200, b"HELLO")
         assert len(http.get("/v1/jobs").json()["data"]) == 1
@@ -83,14 +86,14 @@ def test_a_conversion_is_finished_after_a_kill_before_its_answer(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.requirement("F1")
-def test_a_kill_during_an_upload_leaves_no_job_and_the_same_request_succeeds(tmp_path):
+def test_a_kill_during_an_upload_leaves_no_job_and_the_same_request_succeeds(process):
     key = {"Idempotency-Key": secrets.token_hex(8)}
 
     def convert(http):
         return http.post("/v1/convert", files={"file": ("a.txt", b"hello")}, data={"to": "md"}, headers=key)
 
-    with process(tmp_path, "uploads.complete.before=sigkill") as http, pytest.raises(httpx.TransportError):
+    with process("uploads.complete.before=sigkill") as http, pytest.raises(httpx.TransportError):
         convert(http)
-    with process(tmp_path) as http:
+    with process() as http:
         assert http.get("/v1/jobs").json()["data"] == []
         assert convert(http).content == b"HELLO"

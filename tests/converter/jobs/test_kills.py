@@ -4,7 +4,6 @@ The next one knows nothing but the folder: it takes over, at once, what the dead
 """
 
 import asyncio
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from filewright.chassis import failpoints
 from filewright.chassis.clock import SystemClock
 from filewright.chassis.db.database import Database
 from filewright.chassis.sandbox.workspace import sweep
+from filewright.chassis.testing.warm import WarmPython
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.jobs.models import AttemptRow, JobEventRow, JobRow, JobSecretRow, UsageRow
 from filewright.converter.jobs.states import LIVE, JobState
@@ -52,11 +52,11 @@ def database_schema():
 
 
 @pytest.mark.parametrize("specification", [*(f"{point}=sigkill" for point in POINTS), *COMMITS])
-async def test_what_was_promised_before_the_kill_is_kept_after_it(shop, tmp_path, specification, alice):
+async def test_what_was_promised_before_the_kill_is_kept_after_it(shop, tmp_path, specification, alice, warm):
     await shop.database.close()
     for old in tmp_path.glob("test*.db*"):
         old.unlink()
-    promises = await live_and_die(tmp_path, specification)
+    promises = await asyncio.to_thread(live_and_die, warm, tmp_path, specification)
     shop.database = Database(f"sqlite:///{tmp_path / 'test.db'}")
     shop.__post_init__()
     try:
@@ -66,13 +66,10 @@ async def test_what_was_promised_before_the_kill_is_kept_after_it(shop, tmp_path
         await shop.database.close()
 
 
-async def live_and_die(folder: Path, specification: str) -> list[tuple[str, str]]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(SCRIPT), str(folder), specification, stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == -9, f"{specification} was never reached"
-    lines = [line.split() for line in output.decode().splitlines()]
+def live_and_die(python: WarmPython, folder: Path, specification: str) -> list[tuple[str, str]]:
+    ended = python.run([str(SCRIPT), str(folder), specification])
+    assert ended.returncode == -9, f"{specification} was never reached"
+    lines = [line.split() for line in ended.stdout.decode().splitlines()]
     return [(line[0], line[1]) for line in lines if line[0] in {"accepted", "cancelled", "deleted"}]
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from filewright.chassis.testing.warm import WarmProcess, WarmPython
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
@@ -47,22 +47,18 @@ _ENGINE = """async ({piece, restore}) => {
 class Service:
     """`filewright serve` with its data, on one address for all its lives."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, python: WarmPython) -> None:
         self._data = data
-        self._process: subprocess.Popen[str] | None = None
+        self._python = python
+        self._process: WarmProcess | None = None
         self.url = "http://127.0.0.1:0"
 
     def start(self, failpoints: str = "") -> Service:
         port = self.url.rsplit(":", 1)[1]
-        command = [sys.executable, "-m", "filewright", "serve", "--port", port, "--data", str(self._data)]
+        command = ["-m", "filewright", "serve", "--port", port, "--data", str(self._data)]
+        environment = {**os.environ, "FILEWRIGHT_FAILPOINTS": failpoints}
         with (self._data / "log").open("a") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, "FILEWRIGHT_FAILPOINTS": failpoints},
-            )
+            self._process = self._python.start(command, environment=environment, stderr=log)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         found = re.search(r"http://[\d.:]+", line)
@@ -202,11 +198,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def service(tmp_path: Path, warm: WarmPython) -> Iterator[Service]:
     """A server that a test may kill; it is not started yet."""
     data = tmp_path / "data"
     data.mkdir()
-    own = Service(data)
+    own = Service(data, warm)
     yield own
     own.kill()
 

@@ -47,7 +47,7 @@ const LEAST = 320;
 export function placeBy(element, anchor) {
   if (window.innerWidth < 640) return;
   const at = anchor.getBoundingClientRect();
-  const { width, height } = element.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = element; // its full size, which it may still be growing to
   const start = document.dir === 'rtl' ? at.right - width : at.left;
   const below = window.innerHeight - at.bottom - 16;
   const above = at.top - 16;

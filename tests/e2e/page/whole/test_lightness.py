@@ -18,7 +18,7 @@ _SHIFTS = """() => {
     new PerformanceObserver((list) => {
         for (const {sources} of list.getEntries()) {
             window.shifts.push(...sources.map(({node, previousRect, currentRect}) =>
-                `${node?.parentElement?.className}: ${node?.textContent}: ${place(previousRect)} to ${place(currentRect)}`));
+              `${node?.parentElement?.className} ${node?.textContent}: ${place(previousRect)}; ${place(currentRect)}`));
         }
     }).observe({type: 'layout-shift'});
 }"""

@@ -3,7 +3,8 @@
     redis://[user:password@]host:port/database            rediss:// with TLS
     sentinel://[user:password@]host:port;sentinel://host:port/database?service=name
 
-Every client made here has a limit on connecting and on waiting for an answer, and tries a broken connection once more.
+Every client made here has a limit on connecting and on waiting for an answer, and tries a broken connection once more,
+but not a server that is silent.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as BrokenConnection
 from redis.retry import Retry as BlockingRetry
 
 CONNECT_SECONDS = 2.0
@@ -60,7 +62,7 @@ class RedisAddress:
             "socket_connect_timeout": CONNECT_SECONDS,
             "socket_timeout": ANSWER_SECONDS,
             "socket_keepalive": True,
-            "retry": Retry(NoBackoff(), 1),
+            "retry": Retry(NoBackoff(), 1, supported_errors=(BrokenConnection,)),
             **options,
         }
         if not self.sentinels:

@@ -31,6 +31,8 @@ CAPACITY = 10_000
 DEAF_AFTER = 3
 """So many times in a row a taker waited in vain while hints were there: then another worker listens instead."""
 _SUSPICIOUS_SECONDS = 0.5
+_PUBLISH_SECONDS = 1.0
+"""Whoever publishes has a unit of work open meanwhile, and hints can wait."""
 
 _PUSH = """
 local waiting = 0
@@ -63,7 +65,7 @@ class CeleryQueue:
         self._lanes = tuple(lanes)
         self._capacity = capacity
         self._name = name
-        self._redis = RedisAddress.parse(url).client()
+        self._redis = RedisAddress.parse(url).client(socket_timeout=_PUBLISH_SECONDS)
         self._push = self._redis.register_script(_PUSH)
         self._hand_over: HandOver | None = None
         self._worker: CeleryWorker | None = None

@@ -1,13 +1,14 @@
 """The guarded statements, on both databases: of two that race exactly one wins, and a lost token writes nothing."""
 
 import asyncio
+import secrets
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from filewright.converter.jobs import repository
-from filewright.converter.jobs.models import AttemptRow, JobEventRow, JobRow, UsageRow
+from filewright.converter.jobs.models import AttemptRow, JobEventRow, JobInputRow, JobRow, UsageRow
 from filewright.converter.jobs.orders import JobInput, JobOrder
 from filewright.converter.jobs.repository import Ended, Lease
 from filewright.converter.jobs.states import MOVES, Actor, JobState, Stage
@@ -160,9 +161,11 @@ async def test_a_commit_after_a_cancellation_is_refused_and_a_cancellation_after
 async def test_a_thousand_races_of_cancel_and_commit_end_as_one_or_the_other(shop):
     """Cancelled, or succeeded: never both and never neither. Who is started first takes turns.
 
-    On SQLite writers come one after the other whatever we do, so a part of the thousand says as much there.
+    The thousand are of both databases together: on SQLite writers come one after the other whatever we do, so most of
+    them are run where two can truly meet. A fault that shows in one race of a hundred stays hidden in eight hundred
+    once in three thousand runs.
     """
-    leases = await many_running(shop, 1000 if shop.database.dialect == "postgresql" else 200)
+    leases = await many_running(shop, 800 if shop.database.dialect == "postgresql" else 200)
 
     async def race(n: int, lease: Lease) -> None:
         steps = [commit(shop, lease), ask_to_cancel(shop, lease.job_id)]
@@ -179,19 +182,19 @@ async def test_a_thousand_races_of_cancel_and_commit_end_as_one_or_the_other(sho
 
 
 async def many_running(shop, number: int) -> list[Lease]:
-    """So many jobs, accepted and claimed, in one unit of work for the sake of speed."""
-    template = await stored(shop, (await shop.order()).id)
-    columns = {column.key: getattr(template, column.key) for column in JobRow.__table__.columns}
+    """So many jobs at work: one that was accepted and claimed, and copies of all that was written of it."""
+    await shop.order()
+    original = lease_of(await claim(shop))
+    leases = [Lease(shop.ids.new("job"), original.attempt, secrets.token_hex(16)) for _ in range(number - 1)]
     async with shop.database.write() as session:
-        now = await shop.database.now(session)
-        for _ in range(number - 1):
-            row = JobRow(**{**columns, "id": shop.ids.new("job")})
-            await repository.insert(session, row, [], now=now, secret=None)
-        claimed = [
-            await repository.claim(session, now=now, worker="w1", lease_for=LEASE, lane="standard")
-            for _ in range(number)
-        ]
-        return [lease_of(row) for row in claimed if row is not None]
+        for table, owner, token in ((JobRow, "id", "lease_token"), (AttemptRow, "job_id", "token"),
+                                    (JobEventRow, "job_id", None), (JobInputRow, "job_id", None)):  # fmt: skip
+            written = select(table.__table__).where(getattr(table, owner) == original.job_id)
+            rows = [dict(row) for row in (await session.execute(written)).mappings()]
+            assert rows
+            own = [{owner: lease.job_id} | ({token: lease.token} if token else {}) for lease in leases]
+            await session.execute(insert(table), [row | changed for changed in own for row in rows])
+    return [original, *leases]
 
 
 async def ask_to_cancel(shop, job_id) -> bool:

@@ -56,6 +56,6 @@ export function placeBy(element, anchor) {
   const top = under ? Math.min(at.bottom + 8, window.innerHeight - room - 8) : Math.max(8, at.top - room - 8);
   element.classList.add('placed');
   Object.assign(element.style, {
-    left: `${Math.max(8, Math.min(start, document.documentElement.clientWidth - width - 8))}px`, top: `${top}px`, height: `${room}px`,
+    left: `${Math.max(8, Math.min(start, document.body.clientWidth - width - 8))}px`, top: `${top}px`, height: `${room}px`,
   });
 }

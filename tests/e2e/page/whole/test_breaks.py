@@ -41,7 +41,6 @@ def announced(visit) -> int:
     return len([request for request in visit.asked if request.method == "POST" and request.url.endswith("/v1/uploads")])
 
 
-@pytest.mark.requirement("F9")
 def test_an_upload_goes_on_from_where_it_was_after_a_reload(visit, recording: Path, thin_line):
     with thin_line(visit, 6 * MEBIBYTE):
         visit.pick(recording)

@@ -16,7 +16,7 @@ from stackkit.trying import Tried
 from filewright.stack.layout import Layout
 from filewright.stack.planning import MAX_CLIENTS, POOL_SIZE, RESERVE_SIZE
 
-pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.alone]
 
 
 @pytest.fixture

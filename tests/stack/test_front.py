@@ -16,7 +16,7 @@ from stackkit.trying import Tried, eventually
 
 from filewright.stack.layout import Layout
 
-pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.alone]
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_signatures_are_not_logged(front: Tried, client: httpx.Client, bucket):
     store, name = bucket
     store.put_object(Bucket=name, Key="logged", Body=b"x")
     client.get(signed(bucket, front, "logged"))
-    log = Layout(front.data).run / "nginx" / "access.log"
+    log = Layout(front.data).run / "nginx" / "nginx-access.log"
     eventually(lambda: f'"path":"/{name}/logged"' in log.read_text())
     assert "Signature" not in log.read_text()
 

@@ -22,7 +22,7 @@ from filewright.stack.operations import Stack
 from filewright.stack.roles import Role
 from filewright.stack.state import read_state, write_state
 
-pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.xdist_group("stack-life")]
+pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

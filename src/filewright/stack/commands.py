@@ -192,8 +192,7 @@ def down(
         from filewright.stack.operations import Stack  # noqa: PLC0415
 
         Stack(data, report=_say).down(erase=erase)
-        if as_json:
-            _show(data, as_json=True)
+        _show(data, as_json=as_json)
 
 
 # --- how it is shown ---------------------------------------------------------------------------------------------

@@ -101,6 +101,11 @@ class Layout:
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
+    def log_files(self) -> list[Path]:
+        """All logs there are; the front keeps its own of who asked for what."""
+        access = self.run / "nginx" / "nginx-access.log"
+        return [*sorted(self.logs.glob("*.log")), *([access] if access.exists() else [])]
+
     # --- making and removing -------------------------------------------------------------------------------------
 
     def prepare(self) -> None:

@@ -153,7 +153,7 @@ class Stack:
 
     def log_files(self, name: str | None = None) -> list[Path]:
         """The logs there are, of one process or role or of all. Raises StackProblem for a name without one."""
-        logs = sorted(self._layout.logs.glob("*.log")) if self.data.is_dir() else []
+        logs = self._layout.log_files() if self.data.is_dir() else []
         if name is not None:
             logs = [log for log in logs if name in {log.stem, log.stem.rpartition("-")[0]}]
         if not logs:
@@ -259,9 +259,12 @@ class Stack:
             time.sleep(_LOOK_SECONDS)
 
     def _wait_until_true(self, plan: Plan, seconds: float) -> None:
-        deadline, told = time.monotonic() + seconds, dict[str, str]()
+        deadline = time.monotonic() + seconds
+        told = {name: str(known.stage) for name, known in read_state(self._layout).processes.items()}
         while True:
             state = read_state(self._layout)
+            if state.supervisor is None or not is_running(state.supervisor):
+                state = State()  # what a dead one said is over
             self._tell(state, told)
             if state.revision >= plan.revision:
                 if state.halted:

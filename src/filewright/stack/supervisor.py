@@ -230,7 +230,7 @@ class Supervisor:
         """A log that grew too long becomes `.1`; programs append, so they go on at the beginning."""
         while True:
             await asyncio.sleep(_LOG_LOOK_SECONDS)
-            for log in self._layout.logs.glob("*.log"):
+            for log in self._layout.log_files():
                 with contextlib.suppress(OSError):
                     if log.stat().st_size > _LOG_BYTES:
                         await asyncio.to_thread(_turn_over, log)

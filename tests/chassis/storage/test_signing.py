@@ -118,6 +118,12 @@ def test_a_store_without_keys_of_its_own_signs_nothing():
     assert store.sign_get("k", at=NOON, media_type="text/plain", disposition="attachment") is None
 
 
+def test_nobody_is_sent_to_a_bucket_that_clients_cannot_reach():
+    store = open_store("s3://b?endpoint=http://10.0.0.1&public_endpoint=none", access_key_id="a", secret_access_key="b")
+    assert store.sign_put("k", size=1, at=NOON, lifetime=HOUR) is None
+    assert store.sign_get("k", at=NOON, media_type="text/plain", disposition="attachment") is None
+
+
 def test_more_than_one_request_can_carry_is_not_signed():
     store = open_store("s3://b", access_key_id="a", secret_access_key="b")
     assert store.sign_put("k", size=MAX_PUT_BYTES + 1, at=NOON, lifetime=HOUR) is None

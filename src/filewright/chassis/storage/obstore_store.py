@@ -45,8 +45,8 @@ def open_store(url: str, *, access_key_id: str | None = None, secret_access_key:
     """The store at `file:///folder`, `memory://` or `s3://bucket/prefix?endpoint=http://host:port&region=…`.
 
     Without keys an S3 client asks the machine (environment, instance role) as every S3 client does, and signs nothing
-    for others. `public_endpoint=https://host` in a bucket's address is how clients outside reach it. Raises ValueError
-    for an address that is none of these.
+    for others. `public_endpoint=https://host` in a bucket's address is how clients outside reach it (`none`: they
+    cannot). Raises ValueError for an address that is none of these.
     """
     address = urlsplit(url)
     if address.scheme == "file" and address.path and not address.netloc:
@@ -65,7 +65,8 @@ def _bucket(address: S3Address, access_key_id: str | None, secret_access_key: st
     presigner = None
     if access_key_id and secret_access_key:
         config |= {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
-        presigner = Presigner(address, Signer(access_key_id, secret_access_key, address.region))
+        if address.public:
+            presigner = Presigner(address, Signer(access_key_id, secret_access_key, address.region))
     store = S3Store(
         address.bucket,
         prefix=address.prefix or None,

@@ -30,20 +30,17 @@ class Presigner:
     def put(
         self, key: str, *, size: int, at: datetime, lifetime: timedelta, sha256: str | None = None
     ) -> SignedRequest | None:
-        """To store exactly `size` bytes. Every client sends their number by itself, so it is not among the headers."""
+        """To store exactly `size` bytes. Every client sends their number by itself, so it is not among the headers;
+        their type is not signed, because nobody will go by it.
+        """
         if size > MAX_PUT_BYTES:
             return None
-        headers = {"Content-Type": ANY_TYPE}
+        checksum = {}
         if sha256 is not None:
-            headers["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
-        url = self._signer.url(
-            "PUT",
-            self._address.public_url(key),
-            at=at,
-            lifetime=lifetime,
-            headers={**headers, "Content-Length": str(size)},
-        )
-        return SignedRequest("PUT", url, headers, at + lifetime)
+            checksum["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+        signed = {"Content-Length": str(size), **checksum}
+        url = self._signer.url("PUT", self._address.public_url(key), at=at, lifetime=lifetime, headers=signed)
+        return SignedRequest("PUT", url, {"Content-Type": ANY_TYPE, **checksum}, at + lifetime)
 
     def get(self, key: str, *, at: datetime, media_type: str, disposition: str) -> SignedRequest:
         """To read all or a range of it, any number of times."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit
 
 _KNOWN = {"endpoint", "public_endpoint", "region"}
+_NOBODY = "none"
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,8 @@ class S3Address:
     """`s3://bucket/prefix?endpoint=…&public_endpoint=…&region=…`.
 
     Without an endpoint it is Amazon's own, which has a host for each bucket; any other gets the bucket in the path.
+    Clients are sent to the public endpoint, or, without one, to where we go ourselves; `public_endpoint=none` says that
+    they can reach neither.
     """
 
     bucket: str
@@ -20,6 +23,7 @@ class S3Address:
     region: str
     endpoint: str | None = None
     public_endpoint: str | None = None
+    public: bool = True
 
     @property
     def bucket_url(self) -> str:
@@ -51,12 +55,14 @@ def parse_s3_address(url: str) -> S3Address:
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if unknown := sorted(set(query) - _KNOWN):
         raise ValueError(f"a storage URL has no {unknown[0]}; it may have {', '.join(sorted(_KNOWN))}")
+    public = query.get("public_endpoint")
     return S3Address(
         bucket=parts.netloc,
         prefix=parts.path.strip("/"),
         region=query.get("region", "us-east-1"),
         endpoint=_origin("endpoint", query.get("endpoint")),
-        public_endpoint=_origin("public_endpoint", query.get("public_endpoint")),
+        public_endpoint=_origin("public_endpoint", public if public != _NOBODY else None),
+        public=public != _NOBODY,
     )
 
 

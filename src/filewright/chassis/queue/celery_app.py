@@ -61,11 +61,14 @@ def at_once(task: Any, app: Celery, consumer: Any) -> Callable[..., None]:
     def take(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> None:
         if not isinstance(message.payload, list) or message.headers.get("eta") or message.headers.get("expires"):
             log.warning("hint_refused", reason="not of the form that we publish")
-            ack(log, consumer.connection_errors)
             return
-        run(message, body, ack, reject, callbacks, **options)
+        run(message, body, _gone_already, reject, callbacks, **options)
 
     return take
+
+
+def _gone_already(*_: object) -> None:
+    """For Celery to call when it would acknowledge a message."""
 
 
 def create_app(
@@ -78,10 +81,11 @@ def create_app(
     broker, transport = RedisAddress.parse(url).for_celery()
     app = Celery(name, broker=broker, backend=None, set_as_current=False)
     app.conf.update(
-        task_queues=[Queue(lane, Exchange(""), routing_key=lane) for lane in lanes],
+        # no_ack: what is taken is gone. Keeping it until it is acknowledged is most of kombu's work on Redis, and would
+        # bring a hint back an hour after its taker was killed, when it has long come again from the database.
+        task_queues=[Queue(lane, Exchange(""), routing_key=lane, no_ack=True) for lane in lanes],
         task_default_queue=lanes[-1],
         task_create_missing_queues=False,
-        # a hint that a crash takes with it comes again from the database
         task_acks_late=False,
         task_ignore_result=True,
         worker_prefetch_multiplier=1,

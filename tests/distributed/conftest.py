@@ -13,6 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 
 import httpx
 from chaoskit.journal import Journal
+from chaoskit.launcher import Launcher
+from chaoskit.processes import Subreaper
+from distkit.extras import Extras
 from distkit.shape import Shape
 
 from filewright.chassis.testing.fixtures import missing
@@ -62,3 +65,15 @@ def replicas(shape: Shape) -> Iterator[tuple[httpx.Client, httpx.Client]]:
         httpx.Client(base_url=shape.address("api-2"), timeout=60) as two,
     ):
         yield one, two
+
+
+@pytest.fixture(scope="module")
+def launcher() -> Iterator[Launcher]:
+    """Starts processes of the product without the price of their imports; what it starts is ours to bury."""
+    with Subreaper(), Launcher() as warm:
+        yield warm
+
+
+@pytest.fixture
+def extras(shape: Shape, launcher: Launcher, tmp_path: Path) -> Extras:
+    return Extras(shape, launcher, tmp_path)

@@ -66,12 +66,12 @@ class Shape:
         self.up.set()
         self.url = ""
         self.deaths: list[Death] = []
-        self._lease = lease_seconds
+        self.lease_seconds = lease_seconds
 
     # --- beginning and end ---------------------------------------------------------------------------------------
 
     def start(self, counts: Mapping[str, int], slots: int = 1) -> None:
-        os.environ["FILEWRIGHT_LEASE_SECONDS"] = str(self._lease)
+        os.environ["FILEWRIGHT_LEASE_SECONDS"] = str(self.lease_seconds)
         try:
             self.stack.up(counts, slots=slots)
         finally:
@@ -105,14 +105,14 @@ class Shape:
         family = tuple(found for pid in descendants(identity.pid) if (found := identify(pid)) is not None)
         death = Death(name, identity, family, datetime.now(UTC))
         self.deaths.append(death)
-        self._signal(identity, how)
+        self.signal(identity, how)
         return death
 
     @contextmanager
     def frozen(self, *names: str) -> Iterator[None]:
         """While it lasts, they do nothing and do not know it."""
         for name in names:
-            self._signal(self.identity(name), SIGSTOP)
+            self.signal(self.identity(name), SIGSTOP)
         try:
             yield
         finally:
@@ -121,7 +121,7 @@ class Shape:
 
     def thaw(self, name: str) -> None:
         """It goes on, as if nothing had been."""
-        self._signal(self.identity(name), SIGCONT)
+        self.signal(self.identity(name), SIGCONT)
 
     def is_well(self) -> bool:
         """Whether every process is ready, and the front sends to those."""
@@ -150,7 +150,7 @@ class Shape:
         return Leftovers([member.pid for member in death.family if is_running(member)], [])
 
     @staticmethod
-    def _signal(identity: Identity, number: Signals) -> None:
+    def signal(identity: Identity, number: Signals) -> None:
         if is_running(identity):
             os.kill(identity.pid, number)
 

@@ -1,0 +1,112 @@
+"""Processes of the product beside the stack's own, on the same database, Redis and bucket: armed to die at a point.
+
+They come from a warm launcher, so that eight of them cost hardly more than one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+
+import httpx
+from chaoskit.launcher import Launcher
+from chaoskit.processes import signal_all, wait_for_exit
+from distkit.shape import Shape, eventually
+
+from filewright.chassis.sandbox.processes import descendants
+from filewright.chassis.testing.servers import free_port
+
+
+class Extra:
+    """One such process."""
+
+    def __init__(self, pid: int, log: Path, url: str) -> None:
+        self.pid = pid
+        self.url = url
+        self._log = log
+        self._code: int | None = None
+
+    def said(self, text: str) -> bool:
+        return text in self._log.read_text(errors="replace")
+
+    def exit_code(self, seconds: float = 120.0) -> int | None:
+        """How it ended, minus the signal when one killed it; None when it is still there after that time."""
+        if self._code is None and wait_for_exit(self.pid, seconds):
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._code
+
+    def stop(self) -> int | None:
+        """An orderly end; its exit code."""
+        os.kill(self.pid, SIGTERM)
+        return self.exit_code()
+
+    def end(self) -> None:
+        """Whatever state it is in."""
+        if self._code is None:
+            signal_all(descendants(self.pid), SIGKILL)
+            self.exit_code()
+
+
+class Extras:
+    """Makes them."""
+
+    def __init__(self, shape: Shape, launcher: Launcher, folder: Path) -> None:
+        self._shape = shape
+        self._launcher = launcher
+        self._folder = folder
+        self._count = 0
+
+    @contextmanager
+    def worker(self, failpoints: str = "") -> Iterator[Extra]:
+        """With one slot."""
+        yield from self._run(["worker", "--slots", "1"], failpoints, "")
+
+    @contextmanager
+    def api(self, failpoints: str = "") -> Iterator[Extra]:
+        """At an address of its own, which the front does not know."""
+        port = free_port()
+        for extra in self._run(["api", "--port", str(port)], failpoints, f"http://127.0.0.1:{port}"):
+            eventually(lambda: extra.said("is serving on"))  # noqa: B023 - asked here and now
+            yield extra
+
+    def _run(self, arguments: list[str], failpoints: str, url: str) -> Iterator[Extra]:
+        self._count += 1
+        home = self._folder / f"extra{self._count}"
+        home.mkdir()
+        log = home / "log"
+        log.touch()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(home),
+            "FILEWRIGHT_CONFIG": str(self._shape.layout.settings_file),
+            "FILEWRIGHT_LEASE_SECONDS": str(self._shape.lease_seconds),
+            "FILEWRIGHT_FAILPOINTS": failpoints,
+        }
+        pid = self._launcher.launch([*arguments, "--data", str(home / "data")], environment, log)
+        extra = Extra(pid, log, url)
+        try:
+            yield extra
+        finally:
+            extra.end()
+
+
+class Moving(httpx.BaseTransport):
+    """A connection to one server, and from its death on to another: what a front does for its clients."""
+
+    def __init__(self, first: str, then: str) -> None:
+        self._inner = httpx.HTTPTransport()
+        self._now, self._then = httpx.URL(first), httpx.URL(then)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.url = request.url.copy_with(host=self._now.host, port=self._now.port)
+        try:
+            return self._inner.handle_request(request)
+        except httpx.TransportError:
+            self._now = self._then
+            raise
+
+    def close(self) -> None:
+        self._inner.close()

@@ -21,6 +21,7 @@ if _TESTS not in sys.path:
 from corpus.bench import Bench, open_bench  # noqa: E402
 from corpus.cases import Case, from_corpus  # noqa: E402
 from corpus.samples import samples  # noqa: E402
+from corpus.wanted import is_large  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,7 +35,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`good` is a file that must convert, `bad` one that must be refused."""
     if "good" in metafunc.fixturenames:
         chosen = [case for case in all_cases() if not case.refused_for]
-        metafunc.parametrize("good", [pytest.param(case, id=case.name) for case in chosen])
+        marks = {True: [pytest.mark.slow], False: []}
+        metafunc.parametrize(
+            "good", [pytest.param(case, id=case.name, marks=marks[is_large(case.facts)]) for case in chosen]
+        )
     if "bad" in metafunc.fixturenames:
         chosen = [case for case in all_cases() if case.refused_for]
         metafunc.parametrize("bad", [pytest.param(case, id=case.name) for case in chosen])

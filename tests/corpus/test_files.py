@@ -6,7 +6,7 @@ import pytest
 
 from corpus.cases import is_untouched
 from corpus.trying import REFUSALS, refusing_target, try_target
-from corpus.wanted import can_be_asked, wanted_targets
+from corpus.wanted import can_be_asked, is_quick, wanted_targets
 
 KNOWN_LOSSES = {
     ("cad/binary.stl", "triangles"): "the file was cut: it holds one of the 1,690 triangles that its head announces",
@@ -21,7 +21,7 @@ async def test_a_file_becomes_what_people_ask_for_and_keeps_its_facts(bench, goo
     source_format = await bench.format_of(path, good.filename)
     targets = wanted_targets(source_format, [route.target for route in bench.promised(source_format)])
     assert targets, f"nothing that people want can be made of {source_format}"
-    asked = [target for target in targets if can_be_asked(good.facts, target)]
+    asked = [target for target in targets if can_be_asked(good.facts, target) and is_quick(good.facts, target)]
     results = [await try_target(bench, good, target, places) for target in asked]
     failed = [result.summary() for result in results if result.code]
     lost = [

@@ -50,6 +50,26 @@ def can_be_asked(facts: Mapping[str, Any], target: str) -> bool:
     return not needed or needed in facts
 
 
+_MANY_PAGES = 100
+_MANY_PIXELS = 8_000_000
+_LONG_WORK = frozenset({"svg", "avif", "gif"})
+
+
+def is_large(facts: Mapping[str, Any]) -> bool:
+    """Whether all that is made of it takes long."""
+    pages, width, height = (facts.get(name) for name in ("pages", "width", "height"))
+    if isinstance(pages, int) and pages > _MANY_PAGES:
+        return True
+    return isinstance(width, int) and isinstance(height, int) and width * height > _MANY_PIXELS
+
+
+def is_quick(facts: Mapping[str, Any], target: str) -> bool:
+    """Large files are not made into what takes longest and is asked for least: smaller ones of their kind prove that
+    way, and `scripts/corpus.py` goes it with the large ones, too.
+    """
+    return not is_large(facts) or target not in _LONG_WORK
+
+
 def wanted_targets(source_format: str, possible: Sequence[str]) -> Sequence[str]:
     """Those of the short list that lead somewhere."""
     family = FORMATS[source_format].family

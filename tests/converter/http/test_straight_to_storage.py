@@ -7,6 +7,7 @@ import hashlib
 import httpx
 import pytest
 
+from filewright.chassis import failpoints
 from filewright.chassis.testing.fixtures import s3_store
 
 pytestmark = pytest.mark.s3
@@ -136,6 +137,23 @@ def test_an_object_of_another_size_is_refused_although_the_bucket_took_it(http, 
     live.call(lambda: live.world.store.put(f"uploads/{ticket['id']}/direct", TEXT + b"x"))
     refused = http.post(f"/v1/uploads/{ticket['id']}/complete")
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
+    assert keys(live, f"uploads/{ticket['id']}") == set()
+
+
+@pytest.mark.requirement("F1", "F18")
+def test_a_completion_that_died_after_its_copy_is_made_again_and_leaves_nothing(http, live):
+    ticket = announce(http)
+    send(ticket).raise_for_status()
+    failpoints.arm("uploads.segment.stored=raise:EIO")
+    try:
+        assert http.post(f"/v1/uploads/{ticket['id']}/complete").status_code == 503
+    finally:
+        failpoints.arm("")
+    done = http.post(f"/v1/uploads/{ticket['id']}/complete")
+    assert (done.status_code, done.json()["sha256"]) == (200, DIGEST)
+    assert len(keys(live, f"uploads/{ticket['id']}")) == 2  # the file, and the copy that nobody knows of
+    http.delete(f"/v1/uploads/{ticket['id']}").raise_for_status()
+    live.call(live.world.uploads.prune_once)
     assert keys(live, f"uploads/{ticket['id']}") == set()
 
 

@@ -19,7 +19,6 @@ from typing import Any
 
 from sqlalchemy import Text, cast, or_, select
 
-from filewright.chassis import failpoints
 from filewright.chassis.db.database import Database, ReadSession
 from filewright.chassis.storage.port import ObjectInfo, ObjectStore
 from filewright.chassis.telemetry.logs import get_logger
@@ -27,8 +26,6 @@ from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.jobs.models import AttemptRow, JobOutputRow
 from filewright.converter.uploads.models import UploadRow
-
-FOUND = failpoints.declare("orphans.found", "objects without a row are found and none of them is deleted")
 
 log = get_logger(__name__)
 
@@ -79,8 +76,6 @@ class OrphanCollector:
             self._walk = None  # from the beginning: where it broke off is nowhere
             raise
         orphans = await self._orphans_among(seen)
-        if orphans:
-            failpoints.hit(FOUND)
         for key in orphans:
             await self._store.delete(key)
             self._deleted.inc()

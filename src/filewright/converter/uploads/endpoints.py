@@ -234,8 +234,8 @@ def router(edge: Edge[Caller], uploads: Uploads, offers: Offers) -> APIRouter:
         description="With `Tus-Resumable: 1.0.0` the tus protocol is spoken: `POST` here, then `HEAD`, `PATCH` and "
         "`DELETE` at the `Location` (extensions creation, creation-with-upload, termination, checksum, expiration; "
         "`OPTIONS` tells). Without it: JSON, then one `PUT` to the `url` of the answer, then `complete`. That "
-        "`url` may be another host's, where files are stored: send exactly the `headers` of the answer there, no credentials, and "
-        "as many bytes as were announced.",
+        "`url` may be another host's, where files are stored: send exactly the `headers` of the answer there, no "
+        "credentials, and as many bytes as were announced.",
         status_code=201,
         responses=answers(UploadTicket, "Where to send the bytes.", status=201)
         | problems(409, 410, 412, 415, 422, 460),

@@ -60,9 +60,6 @@ ROW_COMMITTED = failpoints.declare("uploads.create.committed", "an upload's row 
 SEGMENT_STORED = failpoints.declare(
     "uploads.segment.stored", "a segment's object is stored and the row does not say so"
 )
-COPIED = failpoints.declare(
-    "uploads.direct.copied", "what was sent straight to the store is copied and the row does not say so"
-)
 BEFORE_COMPLETE = failpoints.declare("uploads.complete.before", "all bytes are stored and there is no artifact yet")
 
 Created = Callable[[WriteSession, Upload], Awaitable[None]]
@@ -292,7 +289,7 @@ class Uploads:
         except ObjectMissing:
             return upload
         await self._check_size(upload, key)  # it may have been written again meanwhile
-        failpoints.hit(COPIED)
+        failpoints.hit(SEGMENT_STORED)
         moved = await self._move(upload, [Part(key, upload.length)], drop=[key])
         await self._drop((direct, *(part.key for part in upload.parts)))
         return moved

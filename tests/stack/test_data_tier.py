@@ -40,6 +40,7 @@ def test_migrations_came_before_everything_else(tier: Tried):
         assert connection.execute("SELECT count(*) >= 1 FROM migrated").fetchone() == (True,)
 
 
+@pytest.mark.requirement("E3")
 def test_many_clients_share_few_connections(tier: Tried):
     with ExitStack() as opened:
         clients = [opened.enter_context(database(tier)) for _ in range(40)]

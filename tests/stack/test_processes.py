@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 from stackkit.trying import eventually, is_alive
 
+from filewright.stack.layout import Layout
 from filewright.stack.processes import Identity, Process, identify
+from filewright.stack.state import State, read_state, write_state
 
 
 def start(folder: Path, *argv: str, record=lambda _: None) -> Process:
@@ -64,6 +67,16 @@ def test_a_number_that_was_given_to_another_is_not_ours(tmp_path: Path):
     finally:
         process.kill()
         assert process.wait(30)
+
+
+def test_what_was_written_before_the_machine_started_anew_is_not_believed(tmp_path: Path):
+    layout = Layout(tmp_path)
+    layout.prepare()
+    write_state(layout, State(supervisor_pid=os.getpid(), supervisor_began=1, revision=3))
+    assert read_state(layout).revision == 3
+    written = json.loads(layout.state_file.read_bytes())
+    layout.state_file.write_text(json.dumps(written | {"boot": "another"}))
+    assert read_state(layout) == State()
 
 
 def test_nobody_is_not_adopted():

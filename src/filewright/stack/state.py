@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -61,6 +62,8 @@ class State(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    boot: str = ""
+    """Which start of the machine it is of: numbers and beginnings count from there."""
     supervisor_pid: int | None = None
     supervisor_began: int | None = None
     revision: int = 0
@@ -79,15 +82,20 @@ class State(BaseModel):
 
 
 def read_state(layout: Layout) -> State:
-    """The last account; empty when there is none or it is of no use."""
+    """The last account; empty when there is none, it is of no use, or the machine was started anew since."""
     try:
-        return State.model_validate_json(layout.state_file.read_bytes())
+        state = State.model_validate_json(layout.state_file.read_bytes())
     except (OSError, ValueError):
         return State()
+    return state if state.boot == _boot() else State()
 
 
 def write_state(layout: Layout, state: State) -> None:
-    write_private(layout.state_file, state.model_dump_json())
+    write_private(layout.state_file, state.model_copy(update={"boot": _boot()}).model_dump_json())
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def now() -> float:

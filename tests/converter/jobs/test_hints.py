@@ -22,14 +22,14 @@ pytestmark = [
     pytest.mark.parametrize("database_url", ["postgres"], indirect=True),
 ]
 SECRET = b"a secret of the tests, of 32 bytes or more"
-JOBS = 12
+JOBS = 8
 
 
 @asynccontextmanager
 async def served(shop, url):
     """Relay, dispatcher and worker as in the distributed shape, with Redis between them."""
     queue, notifier = CeleryQueue(url, SECRET), RedisNotifier(url, ping=0.5)
-    worker = Worker(shop.runner(), queue, clock=shop.clock, metrics=shop.metrics, rules=WorkerRules(slots=2, poll=0.5))
+    worker = Worker(shop.runner(), queue, clock=shop.clock, metrics=shop.metrics, rules=WorkerRules(slots=2, poll=0.2))
     each = (
         Loop("relay", Relay(shop.database, queue).run_once, every=0.2, topic=TOPIC, batch=100),
         Loop("dispatcher", Dispatcher(shop.database, queue).run_once, every=0.2, topic="dispatcher"),

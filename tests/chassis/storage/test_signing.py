@@ -14,7 +14,8 @@ from filewright.chassis.storage.presigning import MAX_PUT_BYTES, WINDOW
 from filewright.chassis.storage.s3_address import parse_s3_address
 from filewright.chassis.storage.sigv4 import Signer
 from filewright.chassis.testing.conformance.storage import HOUR, ask, keys, now, read
-from filewright.chassis.testing.fixtures import s3_store
+from filewright.chassis.testing.faulty_proxy import FaultyProxy
+from filewright.chassis.testing.fixtures import s3_store, s3_url
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SIGNER = Signer("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "eu-central-1")
@@ -166,3 +167,18 @@ async def test_a_signature_is_for_one_key_one_method_and_a_while(s3_server):
     over = store.sign_get("one", at=now() - 3 * WINDOW, media_type="text/plain", disposition="attachment")
     assert (await ask(over)).status_code == 403
     assert await keys(store) == {"one", "two"}
+
+
+@pytest.mark.s3
+async def test_clients_reach_the_bucket_by_its_public_name_while_we_go_the_short_way(s3_server):
+    with FaultyProxy(s3_server.port) as gateway:
+        url = f"{s3_url(s3_server)}&public_endpoint={gateway.endpoint}"
+        store = open_store(url, access_key_id=s3_server.key_id, secret_access_key=s3_server.secret)
+        put = store.sign_put("one", size=5, at=now(), lifetime=HOUR)
+        get = store.sign_get("one", at=now(), media_type="text/plain", disposition="attachment")
+        assert put.url.startswith(gateway.endpoint)
+        assert get.url.startswith(gateway.endpoint)
+        assert (await ask(put, b"hello")).status_code == 200
+        assert (await ask(get)).content == b"hello"
+        gateway.cut_off()
+        assert await read(store, "one") == b"hello"

@@ -26,7 +26,7 @@ from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.coordination.redis_notifier import RedisNotifier
 from filewright.chassis.db.database import Database
-from filewright.chassis.db.migrations import newest
+from filewright.chassis.db.migrations import is_behind
 from filewright.chassis.ids import IdSource, RandomIds
 from filewright.chassis.queue.celery_queue import CeleryQueue
 from filewright.chassis.queue.embedded import EmbeddedQueue
@@ -400,11 +400,12 @@ def _loops(on: Platform, *loops: Loop) -> Loops:
 
 
 async def _require_schema(database: Database) -> None:
-    """A process that does not own the database never changes its schema on the way."""
-    if await database.revision() != newest(MIGRATIONS):
-        raise SettingsError(
-            "FILEWRIGHT_DATABASE_URL: the database is of another version; run `filewright migrate` once"
-        )
+    """A process that does not own the database never changes its schema on the way.
+
+    A newer schema is fine: each version's works for the version before it, so that processes are replaced one by one.
+    """
+    if is_behind(MIGRATIONS, await database.revision()):
+        raise SettingsError("FILEWRIGHT_DATABASE_URL: the database is of an older version; run `filewright migrate`")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import inspect
 
 from filewright.chassis.db.database import Database
-from filewright.chassis.db.migrations import drift
+from filewright.chassis.db.migrations import drift, is_behind
 from filewright.converter.migrations import LOCATION
 from filewright.converter.migrations.tables import metadata
 
@@ -50,3 +50,9 @@ async def test_every_table_with_files_or_jobs_names_its_tenant():
     }
     nameless = {name for name, table in metadata.tables.items() if "tenant" not in table.columns}
     assert nameless == exempt
+
+
+def test_an_older_schema_is_behind_and_a_newer_one_is_not():
+    assert is_behind(LOCATION, None)
+    assert is_behind(LOCATION, "0001")
+    assert not is_behind(LOCATION, "of_a_later_version")

@@ -58,11 +58,13 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def newest(script_location: Path) -> str | None:
-    """The revision at the head of the tree."""
+def is_behind(script_location: Path, revision: str | None) -> bool:
+    """Whether the tree goes on after that revision. One that the tree does not know is of a later version."""
     config = Config()
     config.set_main_option("script_location", str(script_location))
-    return ScriptDirectory.from_config(config).get_current_head()
+    tree = ScriptDirectory.from_config(config)
+    known = {script.revision for script in tree.walk_revisions()}
+    return revision is None or (revision in known and revision != tree.get_current_head())
 
 
 async def drift(database: Database, metadata: MetaData) -> list[Any]:

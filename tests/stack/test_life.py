@@ -181,6 +181,15 @@ def a_role_that_fails_is_named_and_nothing_stays_up(tried: Tried) -> None:
     assert {path.name for path in tried.data.iterdir()} <= set(KEPT)
 
 
+def test_a_stack_whose_folder_is_removed_ends(life: Tried, make: Callable[..., Tried]):
+    other = make()
+    other.stack.up({"api": 1, "worker": 0})
+    family = other.family()
+    other.data.rename(other.data.with_name("away"))  # not removed: programs still write in it
+    eventually(lambda: not any(map(is_alive, family)))
+    assert all(row.healthy for row in life.stack.status().rows)
+
+
 def test_down_ends_what_is_running_and_leaves_only_data(life: Tried):
     family = life.family()
     assert len(family) > 9

@@ -27,6 +27,7 @@ from filewright.stack.state import ProcessState, Stage, State, read_state, write
 
 _LOG_BYTES = 64 << 20
 _LOG_LOOK_SECONDS = 30.0
+_WANTED_LOOK_SECONDS = 1.0
 _STRAY_SECONDS = 10.0
 
 
@@ -64,7 +65,8 @@ class Supervisor:
         self._front.restore_all()
         await self._rotate()  # so that the file is there before the front wants to read it
         look.set()
-        work = [asyncio.create_task(task) for task in (self._follow(look), self._keep_rotation(), self._keep_logs())]
+        tasks = (self._follow(look), self._keep_rotation(), self._keep_logs(), self._while_wanted())
+        work = [asyncio.create_task(task) for task in tasks]
         ended = asyncio.create_task(stop.wait())
         await asyncio.wait({ended, *work}, return_when=asyncio.FIRST_COMPLETED)
         for task in (*work, ended):
@@ -108,7 +110,7 @@ class Supervisor:
             self._plan, self._halted = plan, ""
             try:
                 await self._make_true(plan)
-            except _Halted as halt:
+            except (_Halted, OSError) as halt:
                 self._halted = str(halt)
             self._revision = plan.revision
             self._account()
@@ -160,7 +162,7 @@ class Supervisor:
 
     async def _end(self, keepers: list[Keeper]) -> None:
         """End these, each after all that need it."""
-        if not any(keeper.service.name == self._plan.front.service for keeper in keepers):
+        if not any(keeper.service.name == self._plan.front.service for keeper in keepers):  # it would go as well
             await self._leave_rotation(keepers)
         await asyncio.gather(*(self._end_in_order(keeper, keepers) for keeper in keepers))
         for keeper in keepers:
@@ -192,7 +194,11 @@ class Supervisor:
     async def _keep_rotation(self) -> None:
         while True:
             await self._pulse.until(lambda: self._front.is_behind(self._rotation()))
-            await self._rotate()
+            try:
+                await self._rotate()
+            except OSError as error:
+                sys.stderr.write(f"The front cannot be told: {error}\n")
+                await asyncio.sleep(_WANTED_LOOK_SECONDS)
 
     async def _rotate(self) -> None:
         await self._front.rotate(self._rotation)
@@ -213,18 +219,26 @@ class Supervisor:
 
     def _account(self) -> None:
         me = processes.identify(os.getpid())
-        write_state(
-            self._layout,
-            State(
-                supervisor_pid=me and me.pid,
-                supervisor_began=me and me.began,
-                revision=self._revision,
-                front_knows=not self._front.is_behind(self._rotation()),
-                halted=self._halted,
-                processes={name: keeper.state for name, keeper in self._keepers.items()},
-            ),
+        state = State(
+            supervisor_pid=me and me.pid,
+            supervisor_began=me and me.began,
+            revision=self._revision,
+            front_knows=not self._front.is_behind(self._rotation()),
+            halted=self._halted,
+            processes={name: keeper.state for name, keeper in self._keepers.items()},
         )
+        try:
+            write_state(self._layout, state)
+        except OSError as error:  # a full disk, or a directory that was removed: no reason to lose the processes
+            sys.stderr.write(f"The account cannot be written: {error}\n")
         self._pulse.beat()
+
+    async def _while_wanted(self) -> None:
+        """Return when somebody removed the directory: a stack without one is over."""
+        while True:
+            if not await asyncio.to_thread(self._layout.plan_file.exists):
+                return
+            await asyncio.sleep(_WANTED_LOOK_SECONDS)
 
     async def _keep_logs(self) -> None:
         """A log that grew too long becomes `.1`; programs append, so they go on at the beginning."""

@@ -26,7 +26,7 @@ def test_no_committed_file_is_large_or_binary():
     for path in committed():
         data = path.read_bytes()
         assert len(data) < LARGE, f"{path.name} is too large to be source"
-        assert b"\0" not in data or path.suffix in {".png", ".ico"}, f"{path.name} is binary"
+        assert b"\0" not in data or path.suffix in {".png", ".ico", ".webp"}, f"{path.name} is binary"
 
 
 def test_no_committed_file_holds_a_private_key_or_a_home():

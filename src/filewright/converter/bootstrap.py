@@ -37,8 +37,10 @@ from filewright.chassis.sandbox.absent import NoSandbox
 from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
 from filewright.chassis.sandbox.runner import open_sandbox
 from filewright.chassis.sandbox.workspace import sweep
+from filewright.chassis.storage.bucket import open_bucket
 from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectStore
+from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.converter.artifacts.service import Artifacts
@@ -57,11 +59,15 @@ from filewright.converter.jobs.worker import Worker, WorkerRules
 from filewright.converter.maintenance.dispatcher import Dispatcher
 from filewright.converter.maintenance.leadership import CAMPAIGN_SECONDS, Leadership
 from filewright.converter.maintenance.loops import Loop, Loops
+from filewright.converter.maintenance.orphans import BATCH as ORPHANS_BATCH
+from filewright.converter.maintenance.orphans import OrphanCollector
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer
 from filewright.converter.routing.planner import Planner
 from filewright.converter.settings import Settings, SettingsError
 from filewright.converter.uploads.service import Uploads
+
+log = get_logger(__name__)
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _SECRET_BYTES = 48
@@ -240,10 +246,14 @@ async def build_beat(settings: Settings) -> AsyncIterator[Services]:
 
 
 async def migrate(settings: Settings) -> str:
-    """`migrate`: bring the schema up to date, and tell its revision. Give it the database itself, not a pooler."""
+    """`migrate`: bring the schema up to date and make the bucket ready; tells the schema's revision.
+
+    Give it the database itself, not a pooler. Raises DatabaseUnavailable, StoreUnavailable.
+    """
     database = Database(settings.effective_database_url)
     try:
         await database.migrate(MIGRATIONS)
+        await _prepare_bucket(settings)
         return str(await database.revision())
     finally:
         await database.close()
@@ -388,15 +398,29 @@ def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, .
     """What one process does for all of them."""
     pruners = (features.uploads.prune_once, features.artifacts.prune_once, features.idempotency.prune_once)
     pruner = Pruner(on.database, on.store, features.eraser, others=pruners)
+    orphans = OrphanCollector(on.database, on.store, on.metrics)
     return (
         Loop("dispatcher", Dispatcher(on.database, on.queue).run_once, every=1.0),
         Loop("rescuer", rescuer.run_once, every=1.0),
         Loop("pruner", pruner.run_once, every=60.0),
+        Loop("orphans", orphans.run_once, every=3600.0, batch=ORPHANS_BATCH),
     )
 
 
 def _loops(on: Platform, *loops: Loop) -> Loops:
     return Loops(loops, clock=on.clock, notifier=on.notifier, metrics=on.metrics)
+
+
+async def _prepare_bucket(settings: Settings) -> None:
+    """With the bucket's own keys; a machine that has its rights by role is its operator's to prepare."""
+    if settings.s3_access_key_id is None or settings.s3_secret_access_key is None:
+        return
+    keys = (settings.s3_access_key_id, settings.s3_secret_access_key)
+    async with open_bucket(settings.effective_storage_url, *keys, SystemClock()) as bucket:
+        await bucket.prepare()
+        missing = (await bucket.probe()).missing
+    if missing:
+        log.warning("bucket_lacks", capabilities=missing)
 
 
 async def _require_schema(database: Database) -> None:

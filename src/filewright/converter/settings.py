@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from filewright.chassis.storage.s3_address import parse_s3_address
+
 PREFIX = "FILEWRIGHT_"
 SandboxName = Literal["isolated", "confined", "limited"]
 
@@ -47,7 +49,9 @@ class Settings(BaseModel):
     storage_url: Annotated[
         str | None,
         Field(
-            description="Where files are kept: `file:///directory` or `s3://bucket?endpoint=https://host`. "
+            description="Where files are kept: `file:///directory` or `s3://bucket?endpoint=https://host`. Where "
+            "clients reach the bucket by another address, add `&public_endpoint=https://…`; by none, "
+            "`&public_endpoint=none`. "
             "Without it: a directory in `DATA_DIR`.",
         ),
     ] = None
@@ -143,6 +147,8 @@ class Settings(BaseModel):
     def _known_storage(cls, value: str | None) -> str | None:
         if value is not None and urlsplit(value).scheme not in {"file", "s3", "memory"}:
             raise ValueError("use file:///directory or s3://bucket?endpoint=https://host")
+        if value is not None and value.startswith("s3:"):
+            parse_s3_address(value)
         return value
 
     @model_validator(mode="after")

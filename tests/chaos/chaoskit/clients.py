@@ -35,14 +35,14 @@ class Client:
         self.name = name
         self._server = server
         self._journal = journal
-        self._http = httpx.Client(base_url=server.url, timeout=60)
+        self.http = httpx.Client(base_url=server.url, timeout=60)
         self._deadline = time.monotonic() + PATIENCE_SECONDS
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        self.http.close()
 
     # --- orders --------------------------------------------------------------------------------------------------
 
@@ -92,7 +92,7 @@ class Client:
     def _try_piece(self, path: str, offset: int, piece: bytes) -> None:
         headers = {**_TUS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
         try:
-            self._http.patch(path, content=piece, headers=headers)
+            self.http.patch(path, content=piece, headers=headers)
         except httpx.TransportError:
             self._journal.write(Unknown(f"PATCH {path}"))
 
@@ -142,7 +142,7 @@ class Client:
             if not self._server.up.wait(max(0.0, self._deadline - time.monotonic())):
                 break
             try:
-                answer = self._http.request(method, path, headers=headers, **more)
+                answer = self.http.request(method, path, headers=headers, **more)
             except httpx.TransportError:
                 self._journal.write(Unknown(f"{method} {path}"))
                 self._breathe()

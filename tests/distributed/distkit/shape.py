@@ -181,9 +181,9 @@ class Shape:
         settings, secrets = self.settings, self.layout.secrets()
         return Bucket(settings["FILEWRIGHT_STORAGE_URL"], secrets.s3_key_id, secrets.s3_secret)
 
-    def worker_of(self, job: str) -> str | None:
-        """The process that has the job's workspace now."""
-        folders = (self.layout.run / "work").glob(f"worker-*/work/*{job}*")
+    def worker_at_work(self) -> str | None:
+        """One that has a workspace now."""
+        folders = (self.layout.run / "work").glob("worker-*/work/*")
         return next((folder.parents[1].name for folder in folders), None)
 
     def _port(self, name: str) -> int:

@@ -21,6 +21,8 @@ from filewright.chassis import failpoints
 pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(900)]
 
 REACH_SECONDS = 60.0
+ELSEWHERE = {"leader.elected", "tick.written"}
+"""Points of the distributed shape alone."""
 AT_ONCE = 4
 """Points that fail in one run of the server: few enough that no job spends all its attempts on them."""
 
@@ -94,6 +96,7 @@ def spec(point: str, action: str) -> str:
     return ",".join(filter(None, (how.before, f"{point}={action}{hits}")))
 
 
+@pytest.mark.slow(50)
 @pytest.mark.requirement("F1", "F2", "F4", "A2", "B3")
 def test_a_kill_at_any_point_loses_nothing(serve):
     """One after the other on the same data: what dies at one point comes back to die at the next."""
@@ -115,6 +118,7 @@ def test_a_kill_at_any_point_loses_nothing(serve):
     balance(server, journal, leftovers)
 
 
+@pytest.mark.slow(100)
 @pytest.mark.requirement("F19")
 @pytest.mark.parametrize("error", ["ENOSPC"])
 def test_an_error_at_any_point_loses_nothing(serve, error):

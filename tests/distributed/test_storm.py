@@ -1,4 +1,4 @@
-"""The short storm: every kind of fault once, while jobs of every kind go through. `scripts/chaos.py` makes long ones."""
+"""The short storm: every kind of fault once, while jobs of all kinds go through. `scripts/chaos.py` makes long ones."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Storm:
             "kill a beat": lambda: self._kill("beat"),
             "kill pgbouncer": lambda: self._kill("pgbouncer"),
             "kill redis": lambda: self._kill("redis", "redis-broker"),
-            "crash postgres": lambda: self._crash_postgres(),
+            "crash postgres": self._crash_postgres,
             "forget in redis": self._forget,
             "stop redis": lambda: self._stop("redis-broker", self._chance.uniform(1, 5)),
             "stop a worker beyond its lease": lambda: self._stop(
@@ -164,13 +164,13 @@ class Storm:
 
     def _recoveries(self, figures: Figures, told: set[str], kills: list[datetime]) -> None:
         events = self._shape.rows("SELECT * FROM job_events WHERE job_id = ANY(%s) ORDER BY job_id, seq", list(told))
-        for freed, begun in pairwise(events):
+        for (begun, freed), (_, again) in pairwise(pairwise(events)):
             if (freed["source"], freed["target"], freed["actor"]) != ("running", "queued", "rescuer"):
                 continue
             figures.rescued += 1
-            before = [kill for kill in kills if kill <= freed["at"]]
-            if before and begun["job_id"] == freed["job_id"]:
-                figures.recoveries.append((begun["at"] - max(before)).total_seconds())
+            meanwhile = [kill for kill in kills if begun["at"] <= kill <= freed["at"]]
+            if meanwhile and again["job_id"] == freed["job_id"]:
+                figures.recoveries.append((again["at"] - max(meanwhile)).total_seconds())
 
 
 def _counts(counter: Counter[str]) -> str:

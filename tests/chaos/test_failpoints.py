@@ -21,8 +21,6 @@ from filewright.chassis import failpoints
 pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(900)]
 
 REACH_SECONDS = 60.0
-ELSEWHERE = {"leader.elected", "tick.written"}
-"""Points of the distributed shape alone."""
 AT_ONCE = 4
 """Points that fail in one run of the server: few enough that no job spends all its attempts on them."""
 

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from filewright.converter.formats.catalogue import FORMATS
+
 OTHERS = ("de", "es", "fr", "tr")
+OPTIONAL = ("format.", "said.", "hint.")
 _READ = """async (url) => {
     const {default: texts} = await import(url);
     return texts;
@@ -35,13 +38,23 @@ def values(text: str) -> set[str]:
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_a_language_has_the_texts_of_english_and_no_others(texts, code: str):
-    own = {key for key in texts[code] if not key.startswith("format.")}
-    assert own == set(texts["en"])
+    """Names of formats, what people call them, and what options do: these the service says in English, all may add."""
+    english = {key for key in texts["en"] if not key.startswith(OPTIONAL)}
+    assert {key for key in texts[code] if not key.startswith(OPTIONAL)} == english
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_what_a_language_adds_is_a_name_of_something_that_there_is(texts, code: str):
+    formats = {key.removeprefix("format.") for key in texts[code] if key.startswith("format.")}
+    options = {key.removeprefix("hint.") for key in texts[code] if key.startswith("hint.")}
+    assert len(formats) > 50
+    assert formats <= set(FORMATS)
+    assert options <= {key.split(".")[1] for key in texts["en"] if key.startswith("option.")}
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_a_text_holds_the_same_values_in_every_language(texts, code: str):
-    for key, english in texts["en"].items():
+    for key, english in ((key, text) for key, text in texts["en"].items() if key in texts[code]):
         wanted = set().union(*(values(text) for text in variants(english)))
         found = set().union(*(values(text) for text in variants(texts[code][key])))
         assert found == wanted, key
@@ -65,7 +78,7 @@ def test_no_text_was_forgotten_in_english(texts, code: str):
     """Single words may be the same; sentences are not."""
     for key, english in texts["en"].items():
         for text in variants(english):
-            if len(re.findall(r"[A-Za-z]{2,}", re.sub(r"{\w+}", "", text))) >= 3:
+            if key in texts[code] and len(re.findall(r"[A-Za-z]{2,}", re.sub(r"{\w+}", "", text))) >= 3:
                 assert text not in variants(texts[code][key]), key
 
 

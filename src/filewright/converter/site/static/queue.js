@@ -13,15 +13,13 @@
  */
 
 import { Problem, isGone, newId, retrying } from './api.js';
-import { Pace } from './pace.js';
+import { Course, Pace, timesInQueue } from './pace.js';
 
 const UPLOADS_AT_ONCE = 3;
 const ORDERS_AT_ONCE = 2;
 const TICK = 1000;
 const LOOK_FOR_EXPIRED = 60_000;
 const MOST_LOSSES = 3;
-/** The first per cents of a job say little of the rest. */
-const TELLING = 5;
 
 /**
  * @typedef {import('./api.js').Job} Job
@@ -36,7 +34,7 @@ const TELLING = 5;
  * @typedef {{arrived: boolean, chosen: boolean, order: Order|null, jobs: string[], round: number, losses: number,
  *   from: string|null}} Memory   what is kept of a row beside what is shown
  * @typedef {Memory & {password: string|null, abort: AbortController, stop: boolean, heard: number,
- *   runningSince: number, pace: Pace}} Work
+ *   course: Course, pace: Pace}} Work
  * @typedef {{password?: string, target?: string, from?: string, options?: Record<string, unknown>}} Change
  * @typedef {{api: import('./api.js').Api, uploads: import('./uploads.js').Uploads,
  *   events: import('./events.js').Events, keep: import('./keep.js').Keep,
@@ -238,7 +236,7 @@ class Queue {
     if (isLive(row.phase)) this.#live += 1;
     this.#works.set(row, {
       arrived: false, chosen: false, order: null, jobs: [], round: 0, losses: 0, from: null, ...memory,
-      password: null, abort: new AbortController(), stop: false, heard: 0, runningSince: this.now(), pace: new Pace(),
+      password: null, abort: new AbortController(), stop: false, heard: 0, course: new Course(), pace: new Pace(),
     });
     this.#tell(row);
     return row;
@@ -568,14 +566,15 @@ class Queue {
 
   #apply(/** @type {Row} */ row, /** @type {Job} */ job) {
     const isNew = row.job?.id !== job.id;
+    const work = this.#work(row);
     row.job = job;
+    if (isNew || job.status !== 'running') work.course = new Course();
+    if (job.status === 'running') work.course.see(this.now(), job.progress);
     if (job.status === row.phase && !isNew) {
       this.#tell(row);
       return;
     }
-    const work = this.#work(row);
     work.pace.forget();
-    work.runningSince = this.now();
     const problem = job.status === 'failed' && job.error ? new Problem(job.error).told() : null;
     this.#turn(row, { phase: job.status, problem, wanted: false, offline: false, secondsLeft: null });
     if (job.status === 'expired') this.keep.dropFile(row.id);
@@ -674,44 +673,70 @@ class Queue {
 
   #tick() {
     const now = this.now();
-    let [moving, bytes, rates, longest] = [false, 0, 0, 0];
-    for (const row of this.rows) {
-      if (row.phase !== 'uploading' && !isLive(row.phase)) continue;
-      moving = true;
-      const { pace, runningSince } = this.#work(row);
-      let left = null;
-      if (row.phase === 'uploading') {
-        const rate = pace.rate(now, row.sent);
-        const rest = row.bytes - row.sent;
-        bytes += rest;
-        if (rate && !row.offline) {
-          rates += rate;
-          left = rest / rate;
-        }
-      } else if (row.job && !row.offline) {
-        left = timeOf(row.job, (now - runningSince) / 1000);
-        longest = Math.max(longest, left ?? 0);
-      }
-      pace.guess(now, left);
-      const shown = pace.left(now);
-      if (shown !== row.secondsLeft) {
-        row.secondsLeft = shown;
-        this.#tell(row);
-      }
+    const sending = this.rows.filter(({ phase }) => phase === 'uploading');
+    const live = this.rows.filter(({ phase }) => isLive(phase));
+    if (sending.length + live.length === 0) {
+      clearInterval(this.#ticking);
+      this.#ticking = undefined;
+      this.#pace.forget();
+      return;
     }
-    const uploads = rates ? bytes / rates : 0;
-    this.#pace.guess(now, Math.max(uploads, longest) || null);
-    if (moving) return;
-    clearInterval(this.#ticking);
-    this.#ticking = undefined;
+    const uploads = this.#timeUploads(sending, now);
+    const jobs = this.#timeJobs(live, now);
+    if (uploads !== null && jobs !== null) this.#pace.guess(now, Math.max(uploads, jobs));
   }
-}
 
-/** Seconds that a job will still take: by its own pace where that can be seen, else by the service's estimate. */
-function timeOf(/** @type {Job} */ job, /** @type {number} */ elapsed) {
-  if (job.status === 'queued') return job.estimated_seconds ?? null;
-  if (job.progress >= TELLING) return (elapsed * (100 - job.progress)) / job.progress;
-  return job.estimated_seconds !== undefined && job.estimated_seconds > elapsed ? job.estimated_seconds - elapsed : null;
+  /** @returns {number|null} seconds until all are sent; null if nobody knows */
+  #timeUploads(/** @type {Row[]} */ rows, /** @type {number} */ now) {
+    let [bytes, rates] = [0, 0];
+    for (const row of rows) {
+      const { pace } = this.#work(row);
+      const rate = pace.rate(now, row.sent);
+      const rest = row.bytes - row.sent;
+      bytes += rest;
+      if (rate && !row.offline) rates += rate;
+      pace.guess(now, rate && !row.offline ? rest / rate : null);
+      this.#showTime(row, now);
+    }
+    if (bytes === 0) return 0;
+    return rates ? bytes / rates : null;
+  }
+
+  /** @returns {number|null} seconds until all are done; null if nobody knows */
+  #timeJobs(/** @type {Row[]} */ rows, /** @type {number} */ now) {
+    const times = this.#timesOf(rows, now);
+    let longest = 0;
+    let known = true;
+    for (const row of rows) {
+      const { pace } = this.#work(row);
+      const left = times.get(row) ?? null;
+      // Where nothing new is known, as when the next job before it has just begun, what was said still stands.
+      if (row.offline || left !== null) pace.guess(now, row.offline ? null : left);
+      longest = Math.max(longest, left ?? 0);
+      known &&= left !== null;
+      this.#showTime(row, now);
+    }
+    return known ? longest : null;
+  }
+
+  /** @returns {Map<Row, number|null>} */
+  #timesOf(/** @type {Row[]} */ rows, /** @type {number} */ now) {
+    const running = rows.filter(({ phase }) => phase === 'running');
+    const left = running.map((row) => this.#work(row).course.left(now, row.job?.estimated_seconds));
+    const waiting = rows.flatMap((row) => {
+      // The service says what a job takes times its place.
+      const { queue_position: place, estimated_seconds: seconds } = row.job ?? {};
+      return row.phase === 'queued' && place && seconds !== undefined ? [{ key: row, place, seconds: seconds / place }] : [];
+    });
+    return new Map([...timesInQueue(left, waiting), ...running.map((row, n) => /** @type {const} */ ([row, left[n]]))]);
+  }
+
+  #showTime(/** @type {Row} */ row, /** @type {number} */ now) {
+    const shown = this.#work(row).pace.left(now);
+    if (shown === row.secondsLeft) return;
+    row.secondsLeft = shown;
+    this.#tell(row);
+  }
 }
 
 /** @returns {Row} */

@@ -12,7 +12,7 @@ from chaoskit import clients, files, judge, remains
 from chaoskit.clients import Client, Crowd
 from chaoskit.journal import Accepted, Journal, Refused
 
-pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.alone, pytest.mark.slow(80), pytest.mark.timeout(900)]
 
 KILLS = 20
 SEED = 20261122

@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`good` is a file that must convert, `bad` one that must be refused."""
     if "good" in metafunc.fixturenames:
         chosen = [case for case in all_cases() if not case.refused_for]
-        marks = {True: [pytest.mark.slow], False: []}
+        marks = {True: [pytest.mark.slow(50)], False: []}
         metafunc.parametrize(
             "good", [pytest.param(case, id=case.name, marks=marks[is_large(case.facts)]) for case in chosen]
         )

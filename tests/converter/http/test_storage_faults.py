@@ -13,7 +13,7 @@ from filewright.chassis.testing.fixtures import s3_store
 
 pytestmark = pytest.mark.s3
 MIB = 1 << 20
-LETTERS = bytes(random.Random(5).choices(b"abcdefghij klmnop\n", k=3 * MIB))
+LETTERS = random.Random(5).randbytes(3 * MIB).translate(b"abcdefghij klmno\n" * 15 + b"p" * 1)
 
 
 @pytest.fixture(scope="module")

@@ -131,3 +131,21 @@ def test_formulas_of_strangers_are_shown_as_they_are_written(visit, files: Files
     last = [sheet.cell(sheet.max_row, column).value for column in (2, 3)]
     assert last == written[1:3]
     assert sheet.cell(sheet.max_row, 2).data_type != "f"
+
+
+def test_a_name_that_is_cut_for_the_eye_is_whole_for_ear_and_clipboard(visit, tmp_path: Path):
+    name = f"{'A name that nobody reads to its end, ' * 3}lakeside.md"
+    (tmp_path / name).write_text("# x\n")
+    visit.pick(tmp_path / name)
+    shown = visit.until(name, "ready").locator(".name")
+    assert f"- paragraph: {name}\n" in visit.rows.first.aria_snapshot()
+    shown.click(click_count=3, position={"x": 20, "y": 12})
+    assert visit.page.evaluate("getSelection().toString().trim()") == name
+
+
+def test_a_refusal_speaks_to_people_not_to_programmers(visit, tmp_path: Path):
+    (tmp_path / "what.xyz").write_bytes(b"\x01\x02\x03\x00")
+    visit.pick(tmp_path / "what.xyz")
+    row = visit.until("what.xyz", "failed")
+    expect(row).to_contain_text("See the list of formats")
+    expect(row).not_to_contain_text("from=")

@@ -136,7 +136,7 @@ function remove(/** @type {Row} */ row) {
   const next = /** @type {HTMLElement|null} */ (element?.nextElementSibling ?? element?.previousElementSibling);
   const held = element?.contains(document.activeElement);
   queue.remove(row.id);
-  if (held) (next?.querySelector('.end') ?? at('choose')).focus();
+  if (held) /** @type {HTMLElement} */ (next?.querySelector('.end') ?? at('choose')).focus();
 }
 
 /** All that is done, one file after the other; what made several files comes as a ZIP. */

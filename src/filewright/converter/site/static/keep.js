@@ -30,7 +30,7 @@ export function createKeep({ name = 'filewright' } = {}) {
       try {
         const transaction = database.transaction(stores, mode);
         const request = work((store) => transaction.objectStore(store), here);
-        transaction.oncomplete = () => resolve(request?.result);
+        transaction.oncomplete = () => resolve(request ? request.result : undefined);
         transaction.onabort = () => resolve(undefined);
       } catch {
         resolve(undefined); // a file that cannot be read any more, a database that was deleted

@@ -65,7 +65,7 @@ export function openOptions({ anchor, title, schemas, values, alike, onChange })
     changed({});
     const form = build();
     element.querySelector('form')?.replaceWith(form);
-    form.querySelector('input, select')?.focus();
+    /** @type {HTMLElement|null} */ (form.querySelector('input, select'))?.focus();
   };
   const kind = alike && h('label', { class: 'kind' }, forKind, alike);
   const { element, close } = openDialog({ title: `${t('options.title')}: ${title}`, kind: 'options light', content: [build(), kind] });

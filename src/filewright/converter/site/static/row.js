@@ -33,13 +33,15 @@ export function rowView(first, actions) {
   let row = first;
   let made = '';
 
-  // The parts that stay. The end of a name stays in sight when its middle does not fit.
+  // The parts that stay. The end of a name stays in sight when its middle does not fit: what is seen is in two boxes.
+  // What is read out, marked and copied is the whole, which lies unseen over them.
   const [stem, ending] = halves(row.name);
   const thumb = h('div', { class: 'thumb' });
   const about = h('p', { class: 'about' });
   const why = h('p', { class: 'why', hidden: true }, h('span'));
   const what = h('div', { class: 'what' },
-    h('p', { class: 'name', title: row.path }, h('bdi', {}, h('span', { class: 'stem' }, stem), h('span', { class: 'ending' }, ending))), about, why);
+    h('p', { class: 'name', title: row.path }, h('bdi', { class: 'whole' }, row.name),
+      h('bdi', { class: 'halves', 'aria-hidden': 'true' }, h('span', { class: 'stem' }, stem), h('span', { class: 'ending' }, ending))), about, why);
 
   const short = h('strong');
   const long = h('small');
@@ -273,11 +275,18 @@ function result(/** @type {Row} */ row) {
   return parts.join(' · ');
 }
 
-/** What failed, and why or what to do. The service explains in English; elsewhere the page's own advice is read. */
+/** A detail that speaks to whoever calls the API: of parameters, code, or options of the command line. */
+const FOR_CALLERS = /`|\b\w+=|--\w/;
+
+/**
+ * What failed, and why or what to do. The service explains in English and to everyone; in other languages, and where
+ * its words are for programmers, the page's own advice is read.
+ */
 export function reason(/** @type {Row} */ row) {
   const { code, title, detail } = /** @type {any} */ (row.problem);
   const own = has(`problem.${code}`) ? t(`problem.${code}`) : title || code;
-  const advice = language() === 'en' && detail && detail !== title ? detail : has(`advice.${code}`) ? t(`advice.${code}`) : detail;
+  const clear = language() === 'en' && detail && detail !== title && !FOR_CALLERS.test(detail);
+  const advice = clear ? detail : has(`advice.${code}`) ? t(`advice.${code}`) : detail;
   if (!advice) return { title: own, rest: '' };
   return { title: own, rest: advice.startsWith(own) ? advice.slice(own.length) : `. ${advice}` };
 }

@@ -46,7 +46,7 @@ def test_the_policy_of_the_page_is_exactly_this(served):
 def test_a_hostile_name_is_only_a_name(visit, tmp_path: Path, name: str):
     visit.pick({"name": name, "mimeType": "text/markdown", "buffer": b"# It is quiet\n"})
     row = visit.rows
-    assert row.locator(".name bdi").evaluate("(name) => name.textContent") == name
+    assert row.locator(".name .halves").evaluate("(name) => name.textContent") == name
     expect(row.and_(visit.page.locator("[data-phase=ready]"))).to_be_visible()
     row.locator(".target").click()
     expect(visit.page.get_by_role("dialog")).to_be_visible()
@@ -68,7 +68,7 @@ def test_a_hostile_name_is_only_a_name(visit, tmp_path: Path, name: str):
     expect(visit.page.locator(".preview-stage[aria-busy]")).to_have_count(0)
     visit.page.reload()
     visit.ready()
-    assert visit.rows.locator(".name bdi").evaluate("(name) => name.textContent") == name
+    assert visit.rows.locator(".name .halves").evaluate("(name) => name.textContent") == name
 
 
 SVG = (

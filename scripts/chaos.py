@@ -9,6 +9,7 @@ invariant does not hold.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,7 @@ def main() -> int:
     options.add_argument("--worker", type=int, default=2)
     options.add_argument("--lease", type=float, default=30.0, help="seconds; what is shipped is 30")
     chosen = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the stack is taken down then, too
     sys.path[:0] = [str(TESTS / "distributed"), str(TESTS / "chaos")]
     from distkit.shape import Shape
     from distkit.storm import Storm

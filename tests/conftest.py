@@ -1,9 +1,10 @@
 """What every test has: real databases and stores, a clock, and the account of which requirement is proven where."""
 
 from collections.abc import Generator, Iterator
-from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from filewright.chassis.testing.warm import WarmPython
 
@@ -13,11 +14,19 @@ SHARED = ("chaos/test_judge", "e2e/page", "stack", "distributed", "deploy")
 """Where modules each start something that their tests share, and that is better started by one process only."""
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep what shares something in one process; xdist asks before `pytest_collection_modifyitems` comes here."""
-    module = item.path.relative_to(Path(__file__).parent).as_posix()
-    if module.startswith(SHARED) and not item.get_closest_marker("xdist_group"):
-        item.add_marker(pytest.mark.xdist_group(module))
+class _Together(LoadScopeScheduling):
+    """Single tests go to whichever process is free; those of a shared module, or of all `distributed`, to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0].removeprefix("tests/")
+        if module.startswith("distributed/"):
+            return "distributed"
+        return module if module.startswith(SHARED) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """In place of `--dist`: the marks of `loadgroup` do not reach xdist's controller with this pytest."""
+    return _Together(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

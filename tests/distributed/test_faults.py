@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.redis,
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("distributed"),
 ]
 
 WORKER_POINTS = (

@@ -25,7 +25,6 @@ pytestmark = [
     pytest.mark.s3,
     pytest.mark.redis,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("distributed"),
 ]
 TUS = {"Tus-Resumable": "1.0.0"}
 

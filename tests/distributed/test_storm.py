@@ -13,7 +13,6 @@ pytestmark = [
     pytest.mark.alone,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group("distributed"),
 ]
 FAULTS, JOBS, SEED = 9, 60, 20261122
 

@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.postgres,
     pytest.mark.s3,
     pytest.mark.redis,
+    pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.timeout(600),
 ]

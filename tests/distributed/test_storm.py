@@ -10,6 +10,7 @@ pytestmark = [
     pytest.mark.postgres,
     pytest.mark.s3,
     pytest.mark.redis,
+    pytest.mark.long,
     pytest.mark.alone,
     pytest.mark.slow,
     pytest.mark.timeout(900),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -23,12 +24,16 @@ class Served:
     process: subprocess.Popen[str]
 
 
+STEADY = {"FILEWRIGHT_LEARNED_TARGETS": "false"}
+"""What one test chooses is not what the next is offered first."""
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     data = tmp_path_factory.mktemp("data")
     command = [sys.executable, "-m", "filewright", "serve", "--port", "0", "--data", str(data)]
     with (data / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | STEADY)
         assert process.stdout is not None
         line = process.stdout.readline()
         found = re.search(r"http://[\d.:]+", line)

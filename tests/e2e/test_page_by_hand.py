@@ -82,7 +82,7 @@ def test_the_chooser_says_why_something_is_not_to_be_had(page: Page, tmp_path: P
 
 def test_several_files_start_with_one_key_press(page: Page, tmp_path: Path):
     rows = add(page, note(tmp_path, "one.md"), note(tmp_path, "two.md"))
-    expect(page.get_by_role("button", name="Convert all")).to_be_focused()
+    expect(page.get_by_role("button", name="Convert all", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
     expect(rows.get_by_role("link", name="Download")).to_have_count(2, timeout=PATIENCE)
     expect(page).to_have_title("All done · Filewright")

@@ -75,7 +75,7 @@ class Arena:
         verdict.complaints += secrets_in(self.bait.planted, verdict)
         verdict.complaints += [f"wrote {path}" for path in self.bait.planted.written()]
         verdict.complaints += self.watched.exceeded()
-        verdict.complaints += [f"left process {pid}" for pid in watching.processes() - before]
+        verdict.complaints += [f"left process {pid}" for pid in await watching.left_since(before)]
         verdict.complaints += [f"left mount {path}" for path in set(watching.mounts()) - set(mounted)]
         if grown > _OWN_MEMORY + 4 * len(data):
             verdict.complaints.append(f"this process grew by {grown:,} bytes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from dataclasses import dataclass, field
@@ -58,6 +59,15 @@ def size_of(folder: Path) -> int:
 def processes() -> set[int]:
     """What lives below this process, but for the warm parents, which are there to stay."""
     return {pid for pid in descendants(os.getpid())[1:] if not _is_ours(pid)}
+
+
+async def left_since(before: set[int]) -> set[int]:
+    """What is there that was not; a warm parent that is just being started says so a moment later."""
+    for _ in range(40):
+        if not (left := processes() - before):
+            break
+        await asyncio.sleep(0.05)
+    return left
 
 
 def _is_ours(pid: int) -> bool:

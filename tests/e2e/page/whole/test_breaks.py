@@ -83,7 +83,7 @@ def test_no_row_is_lost_and_no_job_doubled_when_the_server_is_killed_at_work(
     visit = visits(service.start().url).open()
     visit.pick(*(tmp_path / name for name in names), files("empty.docx"))
     visit.until_all("ready", "failed")
-    visit.page.get_by_role("button", name="Convert all").click()
+    visit.page.get_by_role("button", name="Convert all", exact=True).click()
     visit.until("note 0.md", "succeeded")
     service.kill()
     if reloaded:
@@ -110,7 +110,7 @@ def resumed(request: Request) -> bool:
 def test_work_goes_on_while_the_page_is_away(visit, served, files: Files):
     visit.pick(files("lakeside.md"), files("photo.jpg"))
     visit.until_all("ready")
-    visit.page.get_by_role("button", name="Convert all").click()
+    visit.page.get_by_role("button", name="Convert all", exact=True).click()
     visit.page.reload()
     visit.ready()
     visit.until_all("succeeded")

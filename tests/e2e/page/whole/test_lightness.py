@@ -67,7 +67,7 @@ def test_nothing_moves_while_rows_change(visit, files: Files, tmp_path: Path):
     visit.pick(*names, *map(files, ("photo.jpg", "two-pages.pdf", "locked.pdf", "empty.docx")))
     visit.page.evaluate(_SHIFTS)
     visit.until_all("ready", "failed")
-    visit.page.get_by_role("button", name="Convert all").click()
+    visit.page.get_by_role("button", name="Convert all", exact=True).click()
     visit.until_all("succeeded", "failed")
     expect(visit.page.locator(".bar")).to_contain_text("done")
     assert visit.page.evaluate("window.shifts") == []

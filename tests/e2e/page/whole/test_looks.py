@@ -52,7 +52,7 @@ def test_no_connection(visit, files: Files):
     visit.until_all("ready")
     visit.context.set_offline(True)
     visit.pick(files("report.docx"))
-    visit.page.get_by_role("button", name="Convert all").click()
+    visit.page.get_by_role("button", name="Convert all", exact=True).click()
     expect(visit.row("report.docx")).to_contain_text("Waiting for a connection")
     visit.look("offline")
     visit.context.set_offline(False)

@@ -41,7 +41,7 @@ def test_a_dropped_file_is_done_after_one_key_press_and_fetched_after_two(visit,
 
 def test_several_picked_files_start_together_and_come_as_files(visit, files: Files, tmp_path: Path):
     visit.pick(*map(files, ("photo.jpg", "lakeside.md")))
-    expect(visit.page.get_by_role("button", name="Convert all")).to_be_focused()
+    expect(visit.page.get_by_role("button", name="Convert all", exact=True)).to_be_focused()
     visit.page.keyboard.press("Enter")
     visit.until_all("succeeded")
     downloads: list[Download] = []
@@ -94,7 +94,7 @@ def test_thirty_mixed_files_at_once(visit, mixture: Sequence[Path]):
     assert visit.page.evaluate(
         "Array.from(document.querySelectorAll('.thumb'), (thumb) => thumb.childElementCount).every(Boolean)"
     )
-    visit.page.get_by_role("button", name="Convert all").click()
+    visit.page.get_by_role("button", name="Convert all", exact=True).click()
     visit.until_all("succeeded", patience=4 * PATIENCE)
     expect(visit.page.locator(".bar")).to_contain_text("30 of 30 done")
     expect(visit.page).to_have_title("All done · Filewright")
@@ -163,7 +163,7 @@ def test_a_choice_for_all_of_a_kind_and_its_options(visit, files: Files, tmp_pat
     visit.page.get_by_label("Width").fill("120")
     visit.page.get_by_role("button", name="Done").click()
     expect(row.get_by_role("button", name="Options for one.jpg, changed")).to_be_focused()
-    visit.page.get_by_role("button", name="Convert all").click()
+    visit.page.get_by_role("button", name="Convert all", exact=True).click()
     visit.until_all("succeeded")
     links = [visit.row(name).get_by_role("link", name="Download") for name in ("one.jpg", "two.jpg")]
     assert [size_of(visit.fetch(link)) for link in links] == [(120, 80), (960, 640)]

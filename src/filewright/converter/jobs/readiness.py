@@ -13,6 +13,8 @@ from filewright.chassis.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 _PROBE = "readiness/probe"
+_SMALL_PART = 50
+"""Of a small disk, this part of it is enough to go on."""
 
 
 class Readiness:
@@ -59,4 +61,4 @@ class Readiness:
             usage = await in_thread(shutil.disk_usage, self._jobs_dir)
         except FileNotFoundError:
             return True
-        return usage.free >= self._min_free_bytes
+        return usage.free >= min(self._min_free_bytes, usage.total // _SMALL_PART)

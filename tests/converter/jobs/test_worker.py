@@ -202,7 +202,7 @@ async def test_nothing_is_claimed_while_the_store_is_away_or_the_disk_is_full(sh
     assert (await shop.status(job), shop.converter.seen) == ("queued", [])
     clock.move(6)
     assert await ready()
-    assert not await Readiness(shop.store, shop.folder, clock, min_free_bytes=1 << 60)()
+    assert not await Readiness(shop.store, shop.folder, clock, min_free_bytes=1 << 60, min_free_share=1.0)()
 
 
 async def test_a_claim_that_breaks_does_not_end_the_worker(shop, alice, monkeypatch):

@@ -13,12 +13,13 @@ from filewright.chassis.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 _PROBE = "readiness/probe"
-_SMALL_PART = 50
-"""Of a small disk, this part of it is enough to go on."""
 
 
 class Readiness:
-    """Asks the store and looks at the disk, at most once in `every` seconds."""
+    """Asks the store and looks at the disk, at most once in `every` seconds.
+
+    There is room with `min_free_bytes` free, or on a small disk with `min_free_share` of all of it.
+    """
 
     def __init__(
         self,
@@ -27,12 +28,14 @@ class Readiness:
         clock: Clock,
         *,
         min_free_bytes: int = 256 << 20,
+        min_free_share: float = 0.02,
         every: float = 5.0,
     ) -> None:
         self._store = store
         self._jobs_dir = jobs_dir
         self._clock = clock
         self._min_free_bytes = min_free_bytes
+        self._min_free_share = min_free_share
         self._every = every
         self._asked: float | None = None
         self._ready = True
@@ -61,4 +64,4 @@ class Readiness:
             usage = await in_thread(shutil.disk_usage, self._jobs_dir)
         except FileNotFoundError:
             return True
-        return usage.free >= min(self._min_free_bytes, usage.total // _SMALL_PART)
+        return usage.free >= min(self._min_free_bytes, usage.total * self._min_free_share)

@@ -23,7 +23,7 @@ ERRANDS = (clients.plain, clients.in_pieces, clients.in_one_call)
 @pytest.mark.requirement("F1", "F2", "F4", "F27", "A2", "B3")
 def test_no_job_is_lost_or_doubled_when_the_server_is_killed_while_it_converts(serve, tmp_path):
     chance = random.Random(SEED)
-    journal, leftovers = Journal(), []
+    journal, leftovers, hit = Journal(), [], []
     server = serve()
     with Crowd(server, journal) as crowd:
         for kill in range(KILLS):
@@ -36,11 +36,14 @@ def test_no_job_is_lost_or_doubled_when_the_server_is_killed_while_it_converts(s
             if kill % 5 == 0:
                 crowd.send(f"k{kill}-c", clients.deleted_at_once(files.letter(kill)))
                 crowd.send(f"k{kill}-d", clients.plain(files.torn(kill)))
-            until_one_runs(server, journal, f"k{kill}-w", files.letter(1000 + kill))
+            hit.append(until_one_runs(server, journal, f"k{kill}-w", files.letter(1000 + kill)))
             threading.Event().wait(chance.uniform(0, LONGEST_DELAY))
             leftovers.append(server.kill())
         assert server.start(), server.tail()
         crowd.all_done()
+    with Client(server, journal, "end") as client:
+        for job in hit:
+            client.follow(job)
     assert server.stop() == 0
     remains.collect_garbage(server.data, timedelta(minutes=20))
     left = remains.read(server.data, server.temp)
@@ -52,10 +55,12 @@ def test_no_job_is_lost_or_doubled_when_the_server_is_killed_while_it_converts(s
     assert remains.read(server.data).objects == {}
 
 
-def until_one_runs(server, journal, name: str, sample: files.Sample) -> None:
-    """A kill hits the middle of a conversion because the API said that one is running."""
+def until_one_runs(server, journal, name: str, sample: files.Sample) -> str:
+    """A kill hits the middle of a conversion because the API said that one is running; which, is told."""
     with Client(server, journal, name) as client:
-        client.follow_until_running(client.order(sample, client.upload(sample)))
+        job = client.order(sample, client.upload(sample))
+        client.follow_until_running(job)
+    return job
 
 
 def results_open(left: remains.Remains, folder: Path) -> None:

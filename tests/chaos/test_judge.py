@@ -148,11 +148,11 @@ def leave_a_process(history: History) -> None:
 
 
 def leave_a_mount(history: History) -> None:
-    history.leftovers.append(Leftovers([], ["/data/work/x"]))
+    history.leftovers.append(Leftovers([], ["/data/jobs/x"]))
 
 
 def leave_a_file(history: History) -> None:
-    history.remains.strays.append("/data/work/x")
+    history.remains.strays.append("/data/jobs/x")
 
 
 def leave_a_lease(history: History) -> None:

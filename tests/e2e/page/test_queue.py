@@ -410,15 +410,19 @@ def gone(url: str, row: dict[str, Any]) -> bool:
 
 
 def wait_for_debts(page: Any) -> None:
-    """Until nothing is owed any more."""
-    page.page.wait_for_function(
-        """() => new Promise((resolve) => {
-            const opening = indexedDB.open('filewright');
-            opening.onsuccess = () => {
-                const count = opening.result.transaction('owed').objectStore('owed').count();
-                count.onsuccess = () => { opening.result.close(); resolve(count.result === 0); };
-            };
-        })"""
+    """Until nothing is owed any more. (`wait_for_function` would take a promise itself for a yes.)"""
+    page.page.evaluate(
+        """async () => {
+            const count = () => new Promise((resolve, reject) => {
+                const opening = indexedDB.open('filewright');
+                opening.onerror = reject;
+                opening.onsuccess = () => {
+                    const counting = opening.result.transaction('owed').objectStore('owed').count();
+                    counting.onsuccess = () => { opening.result.close(); resolve(counting.result); };
+                };
+            });
+            while (await count() > 0) await new Promise(requestAnimationFrame);
+        }"""
     )
 
 

@@ -39,6 +39,11 @@ class Across:
         async with self.here.listen(topic) as listener:
             yield listener
 
+    @asynccontextmanager
+    async def follow(self, family, hear):
+        async with self.here.follow(family, hear):
+            yield
+
     async def wait(self, topic, timeout):
         return await self.here.wait(topic, timeout)
 

@@ -6,8 +6,12 @@ process that dies takes its notifications with it, so a waiter always looks agai
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+
+Hear = Callable[[str | None], None]
+"""Is told the topic; None when announcements may have been missed, so that any topic may have been among them."""
 
 
 class Listener(Protocol):
@@ -31,6 +35,22 @@ class Notifier(Protocol):
 
     def listen(self, topic: str) -> AbstractAsyncContextManager[Listener]:
         """Open a listener; it hears everything announced from the moment the block is entered."""
+        ...
+
+    def follow(self, family: str, hear: Hear) -> AbstractAsyncContextManager[None]:
+        """While in the block, call `hear` with each topic announced that is `family:` and anything.
+
+        For those who care about more topics than they could listen to one by one. `hear` is called on the event loop
+        and must be quick; what it raises is logged and lost.
+        """
+        ...
+
+    def listened(self, family: str) -> Collection[str]:
+        """The topics `family:` and anything to which somebody in this process listens."""
+        ...
+
+    def wake(self, topic: str) -> None:
+        """Wake those in this process who listen to the topic, and nobody else: for news that was not announced."""
         ...
 
     async def wait(self, topic: str, timeout: float) -> bool:  # noqa: ASYNC109

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import orjson
@@ -20,6 +20,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from filewright.chassis.coordination.memory import MemoryListener, MemoryNotifier
+from filewright.chassis.coordination.port import Hear
 from filewright.chassis.coordination.redis_address import RedisAddress, let_go
 from filewright.chassis.telemetry.logs import get_logger
 
@@ -75,6 +76,20 @@ class RedisNotifier:
                     await asyncio.wait_for(self._first_try.wait(), _READY_SECONDS)
                 self._may_have_missed |= not self._hears
             yield listener
+
+    @asynccontextmanager
+    async def follow(self, family: str, hear: Hear) -> AsyncIterator[None]:
+        """Waits for nothing: who follows before the process hears is told, once it does, that it missed some."""
+        async with self._here.follow(family, hear):
+            self._may_have_missed |= not self._hears
+            self._begin()
+            yield
+
+    def listened(self, family: str) -> Collection[str]:
+        return self._here.listened(family)
+
+    def wake(self, topic: str) -> None:
+        self._here.wake(topic)
 
     async def wait(self, topic: str, timeout: float) -> bool:  # noqa: ASYNC109
         async with self.listen(topic) as listener:

@@ -71,6 +71,26 @@ class NotifierSuite:
     async def test_announcing_to_nobody_is_no_error(self, notifier: Notifier) -> None:
         await notifier.notify("nobody")
 
+    async def test_a_follower_hears_every_topic_of_its_family_and_no_other(self, notifier: Notifier) -> None:
+        heard: list[str | None] = []
+        async with notifier.follow("job", heard.append), notifier.listen("job:3"):
+            for topic in ("job:1", "jobs:1", "upload:1", "job", "job:2:x", "job:3"):
+                await notifier.notify(topic)
+            await _until_in(heard, "job:3")
+            assert [topic for topic in heard if topic is not None] == ["job:1", "job", "job:2:x", "job:3"]
+        await notifier.notify("job:4")
+        assert "job:4" not in heard
+
+    async def test_a_follower_that_fails_does_not_keep_others_from_hearing(self, notifier: Notifier) -> None:
+        heard: list[str | None] = []
+
+        def fail(_topic: str | None) -> None:
+            raise RuntimeError("a bad listener")
+
+        async with notifier.follow("job", fail), notifier.follow("job", heard.append), notifier.listen("job:1"):
+            await notifier.notify("job:1")
+            await _until_in(heard, "job:1")
+
     async def test_a_cancelled_waiter_leaves_others_untouched(self, notifier: Notifier) -> None:
         async with notifier.listen("jobs") as staying:
             leaving = asyncio.create_task(notifier.wait("jobs", SOON))
@@ -86,3 +106,9 @@ class NotifierSuite:
             await asyncio.sleep(0)
             await notifier.close()
             await asyncio.wait_for(waiting, SOON)
+
+
+async def _until_in(heard: list[str | None], topic: str) -> None:
+    async with asyncio.timeout(SOON):
+        while topic not in heard:  # noqa: ASYNC110 - a list wakes nobody
+            await asyncio.sleep(0.002)

@@ -210,39 +210,3 @@ def test_commands_replay(http, finished):
     key = fresh()
     first, again = (http.post(f"/v1/jobs/{job['id']}/rating", json={"stars": 4}, headers=key) for _ in range(2))
     assert (first.status_code, first.content) == (200, again.content)
-
-
-async def test_a_claim_is_renewed_for_as_long_as_its_owner_lives(tmp_path):
-    """The clock of the renewals runs a thousand times as fast; the claim's own time is the database's."""
-    import asyncio
-
-    from filewright.chassis.clock import SystemClock
-    from filewright.chassis.db.base import Base
-    from filewright.chassis.db.database import Database
-    from filewright.chassis.ids import RandomIds
-    from filewright.chassis.web.idempotency import IdempotencyKeys
-    from filewright.chassis.web.problems import InFlight
-
-    class Hasty(SystemClock):
-        async def sleep(self, seconds):
-            await asyncio.sleep(seconds / 1000)
-
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    async with database._writer.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    keys = IdempotencyKeys(database, RandomIds(SystemClock()), Hasty())
-
-    async def until():
-        async with database.read() as session:
-            return (await session.get_one(IdempotencyRow, ("me", "key"))).claimed_until
-
-    async with keys.claim("me", "key", "mark"):
-        first = await until()
-        while await until() == first:
-            await asyncio.sleep(0.005)
-        with pytest.raises(InFlight):
-            async with keys.claim("me", "key", "mark"):
-                pass
-    async with keys.claim("me", "key", "other mark") as again:
-        assert again.replay is None
-    await database.close()

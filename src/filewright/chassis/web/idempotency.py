@@ -1,17 +1,18 @@
 """`Idempotency-Key`: the same request again gets the first answer again, however often and whenever it comes.
 
-    key unknown                 claim it, do the work, keep the answer in the work's own transaction
+    key unknown                 do the work, keep the answer in the work's own transaction
     same key, other request     422 idempotency_mismatch
     same key, being answered    409 with Retry-After
     same key, answered          the first status, headers and body
-    same key, its process died  another process takes the claim over after `CLAIM_SECONDS`
+    same key, its process died  there is nothing, and nothing to wait for; or a job, whose answer is finished
 
-A claim is a row that names its owner and runs out unless it is renewed. `keep` is called inside the unit of work that
-does the thing, so a process killed between the commit and its reply leaves an answer behind. Refusals are not kept:
-whoever mends the request may use the key again.
+Nothing is written before the work: of two processes that do the same at once, the one that commits first has the key,
+and the other's unit of work is rolled back with all it did (`keep`, `bind`). So a process that is killed leaves either
+the whole answer or no trace. Refusals are not kept: whoever mends the request may use the key again.
 
-An answer too large to keep (a converted file) is kept as the id of the job that made it (`bind`): whoever takes the
-claim over finishes the answer from the job.
+An answer too large to keep (a converted file), or one that has to be waited for, is kept as the id of the job that will
+give it (`bind`). Such a row names its owner and runs out after `CLAIM_SECONDS` unless it is renewed; whoever takes it
+over finishes the answer from the job, so that a claim which was taken over too early costs nothing.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, select, tuple_, update
 from starlette.requests import Request
 from starlette.responses import Response
 
 from filewright.chassis.clock import Clock
-from filewright.chassis.db.database import Database, WriteSession
+from filewright.chassis.db.database import Database, DatabaseUnavailable, WriteSession
 from filewright.chassis.db.dialect import insert_or_ignore
 from filewright.chassis.ids import IdSource
 from filewright.chassis.telemetry.logs import get_logger
@@ -40,9 +43,12 @@ __all__ = ["Answer", "Claim", "IdempotencyKeys", "IdempotencyRow", "fingerprint"
 
 log = get_logger(__name__)
 
-CLAIM_SECONDS = 15.0
-RENEW_SECONDS = 5.0
+CLAIM_SECONDS = 2.0
+RENEW_SECONDS = 0.6
 KEEP = timedelta(hours=24)
+_CLAIM = timedelta(seconds=CLAIM_SECONDS)
+_IN_FLIGHT = "The same request is being answered right now; ask again in a moment."
+_MEANWHILE = "The same request was answered by another process meanwhile; ask again."
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _KEPT_HEADERS = frozenset({"content-type", "location", "retry-after", "link", "etag", "tus-resumable", "upload-offset"})
 
@@ -87,7 +93,7 @@ def fingerprint(request: Request, *content: bytes) -> str:
 
 
 class Claim:
-    """The right to answer one keyed request, held until `release`, or a request without a key (then nothing is kept).
+    """The right to answer one keyed request, or a request without a key (then nothing is kept).
 
     `replay` is the kept answer of an earlier one. `resource` is what an earlier owner bound.
     """
@@ -96,36 +102,37 @@ class Claim:
         self,
         keys: IdempotencyKeys | None = None,
         identity: tuple[str, str] = ("", ""),
+        mark: str = "",
         owner: str = "",
         *,
         replay: Answer | None = None,
         resource: str | None = None,
     ) -> None:
         self._keys = keys
-        self._identity = identity
+        self.identity = identity
+        self.mark = mark
         self.owner = owner
         self.replay = replay
         self.resource = resource
-        self.kept = replay is not None
-        self.bound = resource is not None
 
     async def keep(self, session: WriteSession, response: Response) -> None:
-        """Keep the answer, in the unit of work that made it true."""
-        if self._keys is not None:
-            await self._keys.store(session, self._identity, self.owner, Answer.of(response))
-            self.kept = True
+        """Keep the answer, in the unit of work that made it true.
+
+        Raises InFlight when another process was quicker: then that unit of work must not be committed.
+        """
+        if self._keys is not None and not await self._keys.store(session, self, Answer.of(response)):
+            raise InFlight(_MEANWHILE, retry_after=1)
 
     async def bind(self, session: WriteSession, resource: str) -> None:
-        """Keep what the request made, in the unit of work that made it; the answer follows."""
-        if self._keys is not None:
-            await self._keys.bind(session, self._identity, self.owner, resource)
-            self.bound = True
+        """Keep what the request made, in the unit of work that made it; the answer follows. Raises as `keep`."""
+        if self._keys is not None and not await self._keys.bind(session, self, resource):
+            raise InFlight(_MEANWHILE, retry_after=1)
 
     async def keep_now(self, response: Response) -> Response:
-        """Keep the answer in a unit of work of its own, and give it back."""
+        """Keep the answer to what is done already, and give it back. Whoever was quicker has answered the same."""
         if self._keys is not None:
             async with self._keys.database.write() as session:
-                await self.keep(session, response)
+                await self._keys.store(session, self, Answer.of(response))
         return response
 
 
@@ -136,44 +143,42 @@ class IdempotencyKeys:
         self.database = database
         self._ids = ids
         self._clock = clock
+        self._held: dict[str, Claim] = {}
+        """Rows of ours that are bound and not answered, by owner."""
+        self._renewing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def claim(self, tenant: str, key: str | None, mark: str) -> AsyncIterator[Claim]:
-        """Hold the key while the block runs. Raises IdempotencyMismatch or InFlight.
+        """What is known of the key, for the block that answers. Raises IdempotencyMismatch or InFlight.
 
-        When the block ends without anything kept or bound, the key is free again, as if it had never been used.
+        When the block ends without anything kept or bound, the key is free, as if it had never been used. When it ends
+        with something bound and no answer, the next one finishes it at once.
         """
         if key is None:
             yield Claim()
             return
-        claim = await self._take((tenant, key), mark)
-        if claim.replay is not None:
-            yield claim
-            return
-        done = asyncio.Event()
-        renewing = asyncio.create_task(self._renew((tenant, key), claim, done))
+        claim = await self._look((tenant, key), mark)
         try:
             yield claim
         finally:
-            done.set()  # not cancelled: that could tear it out of the middle of a write
-            await asyncio.gather(renewing, return_exceptions=True)
-            await self._let_go((tenant, key), claim)
+            if self._held.pop(claim.owner, None) is not None:
+                await self._let_go(claim)
 
-    async def store(self, session: WriteSession, identity: tuple[str, str], owner: str, answer: Answer) -> None:
-        """Write the answer into the row, if it is still this owner's."""
+    async def store(self, session: WriteSession, claim: Claim, answer: Answer) -> bool:
+        """Write the answer down; False when the key is another's by now."""
         values = {"status": answer.status, "headers": dict(answer.headers), "body": answer.body}
-        await session.execute(update(IdempotencyRow).where(*_owned(identity, owner)).values(values))
+        if not await self._write(session, claim, values):
+            return False
+        if claim.owner in self._held:
+            session.after_commit(partial(self._forget, claim))
+        return True
 
-    async def bind(self, session: WriteSession, identity: tuple[str, str], owner: str, resource: str) -> None:
-        """Write the resource into the row. Raises InFlight when another process has taken the claim over meanwhile."""
-        done = await session.execute(
-            update(IdempotencyRow)
-            .where(*_owned(identity, owner))
-            .values(resource=resource)
-            .returning(IdempotencyRow.key)
-        )
-        if done.first() is None:
-            raise InFlight("The same request is being answered by another process.", retry_after=1)
+    async def bind(self, session: WriteSession, claim: Claim, resource: str) -> bool:
+        """Write the resource down, and hold the row from now on; False when the key is another's by now."""
+        if not await self._write(session, claim, {"resource": resource}):
+            return False
+        self._hold(claim)
+        return True
 
     async def abandon_all(self) -> None:
         """Give every claim up for dead. Only for a process that knows it is alone, when it starts: then each was left
@@ -197,74 +202,89 @@ class IdempotencyKeys:
                 )
         return len(rows)
 
-    async def _take(self, identity: tuple[str, str], mark: str) -> Claim:
+    async def _look(self, identity: tuple[str, str], mark: str) -> Claim:
         owner = self._ids.new("clm")
-        async with self.database.write() as session:
-            now = await self.database.now(session)
-            until = now + timedelta(seconds=CLAIM_SECONDS)
-            fresh = {
-                "tenant": identity[0],
-                "key": identity[1],
-                "fingerprint": mark,
-                "claim": owner,
-                "claimed_until": until,
-                "created_at": now,
-                "expires_at": now + KEEP,
-            }
-            if await insert_or_ignore(session, IdempotencyRow, fresh, key=("tenant", "key")):
-                return Claim(self, identity, owner)
-            row = (await session.execute(select(IdempotencyRow).where(*_named(identity)))).scalar_one()
+        async with self.database.read() as session:
+            row = (await session.scalars(select(IdempotencyRow).where(*_named(identity)))).one_or_none()
+            if row is None:
+                return Claim(self, identity, mark, owner)
             if row.fingerprint != mark:
                 raise IdempotencyMismatch("This Idempotency-Key was used for another request; take a new key.")
             if row.status is not None:
                 answer = Answer(row.status, row.headers or {}, row.body or b"")
-                return Claim(self, identity, owner, replay=answer, resource=row.resource)
-            if row.claimed_until > now:
-                raise InFlight("The same request is being answered right now; ask again in a moment.", retry_after=1)
-            return await self._take_over(session, row, owner, identity)
+                return Claim(self, identity, mark, owner, replay=answer, resource=row.resource)
+            if row.claimed_until > await self.database.now(session):
+                raise InFlight(_IN_FLIGHT, retry_after=1)
+        return await self._take_over(row, Claim(self, identity, mark, owner, resource=row.resource))
 
-    async def _take_over(
-        self, session: WriteSession, row: IdempotencyRow, owner: str, identity: tuple[str, str]
-    ) -> Claim:
-        until = await self.database.now(session) + timedelta(seconds=CLAIM_SECONDS)
-        taken = await session.execute(
-            update(IdempotencyRow)
-            .where(*_owned(identity, row.claim))
-            .values(claim=owner, claimed_until=until)
-            .returning(IdempotencyRow.key)
-        )
-        if taken.first() is None:
-            raise InFlight("The same request is being answered right now; ask again in a moment.", retry_after=1)
-        log.info("idempotency_claim_taken_over", resource=row.resource)
-        return Claim(self, identity, owner, resource=row.resource)
-
-    async def _renew(self, identity: tuple[str, str], claim: Claim, done: asyncio.Event) -> None:
-        while not await self._over(done):
-            async with self.database.write() as session:
-                until = await self.database.now(session) + timedelta(seconds=CLAIM_SECONDS)
-                await session.execute(
-                    update(IdempotencyRow).where(*_owned(identity, claim.owner)).values(claimed_until=until)
-                )
-
-    async def _over(self, done: asyncio.Event) -> bool:
-        """Wait until the claim needs renewing, or is done with; which it was."""
-        waits = (asyncio.create_task(self._clock.sleep(RENEW_SECONDS)), asyncio.create_task(done.wait()))
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for task in waits:
-            task.cancel()
-        return done.is_set()
-
-    async def _let_go(self, identity: tuple[str, str], claim: Claim) -> None:
-        """Free the key when nothing came of it; when something did, let the next one finish the answer at once."""
-        if claim.kept:
-            return
+    async def _take_over(self, row: IdempotencyRow, claim: Claim) -> Claim:
         async with self.database.write() as session:
-            mine = _owned(identity, claim.owner)
-            if claim.bound:
-                now = await self.database.now(session)
-                await session.execute(update(IdempotencyRow).where(*mine).values(claimed_until=now))
-            else:
-                await session.execute(delete(IdempotencyRow).where(*mine))
+            until = await self.database.now(session) + _CLAIM
+            taken = await session.execute(
+                update(IdempotencyRow)
+                .where(*_owned(claim.identity, row.claim))
+                .values(claim=claim.owner, claimed_until=until)
+                .returning(IdempotencyRow.key)
+            )
+            if taken.first() is None:
+                raise InFlight(_IN_FLIGHT, retry_after=1)
+        log.info("idempotency_claim_taken_over", resource=row.resource)
+        self._hold(claim)
+        return claim
+
+    async def _write(self, session: WriteSession, claim: Claim, values: Mapping[str, Any]) -> bool:
+        """Into the row that is held, or into a new one; False when the key is another's by now."""
+        if claim.owner in self._held:
+            mine = update(IdempotencyRow).where(*_owned(claim.identity, claim.owner)).values(values)
+            return (await session.execute(mine.returning(IdempotencyRow.key))).first() is not None
+        now = await self.database.now(session)
+        fresh = {
+            "tenant": claim.identity[0],
+            "key": claim.identity[1],
+            "fingerprint": claim.mark,
+            "claim": claim.owner,
+            "claimed_until": now + _CLAIM,
+            "created_at": now,
+            "expires_at": now + KEEP,
+            **values,
+        }
+        return await insert_or_ignore(session, IdempotencyRow, fresh, key=("tenant", "key"))
+
+    # --- rows that are held while their answer is waited for ---------------------------------------------------------
+
+    def _hold(self, claim: Claim) -> None:
+        self._held[claim.owner] = claim
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._renew(), name="idempotency-renewals")
+
+    async def _renew(self) -> None:
+        """All of them in one statement, for as long as there is one."""
+        while self._held:
+            await self._clock.sleep(RENEW_SECONDS)
+            if not self._held:
+                return
+            held = [claim.identity for claim in self._held.values()]
+            mine = (
+                tuple_(IdempotencyRow.tenant, IdempotencyRow.key).in_(held),
+                IdempotencyRow.claim.in_(list(self._held)),
+                IdempotencyRow.status.is_(None),
+            )
+            try:
+                async with self.database.write() as session:
+                    until = await self.database.now(session) + _CLAIM
+                    await session.execute(update(IdempotencyRow).where(*mine).values(claimed_until=until))
+            except DatabaseUnavailable:
+                continue  # then nobody can take them over either
+
+    async def _forget(self, claim: Claim) -> None:
+        self._held.pop(claim.owner, None)
+
+    async def _let_go(self, claim: Claim) -> None:
+        """Let the next one finish the answer at once."""
+        async with self.database.write() as session:
+            now = await self.database.now(session)
+            mine = update(IdempotencyRow).where(*_owned(claim.identity, claim.owner))
+            await session.execute(mine.values(claimed_until=now))
 
 
 def _named(identity: tuple[str, str]) -> tuple[ColumnElement[bool], ...]:

@@ -1,4 +1,4 @@
-"""The table behind `Idempotency-Key`: one row per tenant and key, from claim to stored answer."""
+"""The table behind `Idempotency-Key`: one row per tenant and key, from the work's commit on."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from filewright.chassis.db.base import Base, Json, UtcDateTime
 class IdempotencyRow(Base):
     """A key in use.
 
-    While `status` is empty the first request is in flight, owned by `claim` until `claimed_until`, which its process
-    keeps pushing on. `resource` names what the request made (a job), so that another process can finish the answer
-    of one that died after the commit.
+    While `status` is empty the first request waits for what it made (`resource`, a job); it is owned by `claim` until
+    `claimed_until`, which its process keeps pushing on, and after that by whoever wants to finish the answer.
     """
 
     __tablename__ = "idempotency_keys"

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from filewright.chassis import failpoints
 from filewright.chassis.queue.embedded import EmbeddedQueue
 from filewright.chassis.queue.outbox import OutboxRow, enqueue
-from filewright.chassis.queue.port import PREMIUM, Task
+from filewright.chassis.queue.port import PREMIUM, QueueUnavailable, Task
 from filewright.chassis.queue.relay import Relay
 
 
@@ -97,6 +97,37 @@ async def test_a_queue_that_fails_costs_nothing(database):
     with pytest.raises(ConnectionResetError):
         await Relay(database, Failing()).run_once()
     assert await waiting(database) == 1
+
+
+@pytest.mark.requirement("F9")
+async def test_no_row_is_locked_while_a_queue_that_was_away_is_away_still(database):
+    class Away(EmbeddedQueue):
+        away = True
+
+        async def publish(self, task):
+            if self.away:
+                raise QueueUnavailable
+            await super().publish(task)
+
+        async def depth(self):
+            if self.away:
+                raise QueueUnavailable
+            return await super().depth()
+
+    queue = Away()
+    relay = Relay(database, queue)
+    await enqueue_all(database, Task("job", "job_1"))
+    with pytest.raises(QueueUnavailable):
+        await relay.run_once()
+    failpoints.arm("outbox.publish.before=raise:EIO")
+    try:
+        with pytest.raises(QueueUnavailable):
+            await relay.run_once()
+    finally:
+        failpoints.arm("")
+    queue.away = False
+    assert await relay.run_once() == 1
+    assert await waiting(database) == 0
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

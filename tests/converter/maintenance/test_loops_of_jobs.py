@@ -1,13 +1,16 @@
 """Dispatcher, rescuer and pruner: each finds from the rows alone what somebody who died has left."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from filewright.chassis.queue.embedded import EmbeddedQueue
+from filewright.chassis.queue.port import QueueUnavailable
 from filewright.chassis.storage.port import StoreUnavailable
+from filewright.chassis.telemetry.logs import configure_logs
 from filewright.converter.jobs.models import AttemptRow, JobRow, UsageRow
 from filewright.converter.jobs.orders import JobInput, JobOrder
 from filewright.converter.maintenance.dispatcher import Dispatcher
@@ -35,7 +38,7 @@ class Broken:
     """A queue that cannot be reached."""
 
     async def publish(self, task):
-        raise ConnectionError
+        raise QueueUnavailable
 
 
 # --- dispatcher ------------------------------------------------------------------------------------------------------
@@ -68,7 +71,8 @@ async def test_a_job_that_was_claimed_gets_no_more_hints(shop, clock):
 async def test_hints_that_could_not_be_sent_are_sent_at_the_next_tick(shop, clock):
     job = await shop.order()
     clock.move(15)
-    assert await Dispatcher(shop.database, Broken()).run_once() == 0
+    with pytest.raises(QueueUnavailable):
+        await Dispatcher(shop.database, Broken()).run_once()
     assert await shop.dispatcher.run_once() == 1
     assert await hints(shop) == [job.id]
 
@@ -332,6 +336,31 @@ async def test_a_loop_runs_on_its_interval_at_once_while_there_is_more_and_outli
     assert loops.overdue() == ["test"]
     assert b'filewright_loop_failures_total{loop="test"} 1.0' in shop.metrics.render()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@on_sqlite
+@pytest.mark.requirement("F9", "F11")
+async def test_an_outage_is_told_once_and_asked_ever_more_rarely(shop, clock, capsys):
+    answers = iter([QueueUnavailable()] * 6 + [0, 0, StoreUnavailable(), 0])
+    runs = []
+
+    async def run_once() -> int:
+        runs.append(clock.monotonic())
+        answer = next(answers, 0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    configure_logs("json")
+    loops = Loops([Loop("test", run_once, every=1)], clock=clock, notifier=shop.notifier, metrics=shop.metrics)
+    task = asyncio.create_task(loops.run())
+    await clock.advance(30)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert runs[:10] == [0, 2, 6, 11, 16, 21, 26, 27, 28, 30]
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in said] == ["loop_waits", "loop_goes_on", "loop_waits", "loop_goes_on"]
+    assert not [line for line in said if "exception" in line]
 
 
 @on_sqlite

@@ -22,24 +22,34 @@ class Relay:
     """Moves tasks from the outbox to the queue, at least once each.
 
     Publishing comes before the commit that deletes the rows: a crash in between publishes twice, which a hint may be,
-    and never not at all.
+    and never not at all. The rows are locked meanwhile, so no other relay publishes them, and a crash frees them at
+    once; so that no unit of work stays open while a queue is away, one that was is asked before any row is locked.
     """
 
     def __init__(self, database: Database, queue: TaskQueue, *, batch: int = BATCH) -> None:
         self._database = database
         self._queue = queue
         self._batch = batch
+        self._away: QueueUnavailable | None = None
 
     async def run_once(self) -> int:
-        """Publish up to one batch; returns how many. As many as a batch means that more may wait."""
+        """Publish up to one batch; returns how many. As many as a batch means that more may wait.
+
+        Raises QueueUnavailable; what could not be published stays for a later run.
+        """
         if not await self._any():
             return 0
+        if self._away is not None:
+            await self._queue.depth()
+            self._away = None
         async with self._database.write() as session:
             rows = await self._held(session)
             failpoints.hit(BEFORE_PUBLISH)
             published = await self._publish(rows)
             failpoints.hit(AFTER_PUBLISH)
             await session.execute(delete(OutboxRow).where(OutboxRow.seq.in_(published)))
+        if self._away is not None:
+            raise self._away
         return len(published)
 
     async def _any(self) -> bool:
@@ -56,7 +66,10 @@ class Relay:
         for row in rows:
             try:
                 await self._queue.publish(Task(row.kind, row.task_id, row.lane))
-            except (QueueFull, QueueUnavailable):
-                break  # the rows stay, for the next run
+            except QueueFull:
+                break
+            except QueueUnavailable as error:
+                self._away = error
+                break
             published.append(row.seq)
         return published

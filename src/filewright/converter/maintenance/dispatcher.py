@@ -6,10 +6,11 @@ then ever more rarely. The hint is written down before it is sent, so a crash in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from filewright.chassis import failpoints
-from filewright.chassis.db.database import Database
+from filewright.chassis.db.database import Database, DatabaseUnavailable
 from filewright.chassis.queue.port import QueueFull, Task, TaskQueue
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.jobs import repository
@@ -39,7 +40,7 @@ class Dispatcher:
         self._batch = batch
 
     async def run_once(self) -> int:
-        """Send one batch of hints that are due; how many."""
+        """Send one batch of hints that are due; how many. Raises QueueUnavailable; they are due again then."""
         async with self._database.read() as session:
             if not await repository.hint_is_due(session, now=await self._database.now(session)):
                 return 0
@@ -67,9 +68,14 @@ class Dispatcher:
             except QueueFull:
                 return sent  # there is more than enough to do; the rest comes again in its time
             except Exception:
-                log.exception("hint_not_sent")
-                async with self._database.write() as session:
-                    now = await self._database.now(session)
-                    await repository.hint_at_once(session, [item.id for item in tasks[sent:]], now)
-                return sent
+                await self._due_again(tasks[sent:])
+                raise
         return len(tasks)
+
+    async def _due_again(self, tasks: Sequence[Task]) -> None:
+        try:
+            async with self._database.write() as session:
+                now = await self._database.now(session)
+                await repository.hint_at_once(session, [task.id for task in tasks], now)
+        except DatabaseUnavailable:
+            log.info("hints_left_to_their_time", hints=len(tasks))

@@ -1,4 +1,8 @@
-"""Run each `run_once` on its interval, for ever, whatever happens in one run."""
+"""Run each `run_once` on its interval, for ever, whatever happens in one run.
+
+A database, queue or store that is away is not a loop's failure: it is told once when it begins and once when it is
+over, and asked ever more rarely in between.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,17 @@ from dataclasses import dataclass
 
 from filewright.chassis.clock import Clock
 from filewright.chassis.coordination.port import Notifier
+from filewright.chassis.db.errors import DatabaseUnavailable
+from filewright.chassis.queue.port import QueueUnavailable
+from filewright.chassis.storage.port import StoreUnavailable
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
 
 log = get_logger(__name__)
 
+LONGEST_PAUSE_SECONDS = 5.0
+"""Between two runs of a loop that meets an outage, unless its interval is longer."""
+_OUTAGES = (DatabaseUnavailable, QueueUnavailable, StoreUnavailable)
 _MOST_AT_ONCE = 100
 """Runs without a pause while there is more to do; then others get their turn."""
 
@@ -38,6 +48,8 @@ class Loops:
         self._notifier = notifier
         self._failures = metrics.counter("loop_failures", "Runs of a maintenance loop that failed.", ("loop",))
         self._last_success: dict[str, float] = {}
+        self._in_vain: dict[str, int] = {}
+        """Runs in a row that met an outage, for each loop that waits for the end of one."""
 
     async def run(self) -> None:
         """All of them side by side, until cancelled."""
@@ -59,11 +71,11 @@ class Loops:
         if loop.topic is None:
             while True:
                 await self._run(loop)
-                await self._clock.sleep(loop.every)
+                await self._clock.sleep(self._pause(loop))
         async with self._notifier.listen(loop.topic) as listener:
             while True:
                 await self._run(loop)
-                await listener.wait(loop.every)
+                await listener.wait(self._pause(loop))
 
     async def _run(self, loop: Loop) -> None:
         try:
@@ -71,6 +83,17 @@ class Loops:
                 if await loop.run_once() < loop.batch:
                     break
             self._last_success[loop.name] = self._clock.monotonic()
+            if in_vain := self._in_vain.pop(loop.name, 0):
+                log.info("loop_goes_on", loop=loop.name, in_vain=in_vain)
+        except _OUTAGES as error:
+            self._failures.labels(loop.name).inc()
+            if loop.name not in self._in_vain:
+                log.warning("loop_waits", loop=loop.name, error=type(error).__name__)
+            self._in_vain[loop.name] = self._in_vain.get(loop.name, 0) + 1
         except Exception:
             self._failures.labels(loop.name).inc()
             log.exception("loop_failed", loop=loop.name)
+
+    def _pause(self, loop: Loop) -> float:
+        doubled = loop.every * 2.0 ** min(self._in_vain.get(loop.name, 0), 16)
+        return max(loop.every, min(doubled, LONGEST_PAUSE_SECONDS))

@@ -122,3 +122,30 @@ def test_healing_ends_every_fault(client, proxy):
     assert put(client).status_code == 503
     proxy.heal()
     assert put(client).content == BODY
+
+
+def test_what_was_asked_in_these_words_is_done_and_nobody_is_told(client, proxy, taken):
+    proxy.arm(Fault(lose_answer_to=(b"PUT ", bytes(range(250, 256)))))
+    with pytest.raises(httpx.TransportError):
+        put(client)
+    assert taken == [BODY]
+    assert proxy.lost == 1
+    proxy.arm(Fault(lose_answer_to=(b"DELETE ", b"PUT ")))
+    assert put(client).content == BODY
+    assert proxy.lost == 0
+
+
+def test_a_mute_line_takes_everything_and_says_nothing(proxy, taken):
+    proxy.arm(Fault(mute=True))
+    with (
+        httpx.Client(base_url=proxy.endpoint, timeout=0.5, trust_env=False) as client,
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        put(client)
+    assert taken == [BODY]
+
+
+def test_bytes_can_trickle(client, proxy):
+    proxy.arm(Fault(delay=0.001, at_once=100_000))
+    assert put(client).content == BODY
+    assert proxy.met == 1

@@ -46,13 +46,22 @@ class Fault:
     flip_down_at: int | None = None
     """The byte with this number has one bit flipped."""
     flip_up_at: int | None = None
+    at_once: int = _BLOCK
+    """Bytes in a block: with a `delay`, a line on which they trickle."""
+    mute: bool = False
+    """What is asked arrives, no answer comes back, and nothing is closed."""
+    lose_answer_to: tuple[bytes, ...] = ()
+    """Once these were asked on a connection, in this order, what is answered to the last is lost with the connection:
+    it was done, and nobody is told."""
 
 
 _NONE = Fault()
 
 
 class FaultyProxy:
-    """Stands before `host:port`. `port` is where clients connect; `met` counts connections that met a fault."""
+    """Stands before `host:port`. `port` is where clients connect; `met` counts connections that met a fault, and
+    `lost` the answers that were lost.
+    """
 
     def __init__(self, upstream_port: int, host: str = "127.0.0.1") -> None:
         self._upstream = (host, upstream_port)
@@ -64,6 +73,7 @@ class FaultyProxy:
         self._thread = threading.Thread(target=self._loop.run_forever, name="faulty-proxy", daemon=True)
         self.port = 0
         self.met = 0
+        self.lost = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -87,7 +97,7 @@ class FaultyProxy:
         """From now on connections meet this fault: the next `times`, or all."""
 
         async def arm() -> None:
-            self._fault, self._times, self.met = fault, times, 0
+            self._fault, self._times, self.met, self.lost = fault, times, 0, 0
             self._drop()
 
         self._call(arm)
@@ -155,14 +165,17 @@ class FaultyProxy:
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Fault) -> None:
         up_reader, up_writer = await asyncio.open_connection(*self._upstream)
         self._open.add(up_writer)
-        up = _Direction(reader, up_writer, fault.delay, cut=fault.cut_up_after, flip=fault.flip_up_at)
+        ear = _Ear(fault.lose_answer_to)
+        up = _Direction(reader, up_writer, fault, ear, cut=fault.cut_up_after, flip=fault.flip_up_at)
         down = _Direction(
             up_reader,
             writer,
-            fault.delay,
+            fault,
             cut=fault.cut_down_after,
             end=fault.end_down_after,
             flip=fault.flip_down_at,
+            mute=fault.mute,
+            until=ear,
         )
         try:
             pumps = [asyncio.create_task(direction.pump()) for direction in (up, down)]
@@ -172,12 +185,30 @@ class FaultyProxy:
             for pump in pending:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
+            if ear.has_heard_all and down.broken:
+                self.lost += 1
             if up.broken or down.broken:
                 _reset(writer)
                 _reset(up_writer)
         finally:
             self._open.discard(up_writer)
             up_writer.close()
+
+
+class _Ear:
+    """Listens to what is asked, for some words in their order."""
+
+    def __init__(self, words: tuple[bytes, ...]) -> None:
+        self._wanted = list(words)
+        self._heard = b""
+        self.has_heard_all = False
+
+    def listen(self, block: bytes) -> None:
+        self._heard += block
+        while self._wanted and (at := self._heard.find(self._wanted[0])) >= 0:
+            self._heard = self._heard[at + len(self._wanted.pop(0)) :]
+            self.has_heard_all = not self._wanted
+        self._heard = self._heard[-200:]  # a word may come in two blocks
 
 
 class _Direction:
@@ -187,15 +218,21 @@ class _Direction:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        delay: float,
+        fault: Fault,
+        ear: _Ear | None = None,
         *,
         cut: int | None = None,
         end: int | None = None,
         flip: int | None = None,
+        mute: bool = False,
+        until: _Ear | None = None,
     ) -> None:
         self._reader = reader
         self._writer = writer
-        self._delay = delay
+        self._fault = fault
+        self._ear = ear
+        self._until = until
+        self._mute = mute
         self._cut = cut
         self._end = end
         self._flip = flip
@@ -205,10 +242,15 @@ class _Direction:
     async def pump(self) -> bool:
         """Pass on until the end; whether the whole connection is over with it."""
         try:
-            while block := await self._reader.read(_BLOCK):
-                if self._delay:
-                    await asyncio.sleep(self._delay)
-                if await self._pass(block):
+            while block := await self._reader.read(self._fault.at_once):
+                if self._fault.delay:
+                    await asyncio.sleep(self._fault.delay)
+                if self._until is not None and self._until.has_heard_all:
+                    self.broken = True
+                    return True
+                if self._ear is not None:
+                    self._ear.listen(block)
+                if not self._mute and await self._pass(block):
                     return True
             self._writer.write_eof()
         except OSError:

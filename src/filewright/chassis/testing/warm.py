@@ -47,9 +47,12 @@ def become(order, descriptors):
     if os.fork():
         os._exit(0)
     *streams, told = descriptors
-    pid = os.fork()
-    if pid:
-        watch(pid, streams, told)
+    if order["watched"]:
+        pid = os.fork()
+        if pid:
+            watch(pid, streams, told)
+    else:
+        os.write(told, b"%d\\n" % os.getpid())
     os.close(told)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -129,6 +132,18 @@ class WarmPython:
         self._orders.close()
         self._process.wait(20)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that is warm, not of what it starts."""
+        return self._process.pid
+
+    def orphan(self, arguments: Sequence[str], *, environment: Mapping[str, str], output: IO[bytes]) -> int:
+        """The same, all that it says in one file; its pid. It has no parent: the caller buries it, as a subreaper."""
+        with Path(os.devnull).open("rb") as nothing:
+            streams = (nothing.fileno(), output.fileno(), output.fileno())
+            with self._order(arguments, environment, None, streams, watched=False) as told, told.makefile("r") as lines:
+                return int(lines.readline())
+
     def start(
         self,
         arguments: Sequence[str],
@@ -179,8 +194,11 @@ class WarmPython:
         environment: Mapping[str, str] | None,
         directory: Path | None,
         streams: tuple[int, int, int],
+        *,
+        watched: bool = True,
     ) -> socket.socket:
         order = {
+            "watched": watched,
             "arguments": list(arguments),
             "environment": dict(os.environ if environment is None else environment),
             "directory": str(directory or Path.cwd()),

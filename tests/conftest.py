@@ -1,6 +1,8 @@
 """What every test has: real databases and stores, a clock, and the account of which requirement is proven where."""
 
+import sys
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
@@ -8,7 +10,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 from filewright.chassis.testing.warm import WarmPython
 
-pytest_plugins = ["filewright.chassis.testing.fixtures", "filewright.chassis.testing.requirements"]
+sys.path.insert(0, str(Path(__file__).parent))
+pytest_plugins = [
+    "filewright.chassis.testing.fixtures",
+    "filewright.chassis.testing.requirements",
+    "shapekit.plugin",
+]
 
 SHARED = ("chaos/test_judge", "e2e/page", "stack", "distributed", "deploy")
 """Where modules each start something that their tests share, and that is better started by one process only."""

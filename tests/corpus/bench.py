@@ -101,11 +101,11 @@ class Bench:
                 )
             except ConversionError as error:
                 fault = "" if isinstance(error, (InputError, LimitError)) else f"{error!r} "
-                ending = _failure(target, started, error.code, f"{fault}{error.detail or error.title}")
+                ending = failure(target, started, error.code, f"{fault}{error.detail or error.title}")
             except TimeoutError:
-                ending = _failure(target, started, TOO_SLOW, f"still at work after {seconds:.0f} s")
+                ending = failure(target, started, TOO_SLOW, f"still at work after {seconds:.0f} s")
             except Exception:
-                ending = _failure(target, started, "defect", traceback.format_exc())
+                ending = failure(target, started, "defect", traceback.format_exc())
             else:
                 ending = _judge(target, started, converted)
             yield ending
@@ -118,7 +118,8 @@ async def open_bench(jobs_dir: Path) -> AsyncIterator[Bench]:
         yield Bench(opened.converter, opened.registry, jobs_dir)
 
 
-def _failure(target: str, started: float, code: str, detail: str) -> Ending:
+def failure(target: str, started: float, code: str, detail: str) -> Ending:
+    """An ending without products."""
     return Ending(target=target, seconds=time.monotonic() - started, code=code, detail=detail)
 
 
@@ -127,7 +128,7 @@ def _judge(target: str, started: float, converted: Converted) -> Ending:
     for product in converted.products:
         data = product.path.read_bytes()
         if (len(data), hashlib.sha256(data).hexdigest()) != (product.bytes, product.sha256) or not data:
-            return _failure(target, started, "defect", f"{product.name} is not what the converter said")
+            return failure(target, started, "defect", f"{product.name} is not what the converter said")
     return Ending(
         target=target,
         seconds=time.monotonic() - started,

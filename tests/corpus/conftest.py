@@ -1,4 +1,4 @@
-"""One real converter for the tests of this folder, and the cases that they run on.
+"""One real converter, or one running service, for the tests of this folder, and the cases that they run on.
 
 The folder is imported as the package `corpus` from here on, so that tests and `scripts/corpus.py` share it.
 """
@@ -21,6 +21,7 @@ if _TESTS not in sys.path:
 from corpus.bench import Bench, open_bench  # noqa: E402
 from corpus.cases import Case, from_corpus  # noqa: E402
 from corpus.samples import samples  # noqa: E402
+from corpus.served import ServedBench, open_served_bench  # noqa: E402
 from corpus.wanted import is_large  # noqa: E402
 
 
@@ -61,7 +62,14 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("samples")
 
 
+@pytest.fixture(scope="session")
+def served_at(chosen_shape: str, request: pytest.FixtureRequest) -> str | None:
+    """Where a service of the chosen shape answers; None: the converter is used without any."""
+    return request.getfixturevalue("whole_stack").url if chosen_shape == "distributed" else None
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
-    async with open_bench(tmp_path_factory.mktemp("jobs")) as opened:
+async def bench(served_at: str | None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench | ServedBench]:
+    folder = tmp_path_factory.mktemp("jobs")
+    async with open_bench(folder) if served_at is None else open_served_bench(served_at, folder) as opened:
         yield opened

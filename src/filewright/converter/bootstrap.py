@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +63,6 @@ from filewright.converter.maintenance.orphans import BATCH as ORPHANS_BATCH
 from filewright.converter.maintenance.orphans import OrphanCollector
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer
-from filewright.converter.routing.planner import Planner
 from filewright.converter.settings import Settings, SettingsError
 from filewright.converter.uploads.service import Uploads
 
@@ -112,12 +111,9 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Services:
-    """A process of the service, wired. `running` is entered while it serves."""
+class Services(Platform, Features):
+    """A process of the service, wired: all of both, and what runs. `running` is entered while it serves."""
 
-    platform: Platform
-    features: Features
-    registry: Registry
     converter: Converter
     loops: Loops
     sandbox: Sandbox | None = None
@@ -125,57 +121,21 @@ class Services:
     worker: Worker | None = None
     """None where no job runs."""
 
-    @property
-    def clock(self) -> Clock:
-        """The process's clock."""
-        return self.platform.clock
 
-    @property
-    def metrics(self) -> Metrics:
-        """Everything that is counted here."""
-        return self.platform.metrics
+def standard_converter(sandbox: Sandbox, clock: Clock) -> Converter:
+    """Drives every engine that is installed here."""
+    return Converter(Registry(standard_engines()), sandbox, clock=clock)
 
-    @property
-    def database(self) -> Database:
-        """The only truth."""
-        return self.platform.database
 
-    @property
-    def store(self) -> ObjectStore:
-        """Where files are."""
-        return self.platform.store
-
-    @property
-    def jobs(self) -> Jobs:
-        """Jobs, for whoever orders them."""
-        return self.features.jobs
-
-    @property
-    def uploads(self) -> Uploads:
-        """Files that come in."""
-        return self.features.uploads
-
-    @property
-    def choices(self) -> Choices:
-        """What people choose."""
-        return self.features.choices
-
-    @property
-    def idempotency(self) -> IdempotencyKeys:
-        """First answers to requests with a key."""
-        return self.features.idempotency
-
-    @property
-    def planner(self) -> Planner:
-        """Routes over the engines that are installed."""
-        return self.converter.planner
+MakeConverter = Callable[[Sandbox, Clock], Converter]
+"""What each process is given to convert with, or to plan with where it runs no engine."""
 
 
 # --- the processes -----------------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
-async def build(settings: Settings) -> AsyncIterator[Services]:
+async def build(settings: Settings, make_converter: MakeConverter = standard_converter) -> AsyncIterator[Services]:
     """`serve`: everything in this process. Brings the schema up to date first.
 
     Raises SettingsError, DatabaseUnavailable, StoreUnavailable, or SandboxUnavailable when this machine gives less
@@ -188,8 +148,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
     async with _platform(settings) as on, _sandbox(on) as sandbox:
         await on.database.migrate(MIGRATIONS)
         await on.store.sweep()
-        registry = Registry(standard_engines())
-        converter = Converter(registry, sandbox, clock=on.clock)
+        converter = make_converter(sandbox, on.clock)
         features = _features(on, converter)
         rescuer = Rescuer(on.database, on.notifier, on.metrics)
         worker = _worker(on, converter, features)
@@ -197,42 +156,41 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         await rescuer.adopt(worker.instance)
         await features.idempotency.abandon_all()
         loops = _loops(on, *_relaying(on, features), *_upkeep(on, features, rescuer))
-        yield Services(on, features, registry, converter, loops, sandbox, worker)
+        yield _services(on, features, converter, loops, sandbox, worker)
 
 
 @asynccontextmanager
-async def build_api(settings: Settings) -> AsyncIterator[Services]:
+async def build_api(settings: Settings, make_converter: MakeConverter = standard_converter) -> AsyncIterator[Services]:
     """`api`: answers requests and runs no engine. Any number of them share the database, the bucket and Redis.
 
     Raises as `build`, and SettingsError when `filewright migrate` has not been run for this version.
     """
     async with _platform(settings) as on:
         await _require_schema(on.database)
-        registry = Registry(standard_engines())
-        converter = Converter(registry, NoSandbox(), clock=on.clock)
+        converter = make_converter(NoSandbox(), on.clock)
         features = _features(on, converter)
-        yield Services(on, features, registry, converter, _loops(on, *_relaying(on, features)))
+        yield _services(on, features, converter, _loops(on, *_relaying(on, features)))
 
 
 @asynccontextmanager
-async def build_worker(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIterator[Services]:
+async def build_worker(
+    settings: Settings, lanes: Sequence[str] = LANES, make_converter: MakeConverter = standard_converter
+) -> AsyncIterator[Services]:
     """`worker`: runs jobs of these lanes in its slots and answers nobody. Raises as `build_api`."""
     async with _platform(settings, lanes) as on, _sandbox(on) as sandbox:
         await _require_schema(on.database)
-        registry = Registry(standard_engines())
-        converter = Converter(registry, sandbox, clock=on.clock)
+        converter = make_converter(sandbox, on.clock)
         features = _features(on, converter)
         worker = _worker(on, converter, features, lanes)
-        yield Services(on, features, registry, converter, _loops(on), sandbox, worker)
+        yield _services(on, features, converter, _loops(on), sandbox, worker)
 
 
 @asynccontextmanager
-async def build_beat(settings: Settings) -> AsyncIterator[Services]:
+async def build_beat(settings: Settings, make_converter: MakeConverter = standard_converter) -> AsyncIterator[Services]:
     """`beat`: upkeep. Of several, one leads and the others wait for its end. Raises as `build_api`."""
     async with _platform(settings) as on:
         await _require_schema(on.database)
-        registry = Registry(standard_engines())
-        converter = Converter(registry, NoSandbox(), clock=on.clock)
+        converter = make_converter(NoSandbox(), on.clock)
         features = _features(on, converter)
         rescuer = Rescuer(on.database, on.notifier, on.metrics)
         leadership = Leadership(Leader(on.database, "upkeep"), on.clock)
@@ -240,7 +198,7 @@ async def build_beat(settings: Settings) -> AsyncIterator[Services]:
         campaign = Loop("leadership", leadership.campaign_once, every=CAMPAIGN_SECONDS)
         loops = _loops(on, campaign, *_relaying(on, features), *led)
         try:
-            yield Services(on, features, registry, converter, loops)
+            yield _services(on, features, converter, loops)
         finally:
             await leadership.resign()
 
@@ -277,6 +235,17 @@ async def running(services: Services, *, grace: float = _DRAIN_SECONDS) -> Async
 
 
 # --- their parts -------------------------------------------------------------------------------------------------
+
+
+def _services(
+    on: Platform,
+    features: Features,
+    converter: Converter,
+    loops: Loops,
+    sandbox: Sandbox | None = None,
+    worker: Worker | None = None,
+) -> Services:
+    return Services(**vars(on), **vars(features), converter=converter, loops=loops, sandbox=sandbox, worker=worker)
 
 
 @asynccontextmanager

@@ -1,11 +1,9 @@
-"""`--remote` against a real server, which is started as a person would start it."""
+"""`--remote` against a real service, which is started as a person would start it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,25 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from shapekit.service import EmbeddedService
+
 COMMAND = (sys.executable, "-m", "filewright")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running server."""
-    command = [*COMMAND, "serve", "--port", "0", "--data", str(tmp_path_factory.mktemp("data"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
-        assert running.stdout is not None
-        said = ""
-        while (found := re.search(r"http://[\d.:]+", said)) is None:
-            line = running.stdout.readline()
-            assert line, said
-            said += line
-        try:
-            yield found[0]
-        finally:
-            running.send_signal(signal.SIGINT)
-            running.communicate(timeout=30)
+def server(
+    chosen_shape: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of a running service."""
+    if chosen_shape == "distributed":
+        yield request.getfixturevalue("whole_stack").url
+        return
+    with EmbeddedService.started(tmp_path_factory.mktemp("server")) as service:
+        yield service.url
 
 
 def convert(here: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -55,7 +55,7 @@ def test_jobs_are_told_to_their_end_and_new_ones_too(busy):
             events = events_of(stream)
             next(events)
             second = send(other, b"quick")
-            busy.world.converter.go_on.set()
+            busy.go_on.set()
             # Both ends have to come, in whatever order.
             seen = {}
             while [seen.get(first), seen.get(second)] != ["succeeded", "succeeded"]:
@@ -68,7 +68,7 @@ def test_the_stream_goes_on_where_it_was_lost(busy):
         job = send(http)
         with http.stream("GET", "/v1/jobs/events") as stream:
             event = next(events_of(stream))
-        busy.world.converter.go_on.set()
+        busy.go_on.set()
         deadline = time.monotonic() + 20
         while other.get(f"/v1/jobs/{job}", params={"wait": 5}).json()["status"] != "succeeded":
             assert time.monotonic() < deadline

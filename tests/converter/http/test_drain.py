@@ -27,7 +27,7 @@ def test_who_waits_is_answered_when_the_process_drains(serve, tmp_path):
                 pass
             poll = pool.submit(httpx.get, live.url + job, params={"wait": 60}, timeout=30)
             form = pool.submit(wait_for_conversion, live.url)
-            until_open(http, 4)  # the three, and the one that asks
+            until_open(live, 3 + len(live.replicas))  # and those that ask
             began = time.monotonic()
             live.stop()
             assert poll.result(timeout=10).json()["status"] in {"queued", "running"}
@@ -36,9 +36,9 @@ def test_who_waits_is_answered_when_the_process_drains(serve, tmp_path):
         assert time.monotonic() - began < 6
 
 
-def until_open(http, count):
+def until_open(live, count):
     deadline = time.monotonic() + 20
-    while f"filewright_http_requests_open {count}.0" not in http.get("/metrics").text:
+    while live.open_requests() != count:
         assert time.monotonic() < deadline
         threading.Event().wait(0.02)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
+import httpx
 import pytest
-
-from filewright.chassis.web.proxies import Proxies
 
 PATHS = ["/v1/jobs/nope", "/nope", "/v1", "/v1/jobs/", "/v1/webhooks", "/v1/batches",
     "/v1/auth/login", "/v1/me", "//", "/%2e%2e/etc/passwd"]  # fmt: skip
@@ -70,6 +68,7 @@ def test_every_answer_is_safe_to_open(http, path):
     assert "access-control-allow-origin" not in headers
 
 
+@pytest.mark.embedded("breaks the process from within")
 @pytest.mark.requirement("S31")
 def test_a_defect_is_answered_without_a_word_about_itself(live, http, monkeypatch):
     async def broken(*_args, **_more):
@@ -108,6 +107,11 @@ def test_where_strangers_are_not_wanted_they_are_refused(serve, tmp_path):
         assert http.get("/livez").status_code == 200
 
 
+def as_its_proxy(live):
+    """Speaks to a process that answers, as whatever is trusted to stand in front of it does."""
+    return httpx.Client(base_url=live.replicas[0], timeout=30)
+
+
 def ordered(http, **headers):
     answer = http.post("/v1/convert", files={"file": ("a.txt", b"x")}, data={"to": "md"}, headers=headers)
     return answer.raise_for_status().headers["link"][1:].partition(">")[0]
@@ -124,8 +128,8 @@ def test_nobody_is_believed_about_another_address(serve, tmp_path, header):
 
 @pytest.mark.requirement("S12", "S2")
 def test_a_believed_proxy_makes_different_addresses_different_tenants(serve, tmp_path):
-    trusted = Proxies([ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("10.0.0.0/8")])
-    with serve(tmp_path, local=False, proxies=trusted) as live, live.client() as http:
+    trusted = ("127.0.0.1/32", "10.0.0.0/8")
+    with serve(tmp_path, local=False, trusted=trusted) as live, as_its_proxy(live) as http:
         job = ordered(http, **{"X-Forwarded-For": "9.9.9.9"})
         mine = {"X-Forwarded-For": "6.6.6.6, 9.9.9.9, 10.1.2.3"}
         assert http.get(job, headers=mine).status_code == 200
@@ -153,11 +157,13 @@ def test_health_lists_what_it_depends_on(http):
         assert answer.status_code == 200
         body = answer.json()
         assert body["status"] == "ready"
-        assert {name for name, check in body["checks"].items() if check["ok"]} == {"database", "storage", "sandbox"}
+        assert {"database", "storage"} <= set(body["checks"])
+        assert all(check["ok"] for check in body["checks"].values())
         assert body["engines"] == [{"name": "obedient", "available": True, "version": "1.0", "conversions": 4}]
         assert http.head(path).status_code == 200
 
 
+@pytest.mark.embedded("breaks the process from within")
 def test_a_dependency_that_is_down_makes_it_not_ready(live, http, monkeypatch):
     async def down():
         raise OSError("disk on fire at /dev/sda")
@@ -170,10 +176,11 @@ def test_a_dependency_that_is_down_makes_it_not_ready(live, http, monkeypatch):
     assert http.get("/livez").status_code == 200
 
 
-def test_metrics_count_requests_by_route_and_not_by_address(http):
-    http.get("/v1/jobs/job_01jd6qx2v7c8e9f0g1h2j3k4m5")
-    http.get("/something/made/up")
-    text = http.get("/metrics").text
+def test_metrics_count_requests_by_route_and_not_by_address(live):
+    with as_its_proxy(live) as http:
+        http.get("/v1/jobs/job_01jd6qx2v7c8e9f0g1h2j3k4m5")
+        http.get("/something/made/up")
+        text = http.get("/metrics").text
     assert 'filewright_http_requests_total{method="GET",route="/v1/jobs/{job_id}",status="404"}' in text
     assert "made/up" not in text
     assert "job_01jd6" not in text
@@ -181,7 +188,6 @@ def test_metrics_count_requests_by_route_and_not_by_address(http):
 
 @pytest.mark.requirement("S33")
 def test_metrics_are_for_the_operators_networks(serve, tmp_path):
-    trusted = Proxies([ipaddress.ip_network("127.0.0.1/32")])
-    with serve(tmp_path, local=False, proxies=trusted) as live, live.client() as http:
+    with serve(tmp_path, local=False, trusted=("127.0.0.1/32",)) as live, as_its_proxy(live) as http:
         assert http.get("/metrics", headers={"X-Forwarded-For": "9.9.9.9"}).status_code == 403
         assert http.get("/metrics").status_code == 200

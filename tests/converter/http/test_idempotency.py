@@ -98,7 +98,7 @@ def test_another_form_with_the_same_key_is_refused_and_leaves_nothing(http, live
 
 
 def test_a_conversion_in_flight_is_a_conflict_with_a_time_to_come_back(http, live):
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
     key = fresh()
     with ThreadPoolExecutor(1) as pool, live.client() as other:
         first = pool.submit(convert, other, key, b"!wait")
@@ -106,9 +106,9 @@ def test_a_conversion_in_flight_is_a_conflict_with_a_time_to_come_back(http, liv
         answer = convert(http, key, b"!wait")
         assert code_of(answer) == (409, "conflict")
         assert int(answer.headers["retry-after"]) >= 1
-        live.world.converter.go_on.set()
+        live.go_on.set()
         assert first.result().content == b"!WAIT"
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
 
 
 def wait_for_job(http):
@@ -119,14 +119,14 @@ def wait_for_job(http):
 
 
 def test_an_answer_that_was_202_stays_202(http, live):
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
     key = fresh()
     first = convert(http, key, b"!wait", Prefer="respond-async")
-    live.world.converter.go_on.set()
+    live.go_on.set()
     http.get(first.headers["location"], params={"wait": 10})
     again = convert(http, key, b"!wait")
     assert (again.status_code, again.content) == (202, first.content)
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
 
 
 @pytest.mark.requirement("F25")

@@ -150,15 +150,15 @@ def test_who_has_the_job_already_is_told_so(http, finished):
 
 
 def test_a_long_poll_answers_when_the_status_changes(http, live, order):
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
     job = order(b"!wait")
     until(lambda: http.get(f"/v1/jobs/{job['id']}").json()["status"] == "running")
-    threading.Timer(0.3, live.world.converter.go_on.set).start()
+    threading.Timer(0.3, live.go_on.set).start()
     began = time.monotonic()
     answer = http.get(f"/v1/jobs/{job['id']}", params={"wait": 20})
     assert answer.json()["status"] == "succeeded"
     assert time.monotonic() - began < 10
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
 
 
 def test_a_long_poll_ends_after_its_time(http, live, order):
@@ -239,7 +239,7 @@ def test_an_event_id_that_is_none_is_refused(http, finished, value):
 
 
 def test_the_stream_is_live(http, live, order):
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
     job = order(b"!wait")
     names = []
     with http.stream("GET", f"/v1/jobs/{job['id']}/events") as stream:
@@ -247,25 +247,25 @@ def test_the_stream_is_live(http, live, order):
             if line.startswith("event: "):
                 names.append(line.removeprefix("event: "))
             if '"running"' in line:
-                live.world.converter.go_on.set()
+                live.go_on.set()
     assert names[-1] == "done"
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
 
 
 # --- steering --------------------------------------------------------------------------------------------------------
 
 
 def test_a_running_job_can_be_cancelled_and_tried_again(http, live, order):
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
     job = order(b"!wait")
     until(lambda: http.get(f"/v1/jobs/{job['id']}").json()["status"] == "running")
     assert http.post(f"/v1/jobs/{job['id']}/cancel").status_code == 200
     assert until(lambda: http.get(f"/v1/jobs/{job['id']}").json()["status"] == "cancelled")
-    live.world.converter.go_on.set()
+    live.go_on.set()
     again = http.post(f"/v1/jobs/{job['id']}/retry")
     assert (again.status_code, again.headers["location"]) == (202, f"/v1/jobs/{job['id']}")
     assert until(lambda: http.get(f"/v1/jobs/{job['id']}").json()["status"] == "succeeded")
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
 
 
 def test_what_the_state_does_not_allow_is_a_conflict(http, finished):
@@ -287,7 +287,7 @@ def test_a_rating_that_is_none_is_refused(http, finished, body):
 
 
 def test_a_job_that_is_not_over_cannot_be_rated(http, live, order):
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
     job = order(b"!wait")
     assert code_of(http.post(f"/v1/jobs/{job['id']}/rating", json={"stars": 5})) == (409, "conflict")
     http.post(f"/v1/jobs/{job['id']}/cancel").raise_for_status()
@@ -414,7 +414,7 @@ def test_all_outputs_come_as_one_zip(http, finished):
 
 
 def test_outputs_of_a_job_that_is_not_over_are_a_conflict(http, live, order):
-    live.world.converter.go_on.clear()
+    live.go_on.clear()
     job = order(b"!wait")
     for path in ("outputs", "outputs/0"):
         assert code_of(http.get(f"/v1/jobs/{job['id']}/{path}")) == (409, "conflict")

@@ -11,16 +11,14 @@ import httpx
 import pytest
 
 SERVER = """
-import importlib.util, sys, threading
+import sys, threading
 from pathlib import Path
-spec = importlib.util.spec_from_file_location("server_kit", sys.argv[1])
-kit = importlib.util.module_from_spec(spec)
-sys.modules["server_kit"] = kit
-spec.loader.exec_module(kit)
+sys.path.insert(0, sys.argv[1])
+from httpkit.embedded import serving
 from filewright.chassis import failpoints
 from filewright.chassis.telemetry.logs import configure_logs
 configure_logs("json")
-with kit.serving(Path(sys.argv[2])) as live:
+with serving(Path(sys.argv[2])) as live:
     failpoints.arm(sys.argv[3])
     print(live.url, flush=True)
     threading.Event().wait()
@@ -30,7 +28,7 @@ with kit.serving(Path(sys.argv[2])) as live:
 @pytest.fixture
 def process(tmp_path, warm):
     """Starts a server on the data of this test, which dies where it is told to."""
-    kit = str(Path(__file__).with_name("conftest.py"))
+    kit = str(Path(__file__).parent)
     program, data = tmp_path / "server.py", tmp_path / "data"
     program.write_text(SERVER)
     data.mkdir()

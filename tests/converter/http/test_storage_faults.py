@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from filewright.chassis.testing.faulty_proxy import Fault, FaultyProxy
-from filewright.chassis.testing.fixtures import s3_store
+from filewright.chassis.testing.fixtures import s3_settings
 
 pytestmark = pytest.mark.s3
 MIB = 1 << 20
@@ -23,9 +23,9 @@ def proxy(s3_server):
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory, serve_module, s3_server, proxy):
-    store = s3_store(s3_server, endpoint=proxy.endpoint)
-    with serve_module(tmp_path_factory.mktemp("faults"), store=store) as server:
+def live(tmp_path_factory, serve, s3_server, proxy):
+    settings = s3_settings(s3_server, endpoint=proxy.endpoint)
+    with serve(tmp_path_factory.mktemp("faults"), settings=settings) as server:
         yield server
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from filewright.chassis import failpoints
-from filewright.chassis.testing.fixtures import s3_store
+from filewright.chassis.testing.fixtures import s3_settings
 
 pytestmark = pytest.mark.s3
 TEXT = b"sent straight to the bucket\n" * 400
@@ -16,13 +16,8 @@ DIGEST = hashlib.sha256(TEXT).hexdigest()
 
 
 @pytest.fixture(scope="module")
-def store(s3_server):
-    return s3_store(s3_server)
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory, serve_module, store):
-    with serve_module(tmp_path_factory.mktemp("bucket"), store=store) as server:
+def live(tmp_path_factory, serve, s3_server):
+    with serve(tmp_path_factory.mktemp("bucket"), settings=s3_settings(s3_server)) as server:
         yield server
 
 
@@ -140,6 +135,7 @@ def test_an_object_of_another_size_is_refused_although_the_bucket_took_it(http, 
     assert keys(live, f"uploads/{ticket['id']}") == set()
 
 
+@pytest.mark.embedded("breaks the process from within")
 @pytest.mark.requirement("F1", "F18")
 def test_a_completion_that_died_after_its_copy_is_made_again_and_leaves_nothing(http, live):
     ticket = announce(http)

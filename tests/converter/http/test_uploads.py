@@ -178,6 +178,4 @@ def test_an_upload_behind_a_name_like_a_path_stays_where_it_belongs(http, live):
     http.put(ticket["url"], content=b"hi").raise_for_status()
     view = http.post(f"/v1/uploads/{ticket['id']}/complete").json()
     assert view["filename"] == "../../../tmp/evil.txt"
-    assert all(
-        path.is_relative_to(live.data / "objects" / "uploads") or "results" in path.parts for path in live.files()
-    )
+    assert all(key.startswith(("uploads/", "results/")) for key in live.files())

@@ -11,8 +11,9 @@ import asyncio
 import itertools
 import shutil
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import pytest_asyncio
@@ -25,7 +26,15 @@ from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.testing.clock import FakeClock
 from filewright.chassis.testing.ids import SequentialIds
-from filewright.chassis.testing.servers import PrivatePostgres, PrivateRedis, PrivateS3, PrivateSentinel, ServerMissing
+from filewright.chassis.testing.servers import (
+    PrivatePgBouncer,
+    PrivatePostgres,
+    PrivateRedis,
+    PrivateS3,
+    PrivateSentinel,
+    Server,
+    ServerMissing,
+)
 
 Schema = Callable[[Database], Awaitable[None]]
 _count = itertools.count(1)
@@ -107,40 +116,43 @@ async def database(database_url: str, database_clock: Clock | None) -> AsyncIter
     await opened.close()
 
 
-@pytest.fixture(scope="session")
-def postgres_server(request: pytest.FixtureRequest) -> Iterator[PrivatePostgres]:
-    """A private PostgreSQL cluster."""
+S = TypeVar("S", bound=Server)
+
+
+def _private(request: pytest.FixtureRequest, start: Callable[[], S]) -> Iterator[S]:
+    """What a fixture yields: a server for as long as the fixture lasts, or the end of the test for want of it."""
     try:
-        server = PrivatePostgres()
+        server = start()
     except ServerMissing as error:
         missing(request.config, str(error))
         raise
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[PrivatePostgres]:
+    """A private PostgreSQL cluster."""
+    yield from _private(request, PrivatePostgres)
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_server(request: pytest.FixtureRequest, postgres_server: PrivatePostgres) -> Iterator[PrivatePgBouncer]:
+    """A pooler in front of that cluster, for any of its databases."""
+    yield from _private(request, lambda: PrivatePgBouncer(postgres_server))
 
 
 @pytest.fixture(scope="session")
 def s3_server(request: pytest.FixtureRequest) -> Iterator[PrivateS3]:
     """A private S3 service."""
-    try:
-        server = PrivateS3()
-    except ServerMissing as error:
-        missing(request.config, str(error))
-        raise
-    server.make_bucket("filewright-tests")
-    yield server
-    server.stop()
+    for server in _private(request, PrivateS3):
+        server.make_bucket("filewright-tests")
+        yield server
 
 
 @pytest.fixture(scope="session")
 def _shared_redis(request: pytest.FixtureRequest) -> Iterator[PrivateRedis]:
-    try:
-        server = PrivateRedis()
-    except ServerMissing as error:
-        missing(request.config, str(error))
-        raise
-    yield server
-    server.stop()
+    yield from _private(request, PrivateRedis)
 
 
 @pytest.fixture
@@ -153,25 +165,13 @@ def redis_server(_shared_redis: PrivateRedis) -> PrivateRedis:
 @pytest.fixture
 def mortal_redis(request: pytest.FixtureRequest) -> Iterator[PrivateRedis]:
     """A Redis of this test's own, to kill and to freeze."""
-    try:
-        server = PrivateRedis()
-    except ServerMissing as error:
-        missing(request.config, str(error))
-        raise
-    yield server
-    server.stop()
+    yield from _private(request, PrivateRedis)
 
 
 @pytest.fixture
 def sentinel_server(request: pytest.FixtureRequest) -> Iterator[PrivateSentinel]:
     """A watched Redis with replicas, of this test's own."""
-    try:
-        server = PrivateSentinel()
-    except ServerMissing as error:
-        missing(request.config, str(error))
-        raise
-    yield server
-    server.stop()
+    yield from _private(request, PrivateSentinel)
 
 
 @pytest.fixture(params=each_store)
@@ -186,6 +186,15 @@ def s3_store(server: PrivateS3, *, endpoint: str | None = None) -> ObjectStore:
     """An empty store in the session's bucket; reached at `endpoint`, when something stands before the server."""
     url = s3_url(server).replace(server.endpoint, endpoint or server.endpoint)
     return open_store(url, access_key_id=server.key_id, secret_access_key=server.secret)
+
+
+def s3_settings(server: PrivateS3, *, endpoint: str | None = None) -> Mapping[str, str]:
+    """What a program is told of an empty place in the session's bucket."""
+    return {
+        "storage_url": s3_url(server).replace(server.endpoint, endpoint or server.endpoint),
+        "s3_access_key_id": server.key_id,
+        "s3_secret_access_key": server.secret,
+    }
 
 
 def s3_url(server: PrivateS3) -> str:

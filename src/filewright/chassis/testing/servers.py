@@ -1,4 +1,4 @@
-"""Real servers, private to one test session: PostgreSQL, Redis, an S3 service, on free loopback ports, gone at its end.
+"""Real servers, private to one test session: databases, a pooler, an S3 service, on free ports, gone at its end.
 
 Nothing of the machine's own is touched: each has its data in a temporary folder and its pid is the only thing that is
 ever signalled. When this process dies without cleaning up, the kernel ends them too (where `setpriv` exists).
@@ -18,9 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 _START_SECONDS = 30.0
 
@@ -31,6 +31,12 @@ class ServerMissing(Exception):
 
 class ServerFailed(Exception):
     """It is installed and did not start; the message ends with its log."""
+
+
+class Server(Protocol):
+    """What all of these are: up once they are made, until they are stopped."""
+
+    def stop(self) -> None: ...
 
 
 class _Process:
@@ -100,10 +106,11 @@ class _Process:
 
 
 class PrivatePostgres:
-    """A cluster that forgets everything in a crash, and is fast for it."""
+    """A cluster that forgets everything in a crash, and is fast for it. `settings` win over its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
         programs = _postgres_programs()
+        self._settings = settings
         self._process = _Process("postgres", "postgres" if os.geteuid() == 0 else None)
         try:
             self._start(programs)
@@ -141,19 +148,7 @@ class PrivatePostgres:
         )
         for last in (False, False, True):
             self.port = free_port()
-            settings = {
-                "listen_addresses": "127.0.0.1",
-                "port": str(self.port),
-                "unix_socket_directories": "",
-                "fsync": "off",
-                "full_page_writes": "off",
-                "shared_buffers": "32MB",
-                "max_connections": "60",
-                "timezone": "Asia/Kolkata",  # a program that relies on the server's time zone should be caught
-            }
-            self._argv: list[str | Path] = [programs / "postgres", "-D", data]
-            for name, value in settings.items():
-                self._argv += ["-c", f"{name}={value}"]
+            self._argv = _postgres_argv(programs, data, self.port, self._settings)
             try:
                 self.restart()
             except ServerFailed:
@@ -170,6 +165,113 @@ class PrivatePostgres:
         except psycopg.OperationalError:
             return False
         return True
+
+
+class PrivatePgBouncer:
+    """A pooler in transaction mode in front of a cluster. Statements meet another connection each time they may."""
+
+    def __init__(self, behind: PrivatePostgres, *, pool_size: int = 8, clients: int = 400) -> None:
+        program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/local/sbin:/usr/sbin")
+        if program is None:
+            raise ServerMissing("PgBouncer tests need the pooler: apt-get install pgbouncer")
+        self._process = _Process("pgbouncer", "postgres" if os.geteuid() == 0 else None)
+        try:
+            self._start(program, behind, pool_size, clients)
+        except BaseException:
+            self.stop()
+            raise
+
+    def url(self, database: str) -> str:
+        """The address of one database of the cluster, through here."""
+        return f"postgresql://tester@127.0.0.1:{self.port}/{database}"
+
+    def stop(self) -> None:
+        self._process.end(signal.SIGKILL)
+        self._process.remove()
+
+    def _start(self, program: str, behind: PrivatePostgres, pool_size: int, clients: int) -> None:
+        config = self._process.folder / "pgbouncer.ini"
+        for last in (False, False, True):
+            self.port = free_port()
+            config.write_text(
+                f"[databases]\n* = host=127.0.0.1 port={behind.port} user=tester\n[pgbouncer]\n"
+                f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\nlogfile =\npidfile =\n"
+                "auth_type = any\npool_mode = transaction\nserver_reset_query =\n"
+                f"default_pool_size = {pool_size}\nserver_idle_timeout = 2\nmax_client_conn = {clients}\n"
+                "ignore_startup_parameters = extra_float_digits,jit,statement_timeout,lock_timeout,"
+                "idle_in_transaction_session_timeout\n"
+            )
+            try:
+                self._process.start([program, config], self._answers)
+            except ServerFailed:
+                if last:
+                    raise
+            else:
+                return
+
+    def _answers(self) -> bool:
+        return _postgres_answers(self.url("postgres"))
+
+
+class PrivateReplica:
+    """A streaming copy of a private cluster, made from its base backup while it runs."""
+
+    def __init__(self, primary: PrivatePostgres, **settings: str) -> None:
+        programs = _postgres_programs()
+        self._process = _Process("replica", "postgres" if os.geteuid() == 0 else None)
+        data = self._process.folder / "data"
+        try:
+            # What it needs to follow (-R), with the log that is written meanwhile (-X), and without waiting (-c).
+            self._process.run(
+                [
+                    programs / "pg_basebackup",
+                    "-d",
+                    primary.url("postgres"),
+                    "-D",
+                    data,
+                    "-R",
+                    "-X",
+                    "stream",
+                    "-c",
+                    "fast",
+                ]
+            )
+            self.port = free_port()
+            self._argv = _postgres_argv(programs, data, self.port, settings)
+            self.restart()
+        except BaseException:
+            self.stop()
+            raise
+
+    def url(self, database: str) -> str:
+        """The address of the copy of one database."""
+        return f"postgresql://tester@127.0.0.1:{self.port}/{database}"
+
+    def pause(self) -> None:
+        """From here on it receives what is written and does not show it."""
+        self._ask("SELECT pg_wal_replay_pause()")
+
+    def resume(self) -> None:
+        """It shows what it received."""
+        self._ask("SELECT pg_wal_replay_resume()")
+
+    def signal(self, how: signal.Signals) -> None:
+        """End it and wait for the end; `restart` brings it back."""
+        self._process.end(how)
+
+    def restart(self) -> None:
+        """Start it again on the same port and data."""
+        self._process.start(self._argv, lambda: _postgres_answers(self.url("postgres")))
+
+    def stop(self) -> None:
+        self._process.end(signal.SIGQUIT)
+        self._process.remove()
+
+    def _ask(self, statement: str) -> None:
+        import psycopg  # noqa: PLC0415 - as above
+
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
 
 
 class PrivateRedis:
@@ -438,6 +540,31 @@ def _redis_answers(port: int, *command: str) -> Any:
         return None
     finally:
         client.close()
+
+
+def _postgres_argv(programs: Path, data: Path, port: int, more: Mapping[str, str]) -> list[str | Path]:
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "full_page_writes": "off",
+        "shared_buffers": "32MB",
+        "max_connections": "60",
+        "timezone": "Asia/Kolkata",  # a program that relies on the server's time zone should be caught
+        **more,
+    }
+    return [programs / "postgres", "-D", data, *(part for item in settings.items() for part in ("-c", "=".join(item)))]
+
+
+def _postgres_answers(url: str) -> bool:
+    import psycopg  # noqa: PLC0415 - a test-only dependency, in a module that is shipped
+
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _postgres_programs() -> Path:

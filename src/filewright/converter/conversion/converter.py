@@ -59,7 +59,8 @@ class Converter:
     """Converts files with the engines that are installed here. One instance serves many conversions at once."""
 
     def __init__(self, registry: Registry, sandbox: Sandbox, *, clock: Clock | None = None) -> None:
-        self._registry = registry
+        self.registry = registry
+        """The engines."""
         self._sandbox = sandbox
         self._clock = clock or SystemClock()
         self.planner = Planner(registry.abilities())
@@ -98,7 +99,7 @@ class Converter:
         route = self._route(source_format, known_target(target), {})
         direct = [
             conversion.options
-            for _, conversion in self._registry.abilities()
+            for _, conversion in self.registry.abilities()
             if (conversion.source, conversion.target) == (route.steps[-1].conversion.source, route.target)
         ]
         return {name: schema for options in (*direct, route.options) for name, schema in options.items()}
@@ -158,7 +159,7 @@ class Converter:
             return [failure.step]
         return [
             Step(conversion, engine)
-            for engine, conversion in self._registry.abilities()
+            for engine, conversion in self.registry.abilities()
             if engine == failure.step.engine
         ]
 
@@ -193,8 +194,8 @@ class Converter:
             route = self._ideal.cheapest(source, target)
         except (UnsupportedFormat, UnsupportedConversion):
             return
-        missing = [step.engine for step in route.steps if not self._registry.availability(step.engine).available]
-        install = self._registry.availability(missing[0]).install if missing else ""
+        missing = [step.engine for step in route.steps if not self.registry.availability(step.engine).available]
+        install = self.registry.availability(missing[0]).install if missing else ""
         raise EngineMissing(
             f"{source} to {target} needs {' and '.join(missing)}, which is not installed here. {install}".strip()
         )
@@ -203,7 +204,7 @@ class Converter:
         return tuple(
             Hop(
                 engine=step.engine,
-                engine_version=self._registry.version(step.engine),
+                engine_version=self.registry.version(step.engine),
                 source=step.conversion.source,
                 target=step.conversion.target,
                 lossy=step.lossy,
@@ -252,7 +253,7 @@ class Converter:
             max_pixels=tier.max_pixels,
             max_pages=tier.max_pages,
         )
-        products = await self._registry.engine(step.engine).convert(work)
+        products = await self.registry.engine(step.engine).convert(work)
         await asyncio.to_thread(
             checks.check_files, products, work.out, step.conversion.target, max_bytes=tier.max_output_bytes
         )

@@ -57,8 +57,6 @@ class Services(Protocol):
     @property
     def sandbox(self) -> Sandbox | None: ...
     @property
-    def registry(self) -> Registry: ...
-    @property
     def converter(self) -> Converter: ...
     @property
     def choices(self) -> Choices: ...
@@ -89,7 +87,7 @@ def create_app(
 ) -> FastAPI:
     """The application. `pages` are mounted beside the API; `running` is entered while the server runs."""
     edge = Edge(exposure.callers.identify, services.idempotency, drain, exposure.proxies)
-    listed = catalogue.Catalogue(services.converter, services.registry, services.choices)
+    listed = catalogue.Catalogue(services.converter, services.converter.registry, services.choices)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -110,7 +108,7 @@ def create_app(
         ),
         state_of_health=Health(
             checks=_checks(services),
-            facts=lambda: {"version": filewright.__version__, "engines": _engines(services.registry)},
+            facts=lambda: {"version": filewright.__version__, "engines": _engines(services.converter.registry)},
             drain=drain,
             metrics=services.metrics,
             proxies=exposure.proxies,

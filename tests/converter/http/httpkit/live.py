@@ -1,0 +1,114 @@
+"""A service that is up, whatever its shape: what tests may ask of it, and what they may do to it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from fastapi import FastAPI
+
+from filewright.chassis.web.drain import Drain
+from filewright.chassis.web.proxies import Proxies
+from filewright.converter.bootstrap import Services
+from filewright.converter.site.app import Exposure, create_app
+from filewright.converter.site.callers import Callers
+from filewright.converter.tiers import LOCAL
+from httpkit.obedient import Gate
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a service meets its callers. Plain values, so that they can be told to another process."""
+
+    max_input_bytes: int = LOCAL.max_input_bytes
+    local: bool = True
+    """Everybody is the owner of this machine."""
+    anonymous: bool = True
+    """Strangers are let in."""
+    trusted: tuple[str, ...] = ()
+    """Networks that are believed about others' addresses."""
+
+    def application(
+        self, services: Services, drain: Drain, running: AbstractAsyncContextManager[None] | None
+    ) -> FastAPI:
+        """The application that behaves so."""
+        proxies = Proxies(ipaddress.ip_network(network) for network in self.trusted)
+        tier = replace(LOCAL, max_input_bytes=self.max_input_bytes)
+        callers = Callers(
+            local=self.local, anonymous=self.anonymous, proxies=proxies, local_tier=tier, anonymous_tier=tier
+        )
+        return create_app(services, exposure=Exposure(callers, proxies), drain=drain, running=running)
+
+
+class Live(ABC):
+    """A service that is up."""
+
+    def __init__(self, url: str, data: Path) -> None:
+        self.url = url
+        """Where people find it."""
+        self.go_on = Gate(data / "go-on")
+        """What jobs that `!wait` wait for."""
+
+    @property
+    def port(self) -> int:
+        found = urlsplit(self.url).port
+        assert found is not None
+        return found
+
+    def client(self, **options: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30, **options)
+
+    def open_requests(self) -> int:
+        """How many it is answering, all its processes together, and each of these questions."""
+        texts = [httpx.get(f"{url}/metrics", timeout=30).text for url in self.replicas]
+        found = [re.search(r"^filewright_http_requests_open (\d+)", text, re.MULTILINE) for text in texts]
+        return sum(int(match[1]) for match in found if match)
+
+    def resident(self) -> int:
+        """Bytes of memory in which its processes answer."""
+        fields = [Path(f"/proc/{pid}/status").read_text() for pid in self.pids]
+        return sum(int(re.findall(r"VmRSS:\s+(\d+) kB", text)[0]) << 10 for text in fields)
+
+    @property
+    @abstractmethod
+    def replicas(self) -> list[str]:
+        """Where each process that answers listens, behind whatever stands in front."""
+
+    @property
+    @abstractmethod
+    def pids(self) -> list[int]:
+        """The processes that answer."""
+
+    @property
+    @abstractmethod
+    def world(self) -> Services:
+        """The service's own parts on its own database and store, to look closer than a client can."""
+
+    @property
+    @abstractmethod
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Where these parts are at home."""
+
+    def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine of these parts."""
+        _ = self.world  # it is there from now on
+        return asyncio.run_coroutine_threadsafe(work(), self.loop).result(30)
+
+    @abstractmethod
+    def files(self) -> list[str]:
+        """Every object in the store."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Tell every process that answers to end, in order."""

@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, MetaData, String
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
 
@@ -47,6 +49,23 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class present(FunctionElement[datetime]):  # noqa: N801 - read as the function of SQL that it is
+    """The moment of the statement as the database has it: for columns that say when a row was last touched."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(present, "postgresql")
+def _present_on_postgresql(_element: present, _compiler: object, **_options: object) -> str:
+    return "statement_timestamp()"
+
+
+@compiles(present, "sqlite")
+def _present_on_sqlite(_element: present, _compiler: object, **_options: object) -> str:
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

@@ -11,6 +11,8 @@ the schema as it was.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,16 @@ from filewright.chassis.db import dialect
 if TYPE_CHECKING:
     from filewright.chassis.db.database import Database
 
+_PIECE = re.compile(r".+_(default|p[0-9]{8})")
+
+
+def _is_compared(name: str | None, kind: str, _parents: object) -> bool:
+    """Partitions come and go by themselves (`partitions.py`); their table is what a migration is about."""
+    return not (kind == "table" and name is not None and _PIECE.fullmatch(name))
+
+
 _OPTIONS: dict[str, Any] = {
+    "include_name": _is_compared,
     "render_as_batch": True,  # SQLite alters a table by making it anew
     "compare_type": True,
     "transactional_ddl": True,  # true of SQLite as soon as the driver leaves BEGIN to us
@@ -67,6 +78,16 @@ def is_behind(script_location: Path, revision: str | None) -> bool:
     return revision is None or (revision in known and revision != tree.get_current_head())
 
 
+async def downgrade(url: URL, script_location: Path, revision: str) -> None:
+    """Bring the database back to that revision. What only the later ones can hold is gone."""
+    engine = dialect.migration_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_downgrade, script_location, revision)
+    finally:
+        await engine.dispose()
+
+
 async def drift(database: Database, metadata: MetaData) -> list[Any]:
     """What a new migration would have to change for the database to equal the code's tables; empty when it does."""
 
@@ -78,9 +99,17 @@ async def drift(database: Database, metadata: MetaData) -> list[Any]:
 
 
 def _upgrade(connection: Connection, script_location: Path, revision: str) -> None:
+    _move(connection, script_location, lambda config: command.upgrade(config, revision))
+
+
+def _downgrade(connection: Connection, script_location: Path, revision: str) -> None:
+    _move(connection, script_location, lambda config: command.downgrade(config, revision))
+
+
+def _move(connection: Connection, script_location: Path, go: Callable[[Config], None]) -> None:
     dialect.take_migration_lock(connection)
     config = Config()
     config.set_main_option("script_location", str(script_location).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    go(config)
     dialect.check_references(connection)

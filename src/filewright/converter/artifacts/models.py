@@ -6,11 +6,12 @@ nothing is copied when it is complete. The name is what a caller called the file
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from filewright.chassis.db.base import Base, Json, UtcDateTime
@@ -41,6 +42,8 @@ class Artifact:
     created_at: datetime
     expires_at: datetime | None = None
     erased_at: datetime | None = None
+    shared: bool = False
+    """Whether others may consist of the same objects: then a `FileHashRow` counts them all."""
 
     @property
     def erased(self) -> bool:
@@ -68,6 +71,22 @@ class ArtifactRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    shared: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+
+
+class FileHashRow(Base):
+    """A content that a tenant has uploaded, and how many of its artifacts consist of it. Never of two tenants: that
+    would tell one what the other has.
+    """
+
+    __tablename__ = "file_hashes"
+
+    tenant: Mapped[str] = mapped_column(String(128), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    uses: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 def artifact_of(row: ArtifactRow) -> Artifact:
@@ -80,8 +99,19 @@ def artifact_of(row: ArtifactRow) -> Artifact:
         format=row.format,
         bytes=row.bytes,
         sha256=row.sha256,
-        parts=tuple(Part(part["key"], part["bytes"]) for part in row.parts),
+        parts=parts_of(row.parts),
         created_at=row.created_at,
         expires_at=row.expires_at,
         erased_at=row.erased_at,
+        shared=row.shared,
     )
+
+
+def parts_of(stored: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
+    """The parts that a row names."""
+    return tuple(Part(part["key"], part["bytes"]) for part in stored)
+
+
+def as_json(parts: Iterable[Part]) -> list[dict[str, Any]]:
+    """Parts as rows keep them."""
+    return [{"key": part.key, "bytes": part.bytes} for part in parts]

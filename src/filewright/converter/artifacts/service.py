@@ -27,7 +27,8 @@ from filewright.chassis.storage.port import (
 )
 from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger
-from filewright.converter.artifacts.models import ARTIFACT_PREFIX, Artifact, ArtifactRow, Part, artifact_of
+from filewright.converter.artifacts import contents
+from filewright.converter.artifacts.models import ARTIFACT_PREFIX, Artifact, ArtifactRow, Part, artifact_of, as_json
 from filewright.converter.errors import Expired
 
 log = get_logger(__name__)
@@ -129,12 +130,40 @@ class Artifacts:
                 format=artifact.format,
                 bytes=artifact.bytes,
                 sha256=artifact.sha256,
-                parts=[{"key": part.key, "bytes": part.bytes} for part in artifact.parts],
+                parts=as_json(artifact.parts),
                 created_at=artifact.created_at,
                 expires_at=artifact.expires_at,
                 erased_at=artifact.erased_at,
+                shared=artifact.shared,
             )
         )
+
+    async def share(self, session: WriteSession, artifact: Artifact) -> Artifact:
+        """As `add`, consisting of what the tenant has of this content already: see whether `parts` are the given ones.
+
+        Those that are not needed any more are the caller's to delete, after the commit and by `kept_for_all`.
+        """
+        shared = await contents.take_part(session, artifact)
+        self.add(session, shared)
+        return shared
+
+    async def kept_for_all(self, shared: Artifact, own: Sequence[Part]) -> bool:
+        """After `share` was committed: whether the objects it found are whole, so that `own` may go.
+
+        If not, all that consist of them get `own` in their place.
+        """
+        if await self._is_whole(shared.parts):
+            return True
+        async with self._database.write() as session:
+            moved = await contents.move(session, shared, own)
+        log.error("shared_bytes_lost", artifact_id=shared.id, replaced=moved)
+        return not moved
+
+    async def keys_in_use(self, artifact_id: str) -> set[str]:
+        """The objects of an erased artifact's content that others consist of still."""
+        async with self._database.read() as session:
+            row = await session.get(ArtifactRow, artifact_id)
+            return set() if row is None else await contents.keys_in_use(session, row.tenant, row.sha256)
 
     async def get(self, session: ReadSession, tenant: str, artifact_id: str) -> Artifact | None:
         """The artifact, when it is this tenant's."""
@@ -160,12 +189,7 @@ class Artifacts:
 
     async def mark_erased(self, session: WriteSession, artifact_ids: Sequence[str]) -> None:
         """The first half of `erase`, in the caller's unit of work: nobody can read them any more."""
-        now = await self._database.now(session)
-        await session.execute(
-            update(ArtifactRow)
-            .where(ArtifactRow.id.in_(list(artifact_ids)), ArtifactRow.erased_at.is_(None))
-            .values(erased_at=now)
-        )
+        await contents.let_go(session, artifact_ids, await self._database.now(session))
 
     async def prune_once(self, batch: int = 100) -> int:
         """Erase what is past its time, and finish what was begun; how many."""
@@ -190,6 +214,15 @@ class Artifacts:
             emptied = [artifact.id for artifact in artifacts]
             await session.execute(update(ArtifactRow).where(ArtifactRow.id.in_(emptied)).values(parts=[]))
         return len(artifacts)
+
+    async def _is_whole(self, parts: Sequence[Part]) -> bool:
+        for part in parts:
+            try:
+                if (await self._store.head(part.key)).bytes != part.bytes:
+                    return False
+            except ObjectMissing:
+                return False
+        return True
 
     async def _chunks(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
         try:

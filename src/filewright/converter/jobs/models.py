@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from filewright.chassis.db.base import Base, Json, UtcDateTime
+from filewright.chassis.db.base import Base, Json, UtcDateTime, present
 
 _ID = String(40)
 _TENANT = String(128)
@@ -74,6 +74,8 @@ class JobRow(Base):
     hint_n: Mapped[int] = mapped_column(Integer, default=0)
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=present(), onupdate=present())
+    """When anything in this row was last written, by the database's own clock: for operators, never for a decision."""
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

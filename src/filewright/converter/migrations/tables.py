@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from filewright.chassis.audit import models as audit
 from filewright.chassis.coordination import leader, ticks
 from filewright.chassis.db.base import Base
+from filewright.chassis.identity import models as identity
 from filewright.chassis.queue import outbox
-from filewright.chassis.web import idempotency_model
+from filewright.chassis.web import idempotency_model, request_log_model
 from filewright.converter.artifacts import models as artifacts
 from filewright.converter.choices import models as choices
 from filewright.converter.jobs import models as jobs
 from filewright.converter.uploads import models as uploads
 
-__all__ = ["artifacts", "choices", "idempotency_model", "jobs", "leader", "metadata", "outbox", "ticks", "uploads"]
+__all__ = [
+    "artifacts",
+    "audit",
+    "choices",
+    "idempotency_model",
+    "identity",
+    "jobs",
+    "leader",
+    "metadata",
+    "outbox",
+    "request_log_model",
+    "ticks",
+    "uploads",
+]
 
 metadata = Base.metadata

@@ -1,0 +1,322 @@
+"""The data tier, measured: stale reads with replay stopped at random, 1,000 clients on 25 connections, the price of
+writing requests down.
+
+    python benchmarks/data_tier.py             all, about three minutes
+    python benchmarks/data_tier.py replicas    one of: replicas, pooler, requests
+
+Private servers on free loopback ports; nothing of the machine's own is touched. Writes `benchmarks/data_tier.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, text, update
+from sqlalchemy.exc import NoResultFound
+
+from filewright.chassis.clock import SystemClock
+from filewright.chassis.db import horizon
+from filewright.chassis.db.database import Database, ReadSession
+from filewright.chassis.db.horizon import Horizon
+from filewright.chassis.telemetry.metrics import Metrics
+from filewright.chassis.testing.conformance.database import Note, SuiteBase
+from filewright.chassis.testing.servers import PrivatePgBouncer, PrivatePostgres, PrivateReplica
+from filewright.chassis.web.request_log import Recorded, RequestLog
+from filewright.converter.maintenance.partitions import Partitions, partitioned
+from filewright.converter.migrations import LOCATION
+
+OUT = Path(__file__).with_name("data_tier.json")
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def milliseconds(values: list[float]) -> dict[str, float]:
+    return {
+        name: round(1000 * percentile(values, share), 2) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+    }
+
+
+# --- replicas --------------------------------------------------------------------------------------------------------
+
+
+class Client:
+    """Sends back the greatest token it has got. `naive`: believes any replica, as a router without positions does."""
+
+    def __init__(self, database: Database, *, naive: bool) -> None:
+        self.database = database
+        self.naive = naive
+        self.token = 0
+
+    async def write(self, key: str, value: int) -> None:
+        with horizon.within(Horizon()) as seeing:
+            async with self.database.write() as session:
+                await session.execute(update(Note).where(Note.id == key).values(seq=value))
+            await self.keep(seeing)
+
+    async def look(self, key: str) -> int:
+        with horizon.within(Horizon(0 if self.naive else self.token)) as seeing:
+
+            async def work(session: ReadSession) -> int:
+                return (await session.get_one(Note, key)).seq
+
+            found = await self.database.look(work)
+            await self.keep(seeing)
+            return found
+
+    async def keep(self, seeing: Horizon) -> None:
+        position = max(seeing.reached, await self.database.position() if seeing.on_primary else 0)
+        self.token = max(self.token, position)
+
+
+async def storm(
+    database: Database, replicas: list[PrivateReplica], *, reads: int, clients: int, naive: bool
+) -> dict[str, Any]:
+    chance = random.Random(17)
+    over = asyncio.Event()
+    left, stale_own, stale_seen = reads, 0, 0
+    seen: dict[tuple[int, str], int] = {}
+    latencies: list[float] = []
+    pauses = 0
+
+    async def disturb() -> None:
+        nonlocal pauses
+        while not over.is_set():
+            replica = chance.choice(replicas)
+            pause = chance.random() < 0.4
+            pauses += pause
+            await asyncio.to_thread(replica.pause if pause else replica.resume)
+            await asyncio.sleep(chance.random() * 0.1)
+
+    async def one(number: int) -> None:
+        nonlocal left, stale_own, stale_seen
+        client, mine, wrote = Client(database, naive=naive), f"client-{number}", 0
+        while left > 0:
+            left -= 1
+            if chance.random() < 0.1:
+                wrote += 1
+                await client.write(mine, wrote)
+            key = mine if chance.random() < 0.5 else f"client-{chance.randrange(clients)}"
+            began = time.perf_counter()
+            try:
+                found = await client.look(key)
+            except NoResultFound:
+                found = -1
+            latencies.append(time.perf_counter() - began)
+            if key == mine:
+                stale_own += found < wrote
+            stale_seen += found < seen.get((number, key), -1)
+            seen[number, key] = max(found, seen.get((number, key), -1))
+
+    async with database.write() as session:
+        await session.execute(text("DELETE FROM suite_note"))
+        await session.execute(insert(Note.__table__), [{"id": f"client-{n}", "seq": 0} for n in range(clients)])
+    before = [replica["answered"] for replica in database.facts()["replicas"]]
+    disturbing = asyncio.create_task(disturb())
+    began = time.perf_counter()
+    await asyncio.gather(*(one(number) for number in range(clients)))
+    seconds = time.perf_counter() - began
+    over.set()
+    await disturbing
+    for replica in replicas:
+        replica.resume()
+    answered = sum(item["answered"] for item in database.facts()["replicas"]) - sum(before)
+    return {
+        "reads": len(latencies),
+        "clients": clients,
+        "pauses": pauses,
+        "stale_own_writes": stale_own,
+        "went_back_in_time": stale_seen,
+        "on_replicas_percent": round(100 * answered / len(latencies), 1),
+        "reads_per_second": round(len(latencies) / seconds),
+        "milliseconds": milliseconds(latencies),
+    }
+
+
+async def lag(database: Database, replica: PrivateReplica, writes: int = 300) -> dict[str, float]:
+    """From a commit's return to the replica's having it."""
+    reader = Database(replica.url("postgres"), pool_size=2)
+    reached = text("SELECT (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint")
+    waited = []
+    for number in range(writes):
+        async with database.write() as session:
+            await session.execute(update(Note).where(Note.id == "client-0").values(seq=number))
+        began, wanted = time.perf_counter(), await database.position()
+        while True:
+            async with reader.read() as session:
+                if (await session.execute(reached)).scalar_one() >= wanted:
+                    break
+        waited.append(time.perf_counter() - began)
+    await reader.close()
+    return milliseconds(waited)
+
+
+async def replicas(reads: int) -> dict[str, Any]:
+    primary = PrivatePostgres(max_connections="120")
+    copies = []
+    try:
+        bare = Database(primary.url("postgres"))
+        async with bare.write() as session:
+            await (await session.connection()).run_sync(SuiteBase.metadata.create_all)
+        await bare.close()
+        copies = [PrivateReplica(primary, max_connections="120") for _ in range(2)]
+        database = Database(primary.url("postgres"), pool_size=16, replicas=[copy.url("postgres") for copy in copies])
+        found = {
+            "with_tokens": await storm(database, copies, reads=reads, clients=32, naive=False),
+            "without_asking_positions": await storm(database, copies, reads=reads // 10, clients=32, naive=True),
+            "undisturbed_lag_milliseconds": await lag(database, copies[0]),
+        }
+        await database.close()
+        return found
+    finally:
+        for copy in copies:
+            copy.stop()
+        primary.stop()
+
+
+# --- the pooler ------------------------------------------------------------------------------------------------------
+
+
+async def pooler(transactions: int = 20) -> dict[str, Any]:
+    postgres = PrivatePostgres()
+    bouncer = None
+    try:
+        bouncer = PrivatePgBouncer(postgres, pool_size=25, clients=1100)
+        databases = [Database(bouncer.url("postgres"), pool_size=8) for _ in range(125)]
+        ready, latencies, errors, most = asyncio.Barrier(1000), [], 0, 0
+
+        async def client(database: Database) -> None:
+            nonlocal errors
+            async with database._reader.connect() as connection:  # noqa: SLF001 - a connection for all its life
+                await ready.wait()
+                for _ in range(transactions):
+                    began = time.perf_counter()
+                    try:
+                        await connection.execute(text("SELECT count(*) FROM pg_class"))
+                        await connection.rollback()
+                    except Exception:
+                        errors += 1
+                    latencies.append(time.perf_counter() - began)
+
+        async def watch() -> None:
+            nonlocal most
+            import psycopg
+
+            counted = (
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+            async with await psycopg.AsyncConnection.connect(postgres.url("postgres"), autocommit=True) as connection:
+                while True:
+                    row = await (await connection.execute(counted)).fetchone()
+                    most = max(most, row[0] if row else 0)
+                    await asyncio.sleep(0.05)
+
+        watching = asyncio.create_task(watch())
+        began = time.perf_counter()
+        await asyncio.gather(*(client(database) for database in databases for _ in range(8)))
+        seconds = time.perf_counter() - began
+        watching.cancel()
+        for database in databases:
+            await database.close()
+        return {
+            "clients": 1000,
+            "transactions": len(latencies),
+            "errors": errors,
+            "most_server_connections": most,
+            "transactions_per_second": round(len(latencies) / seconds),
+            "milliseconds": milliseconds(latencies),
+            "note": "1,000 clients in a closed loop in one process: what they wait for is mostly that process",
+        }
+    finally:
+        if bouncer is not None:
+            bouncer.stop()
+        postgres.stop()
+
+
+# --- writing requests down -------------------------------------------------------------------------------------------
+
+
+async def requests(rounds: int = 20_000) -> dict[str, Any]:
+    postgres = PrivatePostgres()
+    try:
+        database = Database(postgres.url("postgres"))
+        await database.migrate(LOCATION)
+        await Partitions(database, Metrics(), partitioned()).run_once()
+        log = RequestLog(database, SystemClock(), Metrics(), most=rounds + 1)
+
+        class Route:
+            path = "/v1/jobs/{job_id}"
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            scope["state"], scope["route"] = {"tenant": "ip:203.0.113.7", "request_id": "req_0123456789abcdef"}, Route
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"x" * 700})
+
+        async def send(message: Any) -> None: ...
+
+        async def cost(application: Callable[..., Awaitable[None]]) -> float:
+            headers = [
+                (b"host", b"127.0.0.1"),
+                (b"accept", b"*/*"),
+                (b"user-agent", b"curl/8"),
+                (b"authorization", b"Bearer x"),
+            ]
+            began = time.process_time()
+            for _ in range(rounds):
+                scope = {"type": "http", "method": "GET", "path": "/v1/jobs/job_1", "headers": headers}
+                await application(scope, send, send)
+            return 1e6 * (time.process_time() - began) / rounds
+
+        bare = min([await cost(app) for _ in range(3)])
+        began = await cost(Recorded(app, log))
+        written, cpu, wall = 0, time.process_time(), time.perf_counter()
+        while count := await log.write_once():
+            written += count
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        async with database.read() as session:
+            size = await session.scalar(
+                text(
+                    "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'api_requests'::regclass"
+                )
+            )
+        await database.close()
+        return {
+            "on_the_path_cpu_microseconds": round(began - bare, 2),
+            "written_cpu_microseconds_each": round(1e6 * cpu / written, 1),
+            "written_per_second": round(written / wall),
+            "bytes_on_disk_each": round(int(size or 0) / written),
+        }
+    finally:
+        postgres.stop()
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", default=["replicas", "pooler", "requests"])
+    parser.add_argument("--reads", type=int, default=100_000)
+    asked = parser.parse_args()
+    known = json.loads(OUT.read_text()) if OUT.exists() else {}
+    known["machine"] = {"cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()}
+    known["when"] = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    for name in asked.what:
+        print(f"{name} …", flush=True)
+        run = {"replicas": lambda: replicas(asked.reads), "pooler": pooler, "requests": requests}[name]
+        known[name] = await run()
+        print(json.dumps(known[name], indent=1), flush=True)
+        OUT.write_text(json.dumps(known, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

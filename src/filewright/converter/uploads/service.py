@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -40,7 +40,7 @@ from filewright.chassis.storage.port import (
 )
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import ChecksumMismatch, Conflict, InvalidRequest, NotFound
-from filewright.converter.artifacts.models import Artifact, ArtifactRow, Part
+from filewright.converter.artifacts.models import Artifact, ArtifactRow, Part, as_json
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.errors import Expired, TooLarge
 from filewright.converter.tiers import Caller
@@ -59,6 +59,9 @@ DIRECT_LIFETIME = timedelta(hours=1)
 ROW_COMMITTED = failpoints.declare("uploads.create.committed", "an upload's row is there and no byte of it is stored")
 SEGMENT_STORED = failpoints.declare(
     "uploads.segment.stored", "a segment's object is stored and the row does not say so"
+)
+SHARED = failpoints.declare(
+    "uploads.complete.shared", "an artifact consists of what the tenant had, and the upload's own copy is still there"
 )
 BEFORE_COMPLETE = failpoints.declare("uploads.complete.before", "all bytes are stored and there is no artifact yet")
 
@@ -88,7 +91,9 @@ class Completed:
 
 
 class Uploads:
-    """All uploads. `scratch` is a directory for files that exist for a moment."""
+    """All uploads. `scratch` is a directory for files that exist for a moment; `spared` is told of bytes that are not
+    kept twice.
+    """
 
     def __init__(
         self,
@@ -99,6 +104,7 @@ class Uploads:
         ids: IdSource,
         scratch: Path,
         in_use: InUse = _by_nobody,
+        spared: Callable[[int], object] = lambda _bytes: None,
         lifetime: timedelta = timedelta(hours=24),
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
@@ -108,6 +114,7 @@ class Uploads:
         self._ids = ids
         self._scratch = scratch
         self._in_use = in_use
+        self._spared = spared
         self._lifetime = lifetime
         self._segment_bytes = segment_bytes
 
@@ -323,17 +330,17 @@ class Uploads:
         """An artifact's erasing deletes the objects that it knows; here go those that a killed request left beside."""
         async with self._database.read() as session:
             due = (
-                select(UploadRow.id)
+                select(UploadRow.id, ArtifactRow.id)
                 .join(ArtifactRow, ArtifactRow.id == UploadRow.artifact_id)
                 .where(ArtifactRow.erased_at.is_not(None), cast(UploadRow.parts, Text) != "[]")
                 .limit(batch)
             )
-            upload_ids = (await session.scalars(due)).all()
-        for upload_id in upload_ids:
-            await self._empty_folder(upload_id)
+            found = [(upload_id, artifact_id) for upload_id, artifact_id in await session.execute(due)]
+        for upload_id, artifact_id in found:
+            await self._empty_folder(upload_id, keep=await self._artifacts.keys_in_use(artifact_id))
             async with self._database.write() as session:
                 await session.execute(update(UploadRow).where(UploadRow.id == upload_id).values(parts=[]))
-        return len(upload_ids)
+        return len(found)
 
     async def _own(self, session: ReadSession, tenant: str, upload_id: str) -> Upload:
         row = await session.get(UploadRow, upload_id) if is_id(upload_id, UPLOAD_PREFIX) else None
@@ -449,7 +456,7 @@ class Uploads:
                 UploadRow.state == UploadState.RECEIVING,
             )
             .values(
-                parts=_as_json(upload.parts),
+                parts=as_json(upload.parts),
                 received=upload.received,
                 length=upload.length,
                 revision=upload.revision + 1,
@@ -483,11 +490,23 @@ class Uploads:
                 created_at=now,
                 expires_at=now + timedelta(seconds=caller.tier.retention_seconds),
             )
-            self._artifacts.add(session, artifact)
             done = await self._update(session, upload, state=UploadState.COMPLETE, artifact_id=artifact.id)
             if done is None:
                 raise Conflict("Another request is completing this upload.")
+            artifact = await self._artifacts.share(session, artifact)
+        if artifact.parts != upload.parts:
+            await self._drop_copy(upload, artifact)
         return Completed(done, artifact)
+
+    async def _drop_copy(self, upload: Upload, shared: Artifact) -> None:
+        """The tenant had these bytes already. What a crash leaves here goes when the upload's artifact does."""
+        failpoints.hit(SHARED)
+        try:
+            if await self._artifacts.kept_for_all(shared, upload.parts):
+                await self._drop(part.key for part in upload.parts)
+                self._spared(shared.bytes)
+        except StoreUnavailable:
+            log.info("copy_left_to_pruner", upload_id=upload.id)
 
     async def _examine(self, upload: Upload, known_sha256: str | None) -> tuple[str, Recognition]:
         """Digest and type. A file that lies in one piece on this machine is looked at where it is."""
@@ -527,9 +546,10 @@ class Uploads:
             if row is not None and row.artifact_id is None:
                 await session.delete(row)
 
-    async def _empty_folder(self, upload_id: str) -> None:
+    async def _empty_folder(self, upload_id: str, keep: Container[str] = ()) -> None:
         async for item in self._store.list(f"uploads/{upload_id}"):
-            await self._store.delete(item.key)
+            if item.key not in keep:
+                await self._store.delete(item.key)
 
     async def _drop(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -591,10 +611,6 @@ def _direct_key(upload_id: str) -> str:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _as_json(parts: Sequence[Part]) -> list[dict[str, Any]]:
-    return [{"key": part.key, "bytes": part.bytes} for part in parts]
 
 
 def _compare(sha256: str, said: str | None) -> None:

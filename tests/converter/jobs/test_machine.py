@@ -28,7 +28,8 @@ from filewright.converter.migrations import LOCATION
 
 LEASE = timedelta(seconds=30)
 DEADLINE = timedelta(hours=1)
-TIER = {"retention_seconds": 600}
+KEPT = timedelta(seconds=600)
+TIER = {"retention_seconds": KEPT.total_seconds()}
 
 
 @dataclass
@@ -194,7 +195,7 @@ class Life(RuleBasedStateMachine):
         usage = {"seconds": 1.0, "input_bytes": 1, "output_bytes": 1}
         row = self.write(
             lambda s, now: repository.commit(
-                s, lease, now=now, ended=Ended(), usage=usage, outputs=[], artifacts=[], route=[]
+                s, lease, now=now, ended=Ended(), usage=usage, keep_for=KEPT, outputs=[], route=[]
             )
         )
         assert (row is not None) == (model is not None)

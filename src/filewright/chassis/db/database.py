@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlalchemy.util import greenlet_spawn
 
 from filewright.chassis import failpoints
 from filewright.chassis.clock import Clock, SystemClock
-from filewright.chassis.db import dialect, migrations, retry
+from filewright.chassis.db import dialect, horizon, migrations, pools, retry
 from filewright.chassis.db.errors import DatabaseUnavailable
+from filewright.chassis.db.hot import Look, Rows, Way
+from filewright.chassis.db.replicas import WRITTEN, Replicas
 from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.chassis.telemetry.logs import get_logger
 
@@ -37,15 +40,21 @@ AFTER_COMMIT = failpoints.declare("db.commit.after", "a unit of work is committe
 class Database:
     """SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://…`).
 
-    `pool_size` is the number of connections for this process, beside SQLite's one writer. With a `clock` given (tests
-    do), `now()` is that clock's time; otherwise it is the database's own.
+    `pool_size` is the number of connections for this process, beside SQLite's one writer; it is that again for each of
+    the `replicas`. With a `clock` given (tests do), `now()` is that clock's time; otherwise it is the database's own.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 8, clock: Clock | None = None) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 8, replicas: Sequence[str] = (), clock: Clock | None = None
+    ) -> None:
         self._url = dialect.async_url(url)
         self._clock = clock
         self._timer = SystemClock()
+        self._replicas = Replicas(replicas, pool_size=pool_size, clock=self._timer)
+        self._pool_size = pool_size
+        self._budget: pools.Budget | None = None
         self._writer, self._reader = dialect.engines(self._url, pool_size=pool_size)
+        self._positions = dialect.without_transactions(self._writer)
         self._write_sessions = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)
         self._read_sessions = async_sessionmaker(
             self._reader, class_=ReadSession, expire_on_commit=False, autoflush=False
@@ -63,6 +72,7 @@ class Database:
         On SQLite the block is alone from its first line on, so it must not wait for anything slow. A commit that has
         begun is carried to its end even when the caller is cancelled. Raises DatabaseUnavailable.
         """
+        self._mark_primary()
         with _told_as_unavailable():
             async with self._write_sessions() as session:
                 await self._begin(session)
@@ -72,6 +82,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
         """Look, without waiting for anybody who writes; a change made in here raises. Raises DatabaseUnavailable."""
+        self._mark_primary()
         with _told_as_unavailable(reading=True):
             async with self._read_sessions() as session:
                 await self._begin(session)
@@ -79,12 +90,45 @@ class Database:
                 if session.new or session.dirty or session.deleted:
                     raise TypeError(_WRITTEN_WHILE_READING)
 
+    async def look(self, work: Callable[[ReadSession], Awaitable[T]]) -> T:
+        """As `read`, on a replica where there is one that has all that the present client has seen (`horizon.py`).
+
+        `work` may run twice: what it raises on a replica is not believed. It must not rest on what another client, or
+        a message, said is there. Raises DatabaseUnavailable.
+        """
+        known = horizon.present() if self._replicas else None
+        if known is not None and (found := await self._replicas.look(work, known)) is not None:
+            return found[0]
+        async with self.read() as session:
+            return await work(session)
+
+    async def ask(self, question: Look, **values: Any) -> Rows:
+        """As `read`, for one question that is asked all the time. Raises DatabaseUnavailable."""
+        self._mark_primary()
+        with _told_as_unavailable(reading=True):
+            try:
+                return await self._ask(question, values)
+            except Exception as error:
+                if not dialect.was_cut_before(error):
+                    raise
+            return await self._ask(question, values)
+
+    async def ask_anywhere(self, question: Look, **values: Any) -> Rows:
+        """As `look`, for one question that is asked all the time. Raises DatabaseUnavailable."""
+        known = horizon.present() if self._replicas else None
+        if known is not None:
+            found = await self._replicas.look(lambda session: session.ask(question, **values), known)
+            if found is not None and found[0]:  # a replica may say what is, never that there is nothing
+                return found[0]
+        return await self.ask(question, **values)
+
     async def transact(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
         """Run `work` as one unit of work, and again when the database made it the victim of a conflict.
 
         `work` may run several times, each time on a fresh session: keep effects outside the database out of it.
         """
         attempt = 0
+        self._mark_primary()
         while True:
             attempt += 1
             try:
@@ -125,20 +169,73 @@ class Database:
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
 
+    @property
+    def has_replicas(self) -> bool:
+        """Whether clients should be told how far they have seen."""
+        return bool(self._replicas)
+
+    async def position(self) -> int:
+        """The end of PostgreSQL's log: what was committed or seen before now lies before it."""
+        with _told_as_unavailable():
+            async with self._positions.connect() as connection:
+                return int((await connection.execute(WRITTEN)).scalar_one())
+
+    async def check_pools(
+        self, processes: Mapping[str, int], pooler: pools.Pooler | None = None
+    ) -> pools.Budget | None:
+        """Whether the connections of these processes fit; None on SQLite. Raises PoolsTooLarge, DatabaseUnavailable."""
+        if self.dialect == dialect.POSTGRESQL:
+            with _told_as_unavailable():
+                async with self._reader.connect() as connection:
+                    server = await dialect.server_limits(connection)
+            self._budget = pools.check(pools.Fleet(processes, self._pool_size), server, pooler)
+        return self._budget
+
+    def facts(self) -> dict[str, Any]:
+        """For the health page: what was found at the last check, and what became of reads on replicas."""
+        facts: dict[str, Any] = {"kind": self.dialect}
+        if self._budget is not None:
+            facts["pool"] = {"size": self._pool_size, **self._budget.facts()}
+        if self._replicas:
+            facts["replicas"] = self._replicas.facts()
+        return facts
+
     async def close(self) -> None:
         """End every connection. A closed database opens again on first use."""
+        await self._replicas.close()
         await self._reader.dispose()
         await self._writer.dispose()
 
+    def _mark_primary(self) -> None:
+        if self._replicas and (seeing := horizon.present()) is not None:
+            seeing.saw_primary()
+
+    async def _ask(self, question: Look, values: dict[str, Any]) -> Rows:
+        """On a connection of the pool, without a transaction around the one statement: it is one by itself."""
+        connection = await self._reader.raw_connection()
+        try:
+            return await question.ask(self._way(connection.driver_connection), values)
+        finally:
+            await greenlet_spawn(connection.close)
+
+    def _way(self, driver: Any) -> Way:
+        clock = self._timer if self._clock is None and self.dialect == dialect.SQLITE else self._clock
+        return Way(driver, self._reader.dialect, clock)
+
     async def _begin(self, session: ReadSession) -> None:
         """Connect and begin now, not at the first statement, so that an outage is met before any work is done."""
-        attempt = 0
+        attempt, cut = 0, False
         while True:
             attempt += 1
             try:
-                await session.connection()
+                connection = (await session.connection()).sync_connection
+                assert connection is not None
+                session.go_by(self._way(connection.connection.driver_connection))
             except Exception as error:  # noqa: BLE001 - as in transact
                 await session.rollback()
+                if not cut and dialect.was_cut_before(error):
+                    cut = True  # with it the pool gave up all of its age, so the next one is new
+                    continue
                 await self._wait_or_raise(error, attempt)
             else:
                 return

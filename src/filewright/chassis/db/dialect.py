@@ -17,24 +17,30 @@ from typing import Any
 
 import orjson
 from sqlalchemy import URL, Connection, Select, event, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql, registry, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
 
 from filewright.chassis.db.onetrip import OneTripConnection, connection_to
+from filewright.chassis.db.onetrip_postgresql import OneTripConnection as OneTripPostgres
+from filewright.chassis.db.onetrip_postgresql import OneTripDialect
+from filewright.chassis.db.pools import Server
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
-_DRIVERS = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+asyncpg"}
+_DRIVERS = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+onetrip"}
+registry.register("postgresql.onetrip", OneTripDialect.__module__, OneTripDialect.__name__)
 
 BUSY_SECONDS = 5.0
 """How long SQLite waits for another process's write before it says busy."""
 CONNECT_SECONDS = 5.0
+REPLICA_SECONDS = 1.0
+"""How long a replica may take to let us in; the primary is there to answer instead."""
 STATEMENT_SECONDS = 30.0
 MIGRATION_SECONDS = 120.0
 _MIGRATION_LOCK = 0x66_77_6D_69_67  # "fwmig"; any number, as long as every version of the program uses the same
@@ -79,11 +85,38 @@ def engines(url: URL, *, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
     return engine, engine.execution_options(postgresql_readonly=True)
 
 
+def replica_engine(url: URL, *, pool_size: int) -> AsyncEngine:
+    """For reading a copy of a PostgreSQL database. Raises ValueError for another: SQLite has none."""
+    if url.get_backend_name() != POSTGRESQL:
+        raise ValueError("a replica's URL starts with postgresql://")
+    engine = _postgresql(url, pool_size=pool_size, statement_seconds=STATEMENT_SECONDS, connect=REPLICA_SECONDS)
+    return engine.execution_options(postgresql_readonly=True)
+
+
 def migration_engine(url: URL) -> AsyncEngine:
     """One patient connection for changing the schema; see `take_migration_lock`."""
     if url.get_backend_name() == SQLITE:
         return _sqlite(url, pool_size=None, begin="BEGIN IMMEDIATE", busy=MIGRATION_SECONDS, foreign_keys=False)
     return _postgresql(url, pool_size=None, statement_seconds=MIGRATION_SECONDS)
+
+
+def without_transactions(engine: AsyncEngine) -> AsyncEngine:
+    """The same connections, for single statements that need none."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+async def server_limits(connection: AsyncConnection) -> Server:
+    """What this PostgreSQL allows. A pooler answers with a process number of its own making."""
+    limits = await connection.execute(
+        text(
+            "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int, "
+            "pg_backend_pid()"
+        )
+    )
+    most, kept, process = limits.one()
+    driver = (await connection.get_raw_connection()).driver_connection
+    said = driver.get_server_pid() if driver is not None else process
+    return Server(max_connections=most, kept=kept, pooled=said != process)
 
 
 def take_migration_lock(connection: Connection) -> None:
@@ -153,6 +186,21 @@ async def add_up(
     await session.execute(insert.on_conflict_do_update(index_elements=key, set_=added))
 
 
+async def insert_or_count(
+    session: AsyncSession, table: type[DeclarativeBase], values: Mapping[str, Any], *, counter: str
+) -> dict[str, Any]:
+    """Insert one row; where a row with that primary key is there, add 1 to its `counter` and leave the rest of it.
+
+    The row as it is now, by column: of several that do this at once, one inserts and each of the others counts.
+    """
+    columns = table.__table__.columns
+    key = [column.name for column in columns if column.primary_key]
+    statement = _insert(session, table).values(**values)
+    statement = statement.on_conflict_do_update(index_elements=key, set_={counter: columns[counter] + 1})
+    row = (await session.execute(statement.returning(*columns))).one()
+    return dict(row._mapping)  # noqa: SLF001 - the public name of it is this
+
+
 def trouble(error: BaseException) -> Trouble:
     """What this error means; the whole of the program's knowledge of SQLite codes and SQLSTATEs."""
     if isinstance(error, PoolTimeout):
@@ -164,6 +212,11 @@ def trouble(error: BaseException) -> Trouble:
         return _sqlite_trouble(cause) if isinstance(cause, sqlite3.Error) else _postgresql_trouble(cause)
     # A driver that never reached the server raises what the socket raised.
     return Trouble.DOWN if isinstance(error, ConnectionError | asyncio.TimeoutError | OSError) else Trouble.NONE
+
+
+def was_cut_before(error: BaseException) -> bool:
+    """Whether this is a connection of the pool's that was broken while nobody used it: another one may work."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated and not isinstance(error.orig, TimeoutError)
 
 
 def _sqlite_trouble(error: sqlite3.Error) -> Trouble:
@@ -252,26 +305,27 @@ async def _connect_sqlite(path: Path, busy: float) -> OneTripConnection:
     return connection
 
 
-def _postgresql(url: URL, *, pool_size: int | None, statement_seconds: float) -> AsyncEngine:
+def _postgresql(
+    url: URL, *, pool_size: int | None, statement_seconds: float, connect: float = CONNECT_SECONDS
+) -> AsyncEngine:
     pool: dict[str, Any] = {"poolclass": NullPool}
     if pool_size is not None:
         pool = {
             "pool_size": pool_size,
             "max_overflow": 0,
-            "pool_timeout": CONNECT_SECONDS,
-            "pool_pre_ping": True,
+            "pool_timeout": connect,
             "pool_recycle": 1800,
         }
     engine = create_async_engine(
         url,
         connect_args={
-            "timeout": CONNECT_SECONDS,
+            "timeout": connect,
             "command_timeout": statement_seconds,
             # PgBouncer before 1.21 hands a transaction to any server connection and knows no prepared statements:
-            # cache none, and give them no name, so that none outlives its execution on a connection of somebody else.
+            # none has a name or is kept by the driver; ours remembers what there is to know about each.
+            "connection_class": OneTripPostgres,
             "statement_cache_size": 0,
             "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": str,
             "server_settings": {"application_name": "filewright"},
         },
         json_serializer=_to_json,
@@ -287,4 +341,4 @@ def _as_a_database_error(context: ExceptionContext) -> DBAPIError | None:
     error = context.original_exception
     if not isinstance(error, OSError | asyncio.TimeoutError):
         return None
-    return DBAPIError(context.statement, None, error, connection_invalidated=True)
+    return DBAPIError(context.statement, None, error, connection_invalidated=context.connection is not None)

@@ -11,9 +11,28 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from filewright.chassis.db.hot import Chain, Look, Rows, Way
+
 
 class ReadSession(AsyncSession):
     """Looks at the database. The database itself refuses a write on it."""
+
+    _way: Way | None = None
+
+    def go_by(self, way: Way) -> None:
+        """The unit of work has begun; this is its short way to the database."""
+        self._way = way
+
+    async def ask(self, question: Look, **values: Any) -> Rows:
+        """The answer to a question that is asked all the time. Raises DBAPIError."""
+        return await question.ask(self._way or await self._found_way(), values)
+
+    async def _found_way(self) -> Way:
+        connection = (await self.connection()).sync_connection
+        assert connection is not None
+        driver: Any = connection.connection.driver_connection
+        self._way = Way(driver, connection.dialect, None)
+        return self._way
 
 
 class WriteSession(ReadSession):
@@ -22,6 +41,13 @@ class WriteSession(ReadSession):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._announcements: list[Callable[[], Awaitable[None]]] = []
+
+    async def make(self, chain: Chain, **values: Any) -> Any:
+        """Carry out a change that is made all the time; the row at its end, or None when the guard matched none.
+
+        Raises DBAPIError.
+        """
+        return await chain.make(self._way or await self._found_way(), values)
 
     def after_commit(self, announce: Callable[[], Awaitable[None]]) -> None:
         """Call this once the unit of work is committed; never when it is not.

@@ -149,8 +149,7 @@ class LeaseKeeper:
     async def _beat(self) -> None:
         began = self._now()
         async with self._database.write() as session:
-            now = await self._database.now(session)
-            state = await repository.beat(session, self._lease, now=now, lease_for=self._rules.lease_for)
+            state = await repository.beat(session, self._lease, lease_for=self._rules.lease_for)
         self._judge(state, renewed=began)
 
     async def _report_news(self) -> None:
@@ -169,7 +168,6 @@ class LeaseKeeper:
             state = await repository.report(
                 session,
                 self._lease,
-                now=await self._database.now(session),
                 lease_for=self._rules.lease_for,
                 stage=self._stage,
                 progress=self._progress,

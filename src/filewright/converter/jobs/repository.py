@@ -16,11 +16,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from filewright.chassis.db.base import UtcDateTime
-from filewright.chassis.db.dialect import skip_locked, upsert
+from filewright.chassis.db.base import Base, UtcDateTime
+from filewright.chassis.db.dialect import skip_locked
 from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.errors import Cancelled, Quarantined, Timeout
+from filewright.converter.jobs import statements
 from filewright.converter.jobs.errors import stored
 from filewright.converter.jobs.models import (
     AttemptRow,
@@ -29,8 +30,6 @@ from filewright.converter.jobs.models import (
     JobOutputRow,
     JobRow,
     JobSecretRow,
-    TenantGateRow,
-    UsageRow,
 )
 from filewright.converter.jobs.policy import MAX_CRASHES, Counters
 from filewright.converter.jobs.states import LEASED, LIVE, Actor, JobState, Stage, is_terminal, sources_of
@@ -47,6 +46,10 @@ class Lease:
     job_id: str
     attempt: int
     token: str
+
+    def named(self) -> dict[str, Any]:
+        """As the statements that are made all the time call it."""
+        return {"of_job": self.job_id, "of_attempt": self.attempt, "of_token": self.token}
 
     def holds(self, *states: JobState) -> ColumnElement[bool]:
         """The guard: this very attempt, still in one of these states."""
@@ -76,6 +79,12 @@ async def find(session: ReadSession, job_id: str, tenant: str | None = None) -> 
     if tenant is not None:
         statement = statement.where(JobRow.tenant == tenant)
     return (await session.scalars(statement)).one_or_none()
+
+
+async def shown(session: ReadSession, job_id: str, tenant: str) -> Any | None:
+    """All that the tenant sees of its job; None when there is no such job."""
+    rows = await session.ask(statements.JOB, of_job=job_id, of_tenant=tenant)
+    return rows[0] if rows else None
 
 
 async def page(
@@ -138,22 +147,9 @@ async def state_at(session: ReadSession, job_id: str, revision: int) -> JobState
     return JobState(target) if target else None
 
 
-async def waiting_ahead(session: ReadSession, job: JobRow) -> int:
-    """How many queued jobs will be claimed before this one."""
-    sooner = or_(
-        JobRow.lane < job.lane,
-        and_(JobRow.lane == job.lane, JobRow.queued_at < job.queued_at),
-        and_(JobRow.lane == job.lane, JobRow.queued_at == job.queued_at, JobRow.id < job.id),
-    )
-    statement = select(func.count()).select_from(JobRow).where(JobRow.state == JobState.QUEUED, sooner)
-    return (await session.scalars(statement)).one()
-
-
-async def state_of(session: ReadSession, job_id: str, tenant: str) -> JobState | None:
-    """Where the tenant's job stands; None when there is no such job."""
-    statement = select(JobRow.state).where(JobRow.id == job_id, JobRow.tenant == tenant)
-    state = (await session.scalars(statement)).one_or_none()
-    return JobState(state) if state else None
+async def revision_of(session: ReadSession, job_id: str) -> int | None:
+    """Its revision now; None when there is no such job."""
+    return (await session.scalars(select(JobRow.revision).where(JobRow.id == job_id))).one_or_none()
 
 
 async def live_jobs(session: ReadSession, tenant: str) -> int:
@@ -173,7 +169,7 @@ async def live_revisions(session: ReadSession, tenant: str) -> dict[str, tuple[i
 
 
 async def places(session: ReadSession, tenant: str) -> dict[str, int]:
-    """The places in the queue of the tenant's jobs; 1 is next. As `waiting_ahead` counts, for all at once."""
+    """The places in the queue of the tenant's jobs; 1 is next. As `shown` counts, for all at once."""
     place = func.row_number().over(order_by=(JobRow.lane, JobRow.queued_at, JobRow.id)).label("place")
     queue = select(JobRow.id, JobRow.tenant, place).where(JobRow.state == JobState.QUEUED).subquery()
     found = await session.execute(select(queue.c.id, queue.c.place).where(queue.c.tenant == tenant))
@@ -225,22 +221,35 @@ async def attempt_of(session: ReadSession, lease: Lease) -> AttemptRow | None:
 # --- accepting ---------------------------------------------------------------------------------------------------
 
 
-async def hold_gate(session: WriteSession, tenant: str, now: datetime) -> None:
-    """Let no other process accept a job for this tenant until the unit of work ends."""
-    await upsert(session, TenantGateRow, {"tenant": tenant, "accepted_at": now}, key=["tenant"])
+async def hold_gate(session: WriteSession, tenant: str) -> datetime:
+    """Let no other process accept a job for this tenant until the unit of work ends; the moment at which that is so."""
+    moment: datetime = (await session.make(statements.GATE, of_tenant=tenant)).at
+    return moment
 
 
 async def insert(
-    session: WriteSession, job: JobRow, inputs: Sequence[JobInputRow], *, now: datetime, secret: bytes | None
-) -> None:
-    """Write a new job, queued, with its inputs, its first event and its secret."""
-    session.add(job)
-    await session.flush()
-    session.add_all(inputs)
-    if secret is not None:
-        session.add(JobSecretRow(job_id=job.id, tenant=job.tenant, sealed=secret))
-    session.add(_event(job, None, Actor.CALLER, now))
-    await session.flush()
+    session: WriteSession,
+    job: JobRow,
+    inputs: Sequence[JobInputRow],
+    *,
+    now: datetime,
+    secret: bytes | None,
+    most: int | None = None,
+    keep_until: datetime | None = None,
+) -> int | None:
+    """Write a new job, queued, with its inputs, its first event, its secret and its hint; its place in the queue.
+
+    None, and nothing is written, when its tenant has `most` jobs that are not over. The files of its inputs are not
+    pruned before `keep_until`.
+    """
+    values = _prefixed("job", job)
+    accepted = await session.make(statements.ACCEPT, **values, most=most, sealed=secret, now=now)
+    if accepted is None:
+        return None
+    for row in inputs:
+        await session.make(statements.ADD_INPUT, **_prefixed("input", row), until=keep_until)
+    place: int = accepted.place
+    return place
 
 
 async def keep_artifacts(session: WriteSession, artifact_ids: Sequence[str], *, until: datetime) -> None:
@@ -249,118 +258,97 @@ async def keep_artifacts(session: WriteSession, artifact_ids: Sequence[str], *, 
     await session.execute(statement.values(expires_at=until).execution_options(synchronize_session=False))
 
 
-# --- the worker's moves ------------------------------------------------------------------------------------------
+# --- the worker's moves: `now` is the database's own, unless it is given ------------------------------------------
 
 
 async def claim(
-    session: WriteSession, *, now: datetime, worker: str, lease_for: timedelta, lane: str, suspects: bool = False
-) -> JobRow | None:
-    """Take the job that waits longest in the lane, under a new attempt number and token.
+    session: WriteSession,
+    *,
+    worker: str,
+    lease_for: timedelta,
+    lane: str,
+    then: str | None = None,
+    suspects: bool = False,
+    now: datetime | None = None,
+) -> Any | None:
+    """Take the job that waits longest in the lane, else in the lane `then`, under a new attempt number and token.
 
-    `suspects`: take only a job that has crashed twice, which must run alone; otherwise never such a one.
+    `suspects`: take only a job that has crashed twice, which must run alone; otherwise never such a one. What comes is
+    the job's row, with its first input and its secret beside it.
     """
-    crashed_twice = JobRow.crash_count >= MAX_CRASHES - 1
-    next_in_line = skip_locked(
-        select(JobRow.id)
-        .where(
-            JobRow.state == JobState.QUEUED,
-            JobRow.lane == lane,
-            JobRow.not_before <= now,
-            JobRow.deadline_at > now,
-            crashed_twice if suspects else ~crashed_twice,
-        )
-        .order_by(JobRow.queued_at, JobRow.id)
-        .limit(1)
-    )
-    moved = await _move(
-        session,
-        JobState.RUNNING,
-        Actor.WORKER,
-        JobRow.id == next_in_line.scalar_subquery(),
+    return await session.make(
+        statements.CLAIM_SUSPECT if suspects else statements.CLAIM,
+        lane_first=lane,
+        lane_then=then,
+        new_token=secrets.token_hex(16),
+        instance=worker,
+        lease_for=lease_for,
         now=now,
-        attempt=JobRow.attempt + 1,
-        lease_token=secrets.token_hex(16),
-        lease_until=now + lease_for,
-        worker=worker,
-        stage=Stage.FETCHING,
-        started_at=_kept_or(JobRow.started_at, now),
     )
-    for job in moved:
-        session.add(
-            AttemptRow(
-                job_id=job.id,
-                number=job.attempt,
-                tenant=job.tenant,
-                token=job.lease_token,
-                worker=worker,
-                started_at=now,
-                swept=False,
-            )
-        )
-        await session.flush()
-        return job
-    return None
 
 
-async def beat(session: WriteSession, lease: Lease, *, now: datetime, lease_for: timedelta) -> JobState | None:
+async def beat(
+    session: WriteSession, lease: Lease, *, lease_for: timedelta, now: datetime | None = None
+) -> JobState | None:
     """Renew the lease; the job's state (`cancelling` asks to stop), or None when the lease is gone."""
-    statement = (
-        update(JobRow)
-        .where(lease.holds(*LEASED), JobRow.lease_until > now)
-        .values(lease_until=now + lease_for)
-        .returning(JobRow.state)
-        .execution_options(synchronize_session=False)
-    )
-    state = (await session.scalars(statement)).one_or_none()
-    return JobState(state) if state else None
+    row = await session.make(statements.BEAT, **lease.named(), lease_for=lease_for, now=now)
+    return JobState(row.state) if row is not None else None
 
 
 async def report(
-    session: WriteSession, lease: Lease, *, now: datetime, lease_for: timedelta, stage: Stage, progress: int
+    session: WriteSession,
+    lease: Lease,
+    *,
+    lease_for: timedelta,
+    stage: Stage,
+    progress: int,
+    now: datetime | None = None,
 ) -> JobState | None:
     """Write down how far the attempt is, which renews the lease too. What a caller was shown never goes back."""
-    statement = (
-        update(JobRow)
-        .where(lease.holds(*LEASED), JobRow.lease_until > now)
-        .values(
-            lease_until=now + lease_for,
-            stage=stage,
-            progress=case((JobRow.progress < progress, progress), else_=JobRow.progress),
-            revision=JobRow.revision + 1,
-        )
-        .returning(JobRow.state)
-        .execution_options(synchronize_session=False)
-    )
-    state = (await session.scalars(statement)).one_or_none()
-    return JobState(state) if state else None
+    values = {"lease_for": lease_for, "at_stage": stage.value, "done": progress, "now": now}
+    row = await session.make(statements.REPORT, **lease.named(), **values)
+    return JobState(row.state) if row is not None else None
 
 
 async def held_state(session: ReadSession, lease: Lease) -> JobState | None:
     """The state of the job while this lease holds; None when it is gone."""
-    state = (await session.scalars(select(JobRow.state).where(lease.holds(*LEASED)))).one_or_none()
-    return JobState(state) if state else None
+    rows = await session.ask(statements.HELD, **lease.named())
+    return JobState(rows[0].state) if rows else None
 
 
 async def commit(
     session: WriteSession,
     lease: Lease,
     *,
-    now: datetime,
     ended: Ended,
     usage: Mapping[str, Any],
-    outputs: Sequence[JobOutputRow],
-    artifacts: Sequence[ArtifactRow],
-    **values: Any,
-) -> JobRow | None:
-    """The one way to success: outputs, usage and the move together, if this attempt still holds the job."""
-    job = await end(session, lease, JobState.SUCCEEDED, now=now, ended=ended, progress=100, error=None, **values)
-    if job is None:
+    keep_for: timedelta,
+    outputs: Sequence[tuple[ArtifactRow, JobOutputRow]],
+    route: Sequence[Mapping[str, Any]],
+    source_format: str | None = None,
+    now: datetime | None = None,
+) -> Any | None:
+    """The one way to success: outputs, usage and the move together, if this attempt still holds the job.
+
+    The files of its outputs are kept as long as the job, from this moment on.
+    """
+    row = await session.make(
+        statements.COMMIT,
+        **lease.named(),
+        **{f"used_{name}": amount for name, amount in usage.items()},
+        keep_for=keep_for,
+        at_stage=ended.stage.value if ended.stage else None,
+        took=ended.seconds,
+        taken_route=list(route),
+        found_format=source_format,
+        now=now,
+    )
+    if row is None:
         return None
-    session.add_all(artifacts)
-    session.add_all(outputs)
-    session.add(UsageRow(job_id=job.id, tenant=job.tenant, at=now, **usage))
-    await session.flush()
-    return job
+    for artifact, output in outputs:
+        artifact.created_at, artifact.expires_at = row.at, row.expires_at
+        await session.make(statements.ADD_OUTPUT, **_prefixed("file", artifact), **_prefixed("output", output))
+    return row
 
 
 async def end(
@@ -692,6 +680,11 @@ def _event(job: JobRow, source: JobState | None, actor: Actor, now: datetime) ->
         code=(job.error or {}).get("code") if job.state != JobState.QUEUED else None,
         at=now,
     )
+
+
+def _prefixed(prefix: str, row: Base) -> dict[str, Any]:
+    """The values of a row that is to be written."""
+    return {f"{prefix}_{column.key}": getattr(row, column.key) for column in row.__table__.columns}
 
 
 def counters_of(job: JobRow) -> Counters:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,37 +70,34 @@ async def drop_products(store: ObjectStore, job_id: str, attempt: int) -> int:
 
 
 def rows_of(
-    stored: Sequence[StoredProduct], lease: Lease, *, tenant: str, ids: IdSource, now: datetime, expires_at: datetime
-) -> tuple[list[JobOutputRow], list[ArtifactRow]]:
-    """The rows that make stored products the outputs of the job."""
-    outputs: list[JobOutputRow] = []
-    artifacts: list[ArtifactRow] = []
-    for n, item in enumerate(stored):
-        artifact = ArtifactRow(
-            id=ids.new(ARTIFACT_PREFIX),
-            tenant=tenant,
-            filename=item.product.name,
-            media_type=item.product.media_type,
-            format=item.product.format,
-            bytes=item.bytes,
-            sha256=item.sha256,
-            parts=[{"key": item.key, "bytes": item.bytes}],
-            created_at=now,
-            expires_at=expires_at,
-        )
-        output = JobOutputRow(
-            job_id=lease.job_id,
-            n=n,
-            tenant=tenant,
-            artifact_id=artifact.id,
-            pages=item.product.pages,
-            width=item.product.width,
-            height=item.product.height,
-            duration=item.product.duration,
-        )
-        artifacts.append(artifact)
-        outputs.append(output)
-    return outputs, artifacts
+    stored: Sequence[StoredProduct], lease: Lease, *, tenant: str, ids: IdSource
+) -> list[tuple[ArtifactRow, JobOutputRow]]:
+    """The rows that make stored products the outputs of the job; the commit gives them their times."""
+    return [_rows(n, item, lease, tenant, ids.new(ARTIFACT_PREFIX)) for n, item in enumerate(stored)]
+
+
+def _rows(n: int, item: StoredProduct, lease: Lease, tenant: str, artifact_id: str) -> tuple[ArtifactRow, JobOutputRow]:
+    artifact = ArtifactRow(
+        id=artifact_id,
+        tenant=tenant,
+        filename=item.product.name,
+        media_type=item.product.media_type,
+        format=item.product.format,
+        bytes=item.bytes,
+        sha256=item.sha256,
+        parts=[{"key": item.key, "bytes": item.bytes}],
+    )
+    output = JobOutputRow(
+        job_id=lease.job_id,
+        n=n,
+        tenant=tenant,
+        artifact_id=artifact_id,
+        pages=item.product.pages,
+        width=item.product.width,
+        height=item.product.height,
+        duration=item.product.duration,
+    )
+    return artifact, output
 
 
 async def _blocks(path: Path) -> AsyncGenerator[bytes, None]:

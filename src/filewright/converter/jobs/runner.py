@@ -30,7 +30,7 @@ from filewright.chassis.storage.port import ObjectStore, StoreUnavailable
 from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger, log_context
 from filewright.chassis.telemetry.metrics import Metrics
-from filewright.converter.artifacts.models import Artifact, artifact_of
+from filewright.converter.artifacts.models import Artifact, Part
 from filewright.converter.conversion.orders import Assignment, Converted
 from filewright.converter.errors import Cancelled, Expired, PasswordRequired, Timeout
 from filewright.converter.jobs import policy, repository, topics
@@ -79,6 +79,10 @@ class Claimed:
     options: dict[str, object]
     tier: Tier
     counters: Counters
+    artifact: Artifact | None
+    """Its input; None when that is forgotten."""
+    sealed: bytes | None
+    """The input's password."""
 
 
 class JobRunner:
@@ -115,21 +119,17 @@ class JobRunner:
         self._seconds = metrics.histogram("attempt_seconds", "Seconds of an attempt.", ("outcome",))
         self._stale = metrics.counter("stale_commits", "Results refused because the job was no longer the attempt's.")
 
-    async def claim(self, *lanes: str, suspects: bool = False) -> Claimed | None:
-        """Take the next job of the first lane that has one. Raises DatabaseUnavailable."""
+    async def claim(self, lane: str, then: str | None = None, *, suspects: bool = False) -> Claimed | None:
+        """Take the next job of the lane, or if it has none, of the lane `then`. Raises DatabaseUnavailable."""
         async with self._database.write() as session:
-            now, row = await self._database.now(session), None
-            for lane in lanes:
-                row = await repository.claim(
-                    session,
-                    now=now,
-                    worker=self.instance,
-                    lease_for=self._rules.lease_for,
-                    lane=lane,
-                    suspects=suspects,
-                )
-                if row is not None:
-                    break
+            row = await repository.claim(
+                session,
+                worker=self.instance,
+                lease_for=self._rules.lease_for,
+                lane=lane,
+                then=then,
+                suspects=suspects,
+            )
             if row is None:
                 return None
             topics.announce_change(session, self._notifier, row.id, row.tenant, goes_on=True)
@@ -200,7 +200,7 @@ class JobRunner:
     async def _work(
         self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper
     ) -> tuple[Converted, tuple[StoredProduct, ...]]:
-        artifact, password = await self._open(job)
+        artifact, password = self._open(job)
         failpoints.hit(FETCHING)
         source = workspace.inputs / "input"
         await self._files.fetch(artifact, source)
@@ -237,18 +237,14 @@ class JobRunner:
         except TimeoutError:
             raise Timeout from None
 
-    async def _open(self, job: Claimed) -> tuple[Artifact, str | None]:
-        async with self._database.read() as session:
-            inputs = await repository.inputs_of(session, [job.lease.job_id])
-            sealed = await repository.secret_of(session, job.lease.job_id)
-        row = inputs[0][1] if inputs else None
-        if row is None or row.erased_at is not None:
+    def _open(self, job: Claimed) -> tuple[Artifact, str | None]:
+        if job.artifact is None or job.artifact.erased:
             raise Expired("The input was deleted before the job could read it")
         try:
-            password = None if sealed is None else self._sealer.open(sealed, context=job.lease.job_id)
+            password = None if job.sealed is None else self._sealer.open(job.sealed, context=job.lease.job_id)
         except CannotOpen:
             raise PasswordRequired("The password cannot be read any more; order the job again with it") from None
-        return artifact_of(row), password
+        return job.artifact, password
 
     # --- the ends ------------------------------------------------------------------------------------------------
 
@@ -261,24 +257,17 @@ class JobRunner:
         ended: Ended,
     ) -> str:
         async def commit(session: WriteSession) -> JobRow | None:
-            now = await self._database.now(session)
-            expires_at = now + timedelta(seconds=job.tier.retention_seconds)
-            outputs, artifacts = rows_of(
-                stored, job.lease, tenant=job.tenant, ids=self._ids, now=now, expires_at=expires_at
-            )
-            inputs = await repository.inputs_of(session, [job.lease.job_id])
-            row = await repository.commit(
+            row: JobRow | None = await repository.commit(
                 session,
                 job.lease,
-                now=now,
                 ended=ended,
                 usage={
                     "seconds": ended.seconds or 0.0,
-                    "input_bytes": sum(artifact.bytes for _, artifact in inputs if artifact is not None),
+                    "input_bytes": job.artifact.bytes if job.artifact is not None else 0,
                     "output_bytes": sum(item.bytes for item in stored),
                 },
-                outputs=outputs,
-                artifacts=artifacts,
+                keep_for=timedelta(seconds=job.tier.retention_seconds),
+                outputs=rows_of(stored, job.lease, tenant=job.tenant, ids=self._ids),
                 route=[hop.as_json() for hop in converted.route],
                 source_format=converted.source_format,
             )
@@ -393,8 +382,7 @@ class _Stopped(Exception):
 _CANCELLED = {"error": stored_error(Cancelled())}
 
 
-def _claimed(row: JobRow) -> Claimed:
-    assert row.lease_token is not None
+def _claimed(row: Any) -> Claimed:
     return Claimed(
         lease=Lease(row.id, row.attempt, row.lease_token),
         lane=row.lane,
@@ -405,6 +393,26 @@ def _claimed(row: JobRow) -> Claimed:
         options=row.options,
         tier=Tier(**row.limits),
         counters=repository.counters_of(row),
+        artifact=_input_of(row),
+        sealed=row.sealed,
+    )
+
+
+def _input_of(row: Any) -> Artifact | None:
+    if row.input_id is None:
+        return None
+    return Artifact(
+        id=row.input_id,
+        tenant=row.input_tenant,
+        filename=row.input_filename,
+        media_type=row.input_media_type,
+        format=row.input_format,
+        bytes=row.input_bytes,
+        sha256=row.input_sha256,
+        parts=tuple(Part(part["key"], part["bytes"]) for part in row.input_parts),
+        created_at=row.input_created_at,
+        expires_at=row.input_expires_at,
+        erased_at=row.input_erased_at,
     )
 
 

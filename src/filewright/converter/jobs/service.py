@@ -8,6 +8,7 @@ what went wrong on the way to the loops of `maintenance`.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -15,6 +16,7 @@ from datetime import timedelta
 from filewright.chassis import failpoints
 from filewright.chassis.coordination.port import Listener, Notifier
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
+from filewright.chassis.db.hot import Rows
 from filewright.chassis.ids import IdSource, is_id
 from filewright.chassis.queue.outbox import TOPIC as OUTBOX
 from filewright.chassis.queue.outbox import enqueue
@@ -28,7 +30,7 @@ from filewright.converter.conversion.orders import Plan
 from filewright.converter.errors import Cancelled, CorruptInput, EmptyInput, Expired, UnsupportedConversion
 from filewright.converter.formats.catalogue import by_name
 from filewright.converter.formats.detection import Detection, claimed_format, settle
-from filewright.converter.jobs import repository, topics, views
+from filewright.converter.jobs import repository, statements, topics, views
 from filewright.converter.jobs.errors import ConcurrencyLimited, stored
 from filewright.converter.jobs.feed import Change, Feed
 from filewright.converter.jobs.models import JobInputRow, JobRow
@@ -36,11 +38,11 @@ from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder
 from filewright.converter.jobs.ports import Files, Planner, Sources
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, OpenedOutput, Output, Quote
 from filewright.converter.jobs.sealing import Sealer
+from filewright.converter.jobs.statements import TASK_KIND
 from filewright.converter.jobs.states import PUBLIC_STATUS, Actor, JobState, PublicStatus, sources_of, stored_states
 from filewright.converter.tiers import Caller
 
 JOB_PREFIX = "job"
-TASK_KIND = "job"
 MAX_PAGE = 100
 MAX_TAG_CHARS = 200
 MAX_COMMENT_CHARS = 2_000
@@ -114,9 +116,7 @@ class Jobs:
         async with self._database.write() as session:
             artifacts = [await self._resolve(session, caller, n, item) for n, item in enumerate(order.inputs)]
             plan = self._plan(order, artifacts)
-            await self._admit(session, caller)
-            row = await self._insert(session, caller, order, artifacts, plan)
-            job = await views.job(session, row)
+            job = await self._insert(session, caller, order, artifacts, plan)
             if within is not None:
                 await within(session, job)
             session.after_commit(lambda: self._notifier.notify(OUTBOX))
@@ -138,8 +138,8 @@ class Jobs:
 
     async def get(self, caller: Caller, job_id: str) -> Job:
         """The job. Raises NotFound."""
-        async with self._database.read() as session:
-            return await views.job(session, await self._own(session, caller, job_id))
+        _check_id(job_id)
+        return _shown(await self._database.ask_anywhere(statements.JOB, of_job=job_id, of_tenant=caller.tenant))
 
     async def list_page(
         self,
@@ -155,12 +155,15 @@ class Jobs:
             raise invalid("/cursor", "This is not a cursor of this list; take `next_cursor` of the last page as it is.")
         limit = max(1, min(limit, MAX_PAGE))
         states = None if status is None else sorted(stored_states(status))
-        async with self._database.read() as session:
+
+        async def look(session: ReadSession) -> JobPage:
             rows = await repository.page(session, caller.tenant, before=cursor, limit=limit + 1, states=states, tag=tag)
             shown = rows[:limit]
             return JobPage(
                 data=await views.jobs(session, shown), next_cursor=shown[-1].id if len(rows) > limit else None
             )
+
+        return await self._database.look(look)
 
     async def wait(
         self,
@@ -174,11 +177,11 @@ class Jobs:
         A job that is over is given at once: there is nothing to wait for.
         """
         async with self._notifier.listen(topics.changed(job_id)) as listener:
-            job = await self.get(caller, job_id)
+            job = await self._latest(caller, job_id)
             seen = job.status if revision is None else await self._status_at(job_id, revision)
             over = asyncio.get_running_loop().time() + timeout
             while job.status is seen and not _is_over(job) and await self._pause(listener, over):
-                job = await self.get(caller, job_id)
+                job = await self._latest(caller, job_id)
             return job
 
     async def wait_until_over(
@@ -192,7 +195,7 @@ class Jobs:
             over = asyncio.get_running_loop().time() + timeout
             while not await self._has_ended(caller, job_id) and await self._pause(listener, over):
                 pass
-            return await self.get(caller, job_id)
+            return await self._latest(caller, job_id)
 
     async def events(self, caller: Caller, job_id: str, after: int = 0) -> AsyncIterator[JobEvent]:
         """The job's events after the event `after`, then each as it happens; ends with `done`.
@@ -213,8 +216,7 @@ class Jobs:
 
     async def output(self, caller: Caller, job_id: str, n: int) -> Output:
         """What the n-th output is, counted from 0. Raises as `open_output`."""
-        async with self._database.read() as session:
-            return (await self._find_output(session, caller, job_id, n))[0]
+        return (await self._database.look(lambda session: self._find_output(session, caller, job_id, n)))[0]
 
     async def open_output(
         self, caller: Caller, job_id: str, n: int, start: int = 0, end: int | None = None
@@ -224,8 +226,7 @@ class Jobs:
         Raises NotFound, Conflict while the job is not over, the job's own error when it failed, and Expired when its
         files are gone.
         """
-        async with self._database.read() as session:
-            output, artifact = await self._find_output(session, caller, job_id, n)
+        output, artifact = await self._database.look(lambda session: self._find_output(session, caller, job_id, n))
         return OpenedOutput(output, self._files.read(artifact, start, end))
 
     async def link_output(self, caller: Caller, job_id: str, n: int) -> SignedRequest | None:
@@ -261,10 +262,11 @@ class Jobs:
         """
         async with self._database.write() as session:
             before = await self._own(session, caller, job_id)
-            now = await self._database.now(session)
             if JobState(before.state) not in sources_of(JobState.QUEUED, Actor.CALLER):
                 raise Conflict(_NO_RETRY[PUBLIC_STATUS[JobState(before.state)]])
-            await self._admit(session, caller)
+            now = await repository.hold_gate(session, caller.tenant)
+            if await repository.live_jobs(session, caller.tenant) >= caller.tier.max_queued_jobs:
+                raise ConcurrencyLimited(retry_after=5.0)
             await self._keep_inputs(session, job_id)
             row = await repository.move_for_caller(
                 session,
@@ -309,6 +311,11 @@ class Jobs:
 
     # --- below the surface ---------------------------------------------------------------------------------------
 
+    async def _latest(self, caller: Caller, job_id: str) -> Job:
+        """As `get`, for one who was told that something has changed: a replica may not have it yet."""
+        _check_id(job_id)
+        return _shown(await self._database.ask(statements.JOB, of_job=job_id, of_tenant=caller.tenant))
+
     async def _own(self, session: ReadSession, caller: Caller, job_id: str) -> JobRow:
         row = await repository.find(session, job_id, caller.tenant) if is_id(job_id, JOB_PREFIX) else None
         if row is None:
@@ -342,15 +349,10 @@ class Jobs:
         source = _source_format(artifacts[0], order.inputs[0].source_format)
         return self._planner.plan(source, order.to or "", order.options)
 
-    async def _admit(self, session: WriteSession, caller: Caller) -> None:
-        await repository.hold_gate(session, caller.tenant, await self._database.now(session))
-        if await repository.live_jobs(session, caller.tenant) >= caller.tier.max_queued_jobs:
-            raise ConcurrencyLimited(retry_after=5.0)
-
     async def _insert(
         self, session: WriteSession, caller: Caller, order: JobOrder, artifacts: list[Artifact], plan: Plan
-    ) -> JobRow:
-        now = await self._database.now(session)
+    ) -> Job:
+        now = await repository.hold_gate(session, caller.tenant)
         row = JobRow(
             id=self._ids.new(JOB_PREFIX),
             tenant=caller.tenant,
@@ -390,15 +392,18 @@ class Jobs:
             )
             for n, (item, artifact) in enumerate(zip(order.inputs, artifacts, strict=True))
         ]
-        secret = None if order.password is None else self._sealer.seal(order.password, context=row.id)
-        await repository.insert(session, row, inputs, now=now, secret=secret)
-        await repository.keep_artifacts(
+        place = await repository.insert(
             session,
-            [artifact.id for artifact in artifacts],
-            until=row.deadline_at + timedelta(seconds=caller.tier.retention_seconds),
+            row,
+            inputs,
+            now=now,
+            secret=None if order.password is None else self._sealer.seal(order.password, context=row.id),
+            most=caller.tier.max_queued_jobs,
+            keep_until=row.deadline_at + timedelta(seconds=caller.tier.retention_seconds),
         )
-        enqueue(session, Task(TASK_KIND, row.id, row.lane))
-        return row
+        if place is None:
+            raise ConcurrencyLimited(retry_after=5.0)
+        return views.accepted(row, list(zip(inputs, artifacts, strict=True)), place)
 
     async def _keep_inputs(self, session: WriteSession, job_id: str) -> None:
         """Inputs must still be there for another try, and stay until it is over."""
@@ -427,9 +432,8 @@ class Jobs:
 
     async def _has_ended(self, caller: Caller, job_id: str) -> bool:
         """Whether it is over, or was never there."""
-        async with self._database.read() as session:
-            state = await repository.state_of(session, job_id, caller.tenant)
-        return state is None or PUBLIC_STATUS[state] not in _LIVE
+        rows = await self._database.ask(statements.STATE, of_job=job_id, of_tenant=caller.tenant)
+        return not rows or PUBLIC_STATUS[JobState(rows[0].state)] not in _LIVE
 
     async def _status_at(self, job_id: str, revision: int) -> PublicStatus | None:
         async with self._database.read() as session:
@@ -458,7 +462,15 @@ class Jobs:
                 if job.revision > max(after, moves[-1].seq if moves else 0):
                     yield views.progress_event(job)
                 after = job.revision
-                await listener.wait(self._rules.look_again)
+                await self._until_other(listener, job_id, after)
+
+    async def _until_other(self, listener: Listener, job_id: str, revision: int) -> None:
+        """Until the job is not as it was. Being woken is cheap: many are woken together when Redis comes back."""
+        while True:
+            await listener.wait(self._rules.look_again * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the looks
+            async with self._database.read() as session:
+                if await repository.revision_of(session, job_id) != revision:
+                    return
 
 
 _LIVE = frozenset({PublicStatus.QUEUED, PublicStatus.RUNNING})
@@ -469,6 +481,18 @@ _NO_RETRY: Mapping[PublicStatus, str] = {
     PublicStatus.FAILED: "This file is kept from being tried again; change the file, or choose another target.",
     PublicStatus.EXPIRED: "The files of the job are gone; upload them again and order a new one.",
 }
+
+
+def _check_id(job_id: str) -> None:
+    """What is no id of a job names none."""
+    if not is_id(job_id, JOB_PREFIX):
+        raise NotFound("There is no such job.")
+
+
+def _shown(rows: Rows) -> Job:
+    if not rows:
+        raise NotFound("There is no such job.")
+    return views.shown(rows[0])
 
 
 def _check_shape(order: JobOrder) -> None:

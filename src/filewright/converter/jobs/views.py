@@ -9,7 +9,7 @@ from typing import Any
 
 from filewright.chassis.db.sessions import ReadSession
 from filewright.chassis.web.problems import Conflict
-from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.artifacts.models import Artifact, ArtifactRow
 from filewright.converter.conversion.orders import Plan
 from filewright.converter.errors import Cancelled, Expired
 from filewright.converter.jobs import repository
@@ -30,10 +30,20 @@ from filewright.converter.tiers import Tier
 
 
 async def job(session: ReadSession, row: JobRow) -> Job:
-    """The whole view of one job, with its place in the queue."""
-    ahead = await repository.waiting_ahead(session, row) if row.state == JobState.QUEUED else None
-    (view,) = await jobs(session, [row], {row.id: None if ahead is None else ahead + 1})
-    return view
+    """The whole view of one job as it is now, with its place in the queue."""
+    return shown(await repository.shown(session, row.id, row.tenant))
+
+
+def shown(row: Any) -> Job:
+    """The view of what `statements.JOB` found."""
+    inputs = [_input(*facts) for facts in row.inputs]
+    outputs = [_output(row.id, *facts) for facts in row.outputs or ()]
+    return _placed(_job(row, inputs, outputs), row, row.place)
+
+
+def accepted(row: JobRow, inputs: Sequence[tuple[JobInputRow, Artifact]], place: int) -> Job:
+    """The view of a job that was written a moment ago."""
+    return _placed(_job(row, [_read(item, file) for item, file in inputs], ()), row, place)
 
 
 async def jobs(
@@ -43,7 +53,7 @@ async def jobs(
     ids = [row.id for row in rows]
     inputs: dict[str, list[Input]] = defaultdict(list)
     for item, artifact in await repository.inputs_of(session, ids):
-        inputs[item.job_id].append(_input(item, artifact))
+        inputs[item.job_id].append(_read(item, artifact or ArtifactRow()))
     outputs: dict[str, list[Output]] = defaultdict(list)
     for made, artifact in await repository.outputs_of(session, ids):
         outputs[made.job_id].append(output(made, artifact))
@@ -52,17 +62,8 @@ async def jobs(
 
 def output(row: JobOutputRow, artifact: ArtifactRow) -> Output:
     """One product."""
-    return Output(
-        name=artifact.filename,
-        media_type=artifact.media_type,
-        bytes=artifact.bytes,
-        sha256=artifact.sha256,
-        pages=row.pages,
-        width=row.width,
-        height=row.height,
-        duration=row.duration,
-        url=f"/v1/jobs/{row.job_id}/outputs/{row.n}",
-    )
+    file = (artifact.filename, artifact.media_type, artifact.bytes, artifact.sha256)
+    return _output(row.job_id, row.n, *file, row.pages, row.width, row.height, row.duration)
 
 
 def check_has_outputs(row: JobRow) -> None:
@@ -137,7 +138,7 @@ def done_event(view: Job) -> JobEvent:
     return JobEvent(view.revision, "done", view.model_dump(mode="json", by_alias=True))
 
 
-def _job(row: JobRow, inputs: Sequence[Input], outputs: Sequence[Output]) -> Job:
+def _job(row: Any, inputs: Sequence[Input], outputs: Sequence[Output]) -> Job:
     state = JobState(row.state)
     status = PUBLIC_STATUS[state]
     waits = status in {PublicStatus.QUEUED, PublicStatus.RUNNING}
@@ -166,7 +167,7 @@ def _job(row: JobRow, inputs: Sequence[Input], outputs: Sequence[Output]) -> Job
     )
 
 
-def _placed(view: Job, row: JobRow, place: int | None) -> Job:
+def _placed(view: Job, row: Any, place: int | None) -> Job:
     if place is None or view.status is not PublicStatus.QUEUED:
         return view
     # Every job before this one is taken to be of its size: an honest order of magnitude, no promise.
@@ -174,23 +175,63 @@ def _placed(view: Job, row: JobRow, place: int | None) -> Job:
     return view.model_copy(update={"queue_position": place, "estimated_seconds": estimate})
 
 
-def _input(row: JobInputRow, artifact: ArtifactRow | None) -> Input:
+def _read(item: JobInputRow, file: Artifact | ArtifactRow) -> Input:
+    origin = (item.upload_id, item.from_job, item.from_output)
+    return _input(*origin, file.filename, file.format, file.media_type, file.bytes, file.sha256)
+
+
+def _input(
+    upload: str | None,
+    job_id: str | None,
+    output_n: int | None,
+    name: str | None,
+    format_id: str | None,
+    media_type: str | None,
+    size: int | None,
+    sha256: str | None,
+) -> Input:
     return Input(
-        upload=row.upload_id,
-        job=row.from_job,
-        output=row.from_output,
-        name=artifact.filename if artifact else None,
-        format=artifact.format if artifact else None,
-        media_type=artifact.media_type if artifact else None,
-        bytes=artifact.bytes if artifact else 0,
-        sha256=artifact.sha256 if artifact else "",
+        upload=upload,
+        job=job_id,
+        output=output_n,
+        name=name,
+        format=format_id,
+        media_type=media_type,
+        bytes=size or 0,
+        sha256=sha256 or "",
     )
 
 
-def _time_left(row: JobRow) -> float | None:
+def _output(
+    job_id: str,
+    n: int,
+    name: str,
+    media_type: str,
+    size: int,
+    sha256: str,
+    pages: int | None,
+    width: int | None,
+    height: int | None,
+    duration: float | None,
+) -> Output:
+    return Output(
+        name=name,
+        media_type=media_type,
+        bytes=size,
+        sha256=sha256,
+        pages=pages,
+        width=width,
+        height=height,
+        duration=duration,
+        url=f"/v1/jobs/{job_id}/outputs/{n}",
+    )
+
+
+def _time_left(row: Any) -> float | None:
     if row.estimated_seconds is None:
         return None
-    return round(row.estimated_seconds * (100 - row.progress) / 100, 3)
+    whole, progress = float(row.estimated_seconds), int(row.progress)
+    return round(whole * (100 - progress) / 100, 3)
 
 
 def _links(job_id: str, status: PublicStatus) -> dict[str, str]:

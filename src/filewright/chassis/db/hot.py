@@ -1,0 +1,281 @@
+"""Statements that every request or every job needs: built and compiled once, then run on the driver itself.
+
+From a statement to its rows SQLAlchemy costs several times what the driver and the database do together. That is a
+fair price for most of the program, and too much for the few statements that run all the time. Those are still written
+in SQLAlchemy's language, so that tables and types have one home; only the way at run time is short.
+
+    Look      one question, one trip; also without a unit of work
+    Chain     one guarded change and all that follows from it, in one trip: nothing follows when no row matched
+
+On PostgreSQL a chain is one statement with common table expressions, on SQLite a few in one visit to its thread. What
+follows takes the row that was changed from `moved`, never from the table: on PostgreSQL no part of a statement sees
+what another part writes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Delete,
+    Dialect,
+    FromClause,
+    Insert,
+    Interval,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlalchemy.types import TypeEngine
+
+from filewright.chassis.clock import Clock
+from filewright.chassis.db.base import Json, UtcDateTime
+from filewright.chassis.db.onetrip import OneTripConnection
+from filewright.chassis.db.onetrip_postgresql import OneTripConnection as OneTripPostgres
+
+T = TypeVar("T")
+Change = Insert | Update | Delete
+Driver = OneTripConnection | OneTripPostgres
+Values = Mapping[str, Any]
+Rows = Sequence[Any]
+"""Named tuples: the labels of the columns are the names."""
+
+SQLITE = "sqlite"
+_NOW = "now"
+_AFTER = "now_after_"
+_MOVED = "moved_"
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError, TimeoutError)
+
+
+def given(name: str, type_: TypeEngine[T]) -> BindParameter[T]:
+    """A value that comes with each run; None when it does not."""
+    return bindparam(name, None, type_=type_, required=False)
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What a statement has to know of the database that it is written for."""
+
+    postgresql: bool
+
+    @property
+    def now(self) -> ColumnElement[datetime]:
+        """The moment at which the statement begins, by the clock that decides (`Database.now`)."""
+        told = given(_NOW, UtcDateTime())
+        return func.coalesce(told, func.statement_timestamp()) if self.postgresql else told
+
+    @property
+    def now_after_waiting(self) -> ColumnElement[datetime]:
+        """The moment at which this part of the statement is reached, which may have had to wait for a lock."""
+        told = given(_NOW, UtcDateTime())
+        return func.coalesce(told, func.clock_timestamp()) if self.postgresql else told
+
+    def insert(self, table: Table) -> PostgresInsert | SqliteInsert:
+        """An insert that can say what to do about a row that is there already."""
+        return postgresql.insert(table) if self.postgresql else sqlite.insert(table)
+
+    def after(self, name: str) -> ColumnElement[datetime]:
+        """That moment, later by the value `name`, a timedelta."""
+        if self.postgresql:
+            return self.now.op("+", return_type=UtcDateTime())(given(name, Interval()))
+        return given(_AFTER + name, UtcDateTime())
+
+    def listed(self, rows: Select[Any]) -> ColumnElement[Any]:
+        """The rows of that query as one value: a list of lists."""
+        inner = rows.subquery()
+        if self.postgresql:
+            each = func.jsonb_agg(func.jsonb_build_array(*inner.c))
+            return select(func.coalesce(each, text("'[]'::jsonb"), type_=Json)).select_from(inner).scalar_subquery()
+        each = func.json_group_array(func.json_array(*inner.c))
+        return select(func.coalesce(each, "[]", type_=Json)).select_from(inner).scalar_subquery()
+
+
+@dataclass(frozen=True)
+class Way:
+    """A connection's own short way. `clock`: whose time counts, where it is not the database's."""
+
+    driver: Driver
+    dialect: Dialect
+    clock: Clock | None
+
+
+class Look:
+    """A question."""
+
+    def __init__(self, build: Callable[[Speech], Select[Any]]) -> None:
+        self._build = build
+        self._compiled: dict[str, _Statement] = {}
+
+    async def ask(self, way: Way, values: Values) -> Rows:
+        """The answer. Raises DBAPIError."""
+        statement = self._compiled.get(way.dialect.name)
+        if statement is None:
+            statement = _Statement(self._build(_speech(way.dialect)), way.dialect)
+            self._compiled[way.dialect.name] = statement
+        return await _run(way.driver, statement, None, _timed(way, values))
+
+
+class Chain:
+    """A change and what follows from it.
+
+    `first` is guarded and returns the row it changed; then come the changes of `follow`, and in the end the row that
+    `last` makes of it (None: the changed row itself).
+    """
+
+    def __init__(
+        self,
+        first: Callable[[Speech], Any],
+        follow: Sequence[Callable[[FromClause, Speech], Change]] = (),
+        last: Callable[[FromClause, Speech], Select[Any]] | None = None,
+    ) -> None:
+        self._first = first
+        self._follow = follow
+        self._last = last or (lambda moved, _speech: select(*moved.c))
+        self._compiled: dict[str, tuple[_Statement, _Sequel | None]] = {}
+
+    async def make(self, way: Way, values: Values) -> Any:
+        """The row at the end; None when the guard matched none. Raises DBAPIError."""
+        known = self._compiled.get(way.dialect.name)
+        if known is None:
+            known = self._compiled[way.dialect.name] = self._compile(way.dialect)
+        rows = await _run(way.driver, *known, _timed(way, values))
+        return rows[0] if rows else None
+
+    def _compile(self, dialect: Dialect) -> tuple[_Statement, _Sequel | None]:
+        speech, first = _speech(dialect), self._first(_speech(dialect))
+        if speech.postgresql:
+            moved: FromClause = first.cte("moved")
+            whole = self._last(moved, speech)
+            for number, build in enumerate(self._follow):
+                whole = whole.add_cte(build(moved, speech).cte(f"then_{number}"))
+            return _Statement(whole, dialect), None
+        returned = [given(_MOVED + column.key, column.type) for column in first.exported_columns]
+        moved = select(*(value.label(value.key.removeprefix(_MOVED)) for value in returned)).subquery("moved")
+        then = tuple(_Statement(build(moved, speech), dialect) for build in self._follow)
+        return _Statement(first, dialect), _Sequel(then, _Statement(self._last(moved, speech), dialect))
+
+
+class _Statement:
+    """Compiled: its text, how values go in and how rows come out."""
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        assert isinstance(compiled, SQLCompiler)
+        self.text = str(compiled)
+        self._order = tuple(compiled.positiontup or ())
+        self._into = {
+            name: bind.type.dialect_impl(dialect).bind_processor(dialect)
+            for name, bind in ((name, compiled.binds.get(name)) for name in self._order)
+            if bind is not None
+        }
+        fixed = {name: value for name, value in compiled.params.items() if value is not None} | _defaults(compiled)
+        self._constants = {name: self._in(name, value) for name, value in fixed.items()}
+        columns = tuple(getattr(statement, "exported_columns", ()))
+        # PostgreSQL's driver gives values as they are meant: aware moments in UTC, JSON already read.
+        self._out = tuple(
+            (place, process)
+            for place, column in enumerate(columns if dialect.name == SQLITE else ())
+            if (process := column.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
+        )
+        names = [column.key for column in columns]
+        self._row: Any = namedtuple("Row", names) if names else None  # noqa: PYI024 - made at run time
+
+    def arguments(self, values: Values) -> list[Any]:
+        """In the order in which the text wants them. A value that was not given is None."""
+        return [
+            self._constants[name]
+            if name in self._constants and name not in values
+            else values.get(name)
+            if name.startswith(_MOVED)  # as the database gave it
+            else self._in(name, values.get(name))
+            for name in self._order
+        ]
+
+    def rows(self, found: Sequence[Any]) -> Rows:
+        if self._row is None:
+            return found
+        made = []
+        for raw in found:
+            row = list(raw)
+            for place, process in self._out:
+                row[place] = process(row[place])
+            made.append(self._row._make(row))
+        return made
+
+    def _in(self, name: str, value: Any) -> Any:
+        process = self._into.get(name)
+        return value if process is None else process(value)
+
+
+def _defaults(compiled: SQLCompiler) -> dict[str, Any]:
+    """Of columns that an insert says nothing about: SQLAlchemy would put these in at run time."""
+    found = {column.key: column.default for column in compiled.insert_prefetch or ()}
+    return {key: default.arg for key, default in found.items() if isinstance(default, ScalarElementColumnDefault)}
+
+
+@dataclass(frozen=True)
+class _Sequel:
+    """What SQLite does after the first statement of a chain, in the same trip."""
+
+    then: tuple[_Statement, ...]
+    last: _Statement
+
+
+async def _run(driver: Driver, statement: _Statement, sequel: _Sequel | None, values: Values) -> Rows:
+    try:
+        if isinstance(driver, OneTripConnection):
+            found = await driver.trip(partial(_in_its_thread, statement, sequel, values))
+        else:
+            found = await (await driver.prepare(statement.text)).fetch(*statement.arguments(values))
+    except _FAILURES as error:
+        cut = isinstance(driver, OneTripPostgres) and driver.is_closed()
+        raise DBAPIError(statement.text, None, error, connection_invalidated=cut) from error
+    return (sequel.last if sequel is not None else statement).rows(found)
+
+
+def _in_its_thread(
+    statement: _Statement, sequel: _Sequel | None, values: Values, connection: sqlite3.Connection
+) -> Sequence[Any]:
+    cursor = connection.execute(statement.text, statement.arguments(values))
+    found = cursor.fetchall()
+    if sequel is None or not found:
+        return found
+    names = [_MOVED + column[0] for column in cursor.description]
+    values = {**values, **dict(zip(names, found[0], strict=True))}
+    for following in sequel.then:
+        connection.execute(following.text, following.arguments(values))
+    return connection.execute(sequel.last.text, sequel.last.arguments(values)).fetchall()
+
+
+def _timed(way: Way, values: Values) -> Values:
+    """With the clock's time, where the database does not look at its own; the caller may have looked before."""
+    now = values.get(_NOW) or (way.clock.now() if way.clock is not None else None)
+    if now is None:
+        return values
+    if not isinstance(way.driver, OneTripConnection):
+        return {**values, _NOW: now}
+    later = {_AFTER + name: now + value for name, value in values.items() if hasattr(value, "total_seconds")}
+    return {**values, **later, _NOW: now}
+
+
+def _speech(dialect: Dialect) -> Speech:
+    return Speech(postgresql=dialect.name != SQLITE)

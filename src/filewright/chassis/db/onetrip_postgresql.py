@@ -1,0 +1,79 @@
+"""PostgreSQL's connection as this program uses it: one trip to the server per statement, and nothing kept there.
+
+PgBouncer in transaction mode hands each transaction to any server connection, so no statement may be prepared under a
+name. Without names the driver asks anew, before every execution, what the parameters and columns of a statement are:
+a second trip that costs more than most statements. But that does not change from one execution to the next, nor from
+one server connection to another. So it is asked once per connection and remembered here; an execution then sends text
+and values together.
+
+A column whose type changed under a running process would be read wrongly. No migration does that: each version's
+schema works for the version before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.util.concurrency import await_
+from typing_extensions import override
+
+MOST_KNOWN = 256
+"""Statements that one connection remembers; the program has fewer, but a list of ids makes one of each length."""
+
+
+class KnownStatement(PreparedStatement):  # type: ignore[misc] # the driver's is untyped
+    """The driver's, whose parse message goes along with each execution, and which knows its columns."""
+
+    __slots__ = ("_attributes",)
+
+    def __init__(self, connection: asyncpg.Connection, query: str, state: Any) -> None:
+        super().__init__(connection, query, state)
+        state.mark_unprepared()
+        self._attributes = super().get_attributes()
+
+    @override
+    def get_attributes(self) -> Any:
+        return self._attributes
+
+    @property
+    def is_outdated(self) -> bool:
+        """The driver met a type that it did not know any more."""
+        return bool(self._state.closed)
+
+
+class OneTripConnection(asyncpg.Connection):  # type: ignore[misc] # the driver's is untyped
+    """The driver's connection, which asks about each statement once."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._known: dict[str, KnownStatement] = {}
+
+    @override
+    async def prepare(self, query: str, **options: Any) -> KnownStatement:
+        """The statement, without a name; of those not used for longest, none is remembered past `MOST_KNOWN`."""
+        known = self._known.pop(query, None)
+        if known is None or known.is_outdated:
+            asked = await super().prepare(query, **{**options, "name": ""})
+            known = KnownStatement(self, query, asked._state)  # noqa: SLF001
+            if len(self._known) >= MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+        self._known[query] = known
+        return known
+
+
+class OneTripDialect(PGDialect_asyncpg):
+    """SQLAlchemy's dialect, which begins a transaction when it is told to and not at the first statement.
+
+    So an outage is met before any work is done, at no price: no connection needs to be tried before it is used.
+    """
+
+    supports_statement_cache = True
+
+    @override
+    def do_begin(self, dbapi_connection: Any) -> None:
+        await_(dbapi_connection.dbapi_connection._start_transaction())  # noqa: SLF001

@@ -1,0 +1,413 @@
+"""The statements that every job runs through: accepted, claimed, reported, committed, looked at.
+
+Each is one trip to the database (`chassis/db/hot.py`) and carries its own guard. Who calls them, and what it means when
+a guard matched nothing, is in `repository.py`; moves that few jobs make are written there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Insert,
+    Integer,
+    Select,
+    String,
+    Table,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+
+from filewright.chassis.db.base import Base
+from filewright.chassis.db.dialect import skip_locked
+from filewright.chassis.db.hot import Chain, Change, Look, Speech, given
+from filewright.chassis.queue.outbox import OutboxRow
+from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.jobs.models import (
+    AttemptRow,
+    JobEventRow,
+    JobInputRow,
+    JobOutputRow,
+    JobRow,
+    JobSecretRow,
+    TenantGateRow,
+    UsageRow,
+)
+from filewright.converter.jobs.policy import MAX_CRASHES
+from filewright.converter.jobs.states import LEASED, LIVE, Actor, JobState, Stage
+
+TASK_KIND = "job"
+
+
+def _table(model: type[Base]) -> Table:
+    return cast("Table", model.__table__)
+
+
+_JOBS, _INPUTS, _OUTPUTS = _table(JobRow), _table(JobInputRow), _table(JobOutputRow)
+_ARTIFACTS, _ATTEMPTS, _EVENTS = _table(ArtifactRow), _table(AttemptRow), _table(JobEventRow)
+_SECRETS, _GATES, _USAGE, _OUTBOX = _table(JobSecretRow), _table(TenantGateRow), _table(UsageRow), _table(OutboxRow)
+
+_OF_JOB = given("of_job", String())
+_OF_TENANT = given("of_tenant", String())
+
+
+def _given(table: Table, prefix: str, *names: str) -> Mapping[str, ColumnElement[Any]]:
+    """A value to come for each of these columns: `<prefix>_<name>`."""
+    return {name: given(f"{prefix}_{name}", table.c[name].type) for name in names}
+
+
+# --- looking -----------------------------------------------------------------------------------------------------
+
+
+def _place(job: FromClause) -> ColumnElement[int]:
+    """The place in the queue of a job that waits; 1 is next."""
+    other = _JOBS.alias("other")
+    sooner = tuple_(other.c.lane, other.c.queued_at, other.c.id) < tuple_(job.c.lane, job.c.queued_at, job.c.id)
+    return select(1 + func.count()).where(other.c.state == JobState.QUEUED, sooner).scalar_subquery()
+
+
+def _job(speech: Speech) -> Select[Any]:
+    named = (_ARTIFACTS.c.filename, _ARTIFACTS.c.format, _ARTIFACTS.c.media_type)
+    whole = (_ARTIFACTS.c.bytes, _ARTIFACTS.c.sha256)
+    inputs = (
+        select(_INPUTS.c.upload_id, _INPUTS.c.from_job, _INPUTS.c.from_output, *named, *whole)
+        .outerjoin(_ARTIFACTS, _ARTIFACTS.c.id == _INPUTS.c.artifact_id)
+        .where(_INPUTS.c.job_id == _OF_JOB)
+        .order_by(_INPUTS.c.n)
+    )
+    facts = (_OUTPUTS.c.pages, _OUTPUTS.c.width, _OUTPUTS.c.height, _OUTPUTS.c.duration)
+    outputs = (
+        select(_OUTPUTS.c.n, _ARTIFACTS.c.filename, _ARTIFACTS.c.media_type, *whole, *facts)
+        .join(_ARTIFACTS, _ARTIFACTS.c.id == _OUTPUTS.c.artifact_id)
+        .where(_OUTPUTS.c.job_id == _OF_JOB)
+        .order_by(_OUTPUTS.c.n)
+    )
+    return select(
+        *_JOBS.c,
+        speech.listed(inputs).label("inputs"),
+        case((_JOBS.c.state == JobState.SUCCEEDED, speech.listed(outputs))).label("outputs"),
+        case((_JOBS.c.state == JobState.QUEUED, _place(_JOBS))).label("place"),
+    ).where(_JOBS.c.id == _OF_JOB, _JOBS.c.tenant == _OF_TENANT)
+
+
+JOB = Look(_job)
+"""The row of `of_job`, if it is the job of `of_tenant`: with its inputs, its outputs if it has succeeded, and its place
+if it waits."""
+STATE = Look(lambda _: select(_JOBS.c.state).where(_JOBS.c.id == _OF_JOB, _JOBS.c.tenant == _OF_TENANT))
+"""Where that job stands."""
+
+
+# --- accepting ---------------------------------------------------------------------------------------------------
+
+
+def _gate(speech: Speech) -> Any:
+    row = speech.insert(_GATES).values(tenant=_OF_TENANT, accepted_at=speech.now)
+    return row.on_conflict_do_update(
+        index_elements=["tenant"], set_={"accepted_at": speech.now_after_waiting}
+    ).returning(speech.now_after_waiting.label("at"))
+
+
+GATE = Chain(_gate)
+"""Hold the row of `of_tenant` until the unit of work ends. Tells `at`: the moment at which it was got."""
+
+_ORDERED = (
+    "id", "tenant", "operation", "source_format", "target_format", "options", "route", "limits", "tag",
+    "estimated_seconds", "lane", "not_before", "deadline_at", "hint_at", "created_at", "queued_at",
+)  # fmt: skip
+_FRESH: Mapping[str, Any] = {
+    "state": JobState.QUEUED.value,
+    **dict.fromkeys(("progress", "attempt", "crash_count", "transient_count", "hint_n"), 0),
+    "revision": 1,
+}
+
+
+def _insert_job(_speech: Speech) -> Any:
+    told = _given(_JOBS, "job", *_ORDERED)
+    most = given("most", Integer())
+    other = _JOBS.alias("other")
+    unfinished = select(func.count()).where(other.c.tenant == told["tenant"], other.c.state.in_(sorted(LIVE)))
+    row = select(
+        *(value.label(name) for name, value in told.items()),
+        *(literal(value).label(name) for name, value in _FRESH.items()),
+    ).where(or_(most.is_(None), unfinished.scalar_subquery() < most))
+    returned = ("id", "tenant", "lane", "queued_at", "revision", "state", "attempt", "progress")
+    return _insert(_JOBS, [*_ORDERED, *_FRESH], row).returning(*(_JOBS.c[name] for name in returned))
+
+
+def _hint(moved: FromClause, _speech: Speech) -> Change:
+    return _insert(_OUTBOX, ["kind", "task_id", "lane"], select(literal(TASK_KIND), moved.c.id, moved.c.lane))
+
+
+def _insert_secret(moved: FromClause, _speech: Speech) -> Change:
+    sealed = given("sealed", _SECRETS.c.sealed.type)
+    row = select(moved.c.id, moved.c.tenant, sealed).where(sealed.is_not(None))
+    return _insert(_SECRETS, ["job_id", "tenant", "sealed"], row)
+
+
+def _event(source: JobState | None, actor: Actor) -> Callable[[FromClause, Speech], Change]:
+    def build(moved: FromClause, speech: Speech) -> Change:
+        values: dict[str, Any] = {
+            "job_id": moved.c.id,
+            "seq": moved.c.revision,
+            "tenant": moved.c.tenant,
+            "source": null() if source is None else literal(source.value),
+            "target": moved.c.state,
+            "actor": literal(actor.value),
+            "attempt": moved.c.attempt,
+            "progress": moved.c.progress,
+            "at": speech.now,
+        }
+        return _insert(_EVENTS, list(values), select(*values.values()))
+
+    return build
+
+
+ACCEPT = Chain(
+    _insert_job,
+    [_event(None, Actor.CALLER), _hint, _insert_secret],
+    lambda moved, _: select(moved.c.id, _place(moved).label("place")),
+)
+"""A new job, queued, with its event, its hint and what is `sealed`, unless its tenant has `most` that are not over.
+
+Tells its place in the queue.
+"""
+
+
+def _insert_input(_speech: Speech) -> Any:
+    return insert(_INPUTS).values(_given(_INPUTS, "input", *_INPUTS.c.keys())).returning(_INPUTS.c.artifact_id)
+
+
+def _keep_artifact(moved: FromClause, _speech: Speech) -> Change:
+    until = given("until", _ARTIFACTS.c.expires_at.type)
+    mine = _ARTIFACTS.c.id == select(moved.c.artifact_id).scalar_subquery()
+    return update(_ARTIFACTS).where(mine, _ARTIFACTS.c.expires_at < until).values(expires_at=until)
+
+
+ADD_INPUT = Chain(_insert_input, [_keep_artifact])
+"""An input of a job; its file is not pruned before `until`."""
+
+
+# --- the worker's moves ------------------------------------------------------------------------------------------
+
+
+def _claim(*, suspects: bool) -> Chain:
+    return Chain(
+        lambda speech: _take(speech, suspects=suspects),
+        [_event(JobState.QUEUED, Actor.WORKER), _insert_attempt],
+        _with_what_it_needs,
+    )
+
+
+_NEEDED = (
+    "id", "tenant", "state", "stage", "progress", "revision", "operation", "source_format", "target_format", "options",
+    "limits", "lane", "attempt", "lease_token", "lease_until", "worker", "crash_count", "transient_count",
+)  # fmt: skip
+
+
+def _take(speech: Speech, *, suspects: bool) -> Any:
+    moved = (
+        update(_JOBS)
+        .where(
+            _JOBS.c.state == JobState.QUEUED,
+            _JOBS.c.id == func.coalesce(_next(speech, "lane_first", suspects), _next(speech, "lane_then", suspects)),
+        )
+        .values(
+            state=JobState.RUNNING.value,
+            revision=_JOBS.c.revision + 1,
+            attempt=_JOBS.c.attempt + 1,
+            lease_token=given("new_token", String()),
+            lease_until=speech.after("lease_for"),
+            worker=given("instance", String()),
+            stage=Stage.FETCHING.value,
+            started_at=func.coalesce(_JOBS.c.started_at, speech.now),
+        )
+    )
+    return moved.returning(*(_JOBS.c[name] for name in _NEEDED))
+
+
+def _next(speech: Speech, lane: str, suspects: bool) -> ColumnElement[str]:
+    """The job that waits longest in that lane."""
+    waiting = _JOBS.alias(lane)
+    crashed_twice = waiting.c.crash_count >= MAX_CRASHES - 1
+    found = (
+        select(waiting.c.id)
+        .where(
+            waiting.c.state == JobState.QUEUED,
+            waiting.c.lane == given(lane, String()),
+            waiting.c.not_before <= speech.now,
+            waiting.c.deadline_at > speech.now,
+            crashed_twice if suspects else ~crashed_twice,
+        )
+        .order_by(waiting.c.queued_at, waiting.c.id)
+        .limit(1)
+    )
+    return skip_locked(found).scalar_subquery()
+
+
+def _insert_attempt(moved: FromClause, speech: Speech) -> Change:
+    values: dict[str, Any] = {
+        "job_id": moved.c.id,
+        "number": moved.c.attempt,
+        "tenant": moved.c.tenant,
+        "token": moved.c.lease_token,
+        "worker": moved.c.worker,
+        "started_at": speech.now,
+        "swept": literal(False),
+    }
+    return _insert(_ATTEMPTS, list(values), select(*values.values()))
+
+
+def _with_what_it_needs(moved: FromClause, _speech: Speech) -> Select[Any]:
+    """The job, its first input and its password."""
+    inputs, artifacts, secrets = _INPUTS, _ARTIFACTS, _SECRETS
+    joined = (
+        moved.outerjoin(inputs, and_(inputs.c.job_id == moved.c.id, inputs.c.n == 0))
+        .outerjoin(artifacts, artifacts.c.id == inputs.c.artifact_id)
+        .outerjoin(secrets, secrets.c.job_id == moved.c.id)
+    )
+    file = (column.label(f"input_{column.name}") for column in artifacts.c)
+    return select(*moved.c, *file, secrets.c.sealed).select_from(joined)
+
+
+CLAIM = _claim(suspects=False)
+"""The job that waits longest in `lane_first`, else in `lane_then`, under `new_token` for `lease_for`; with what the
+work needs (`input_…`, `sealed`)."""
+CLAIM_SUSPECT = _claim(suspects=True)
+"""The same, of those that have crashed twice."""
+
+
+def held(*states: JobState) -> ColumnElement[bool]:
+    """The guard of every write of a worker: this very attempt, under this very token, still in one of these states."""
+    return and_(
+        _JOBS.c.id == _OF_JOB,
+        _JOBS.c.attempt == given("of_attempt", Integer()),
+        _JOBS.c.lease_token == given("of_token", String()),
+        _JOBS.c.state.in_([state.value for state in states]),
+    )
+
+
+HELD = Look(lambda _: select(_JOBS.c.state).where(held(*LEASED)))
+"""The state of a job while the lease holds."""
+
+
+def _renewed(speech: Speech) -> Any:
+    moved = update(_JOBS).where(held(*LEASED), _JOBS.c.lease_until > speech.now)
+    return moved.values(lease_until=speech.after("lease_for")).returning(_JOBS.c.state)
+
+
+BEAT = Chain(_renewed)
+"""Renew the lease by `lease_for`; tells the state."""
+
+
+def _reported(speech: Speech) -> Any:
+    done = given("done", Integer())
+    return (
+        update(_JOBS)
+        .where(held(*LEASED), _JOBS.c.lease_until > speech.now)
+        .values(
+            lease_until=speech.after("lease_for"),
+            stage=given("at_stage", String()),
+            progress=case((_JOBS.c.progress < done, done), else_=_JOBS.c.progress),
+            revision=_JOBS.c.revision + 1,
+        )
+        .returning(_JOBS.c.state)
+    )
+
+
+REPORT = Chain(_reported)
+"""The same, and where the attempt is: `at_stage`, `done` per cent. What a caller was shown never goes back."""
+
+
+_ENDED = ("id", "tenant", "state", "attempt", "progress", "revision", "expires_at")
+
+
+def _succeed(speech: Speech) -> Any:
+    return (
+        update(_JOBS)
+        .where(held(JobState.RUNNING))
+        .values(
+            state=JobState.SUCCEEDED.value,
+            revision=_JOBS.c.revision + 1,
+            progress=100,
+            error=null(),
+            lease_token=None,
+            lease_until=None,
+            worker=None,
+            stage=None,
+            finished_at=func.coalesce(_JOBS.c.finished_at, speech.now),
+            expires_at=speech.after("keep_for"),
+            route=given("taken_route", _JOBS.c.route.type),
+            source_format=func.coalesce(given("found_format", String()), _JOBS.c.source_format),
+        )
+        .returning(*(_JOBS.c[name] for name in _ENDED), speech.now.label("at"))
+    )
+
+
+def _end_attempt(moved: FromClause, speech: Speech) -> Change:
+    ended = (
+        _ATTEMPTS.c.job_id == select(moved.c.id).scalar_subquery(),
+        _ATTEMPTS.c.number == select(moved.c.attempt).scalar_subquery(),
+        _ATTEMPTS.c.outcome.is_(None),
+    )
+    return (
+        update(_ATTEMPTS)
+        .where(*ended)
+        .values(
+            ended_at=speech.now,
+            outcome=JobState.SUCCEEDED.value,
+            seconds=given("took", _ATTEMPTS.c.seconds.type),
+            stage=given("at_stage", String()),
+            swept=True,
+        )
+    )
+
+
+def _charge(moved: FromClause, speech: Speech) -> Change:
+    amounts = _given(_USAGE, "used", "seconds", "input_bytes", "output_bytes")
+    row = select(moved.c.id, moved.c.tenant, speech.now.label("at"), *amounts.values())
+    return _insert(_USAGE, ["job_id", "tenant", "at", *amounts], row)
+
+
+def _forget_secret(moved: FromClause, _speech: Speech) -> Change:
+    return delete(_SECRETS).where(_SECRETS.c.job_id == select(moved.c.id).scalar_subquery())
+
+
+COMMIT = Chain(
+    _succeed,
+    [_event(JobState.RUNNING, Actor.WORKER), _end_attempt, _charge, _forget_secret],
+    lambda moved, _: select(moved.c.id, moved.c.tenant, moved.c.state, moved.c.at, moved.c.expires_at),
+)
+"""The one way to success: move, event, attempt and usage, if the attempt still holds the job. Tells `at`."""
+
+
+_FILE = ("id", "tenant", "filename", "media_type", "format", "bytes", "sha256", "parts", "created_at", "expires_at")
+
+
+def _insert_artifact(_speech: Speech) -> Any:
+    return insert(_ARTIFACTS).values(_given(_ARTIFACTS, "file", *_FILE)).returning(_ARTIFACTS.c.id)
+
+
+def _insert_output(moved: FromClause, _speech: Speech) -> Change:
+    values = _given(_OUTPUTS, "output", "job_id", "n", "tenant", "pages", "width", "height", "duration")
+    return _insert(_OUTPUTS, [*values, "artifact_id"], select(*values.values(), moved.c.id))
+
+
+ADD_OUTPUT = Chain(_insert_artifact, [_insert_output])
+"""An output of a job that has just succeeded, with its file."""
+
+
+def _insert(table: Table, names: list[str], rows: Select[Any]) -> Insert:
+    """Without the defaults of a model: each row says what is in it."""
+    return insert(table).from_select(names, rows, include_defaults=False)

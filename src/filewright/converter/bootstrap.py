@@ -20,12 +20,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filewright.chassis import failpoints
+from filewright.chassis.cache.memory import MemoryCache
+from filewright.chassis.cache.port import NEWS, Cache
+from filewright.chassis.cache.redis_level import RedisLevel
 from filewright.chassis.clock import Clock, SystemClock
 from filewright.chassis.coordination.leader import Leader
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.coordination.redis_notifier import RedisNotifier
+from filewright.chassis.coordination.ticks import Beat
 from filewright.chassis.db.database import Database
+from filewright.chassis.db.materialized import keeps_views
 from filewright.chassis.db.migrations import is_behind
 from filewright.chassis.ids import IdSource, RandomIds
 from filewright.chassis.queue.celery_queue import CeleryQueue
@@ -63,6 +68,8 @@ from filewright.converter.maintenance.orphans import BATCH as ORPHANS_BATCH
 from filewright.converter.maintenance.orphans import OrphanCollector
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer
+from filewright.converter.reports.service import LOOK_SECONDS as REPORTS_SECONDS
+from filewright.converter.reports.service import Reports
 from filewright.converter.settings import Settings, SettingsError
 from filewright.converter.uploads.service import Uploads
 
@@ -91,6 +98,7 @@ class Platform:
     store: ObjectStore
     notifier: Notifier
     queue: TaskQueue
+    cache: Cache
 
     @property
     def jobs_dir(self) -> Path:
@@ -108,6 +116,7 @@ class Features:
     jobs: Jobs
     idempotency: IdempotencyKeys
     eraser: Eraser
+    reports: Reports
 
 
 @dataclass(frozen=True)
@@ -256,6 +265,7 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
         clock = SystemClock()
         secret = _secret(settings)
         notifier, queue = _adapters(settings, secret, lanes)
+        cache = _cache(settings, secret, clock, notifier)
         on = Platform(
             settings=settings,
             clock=clock,
@@ -270,10 +280,13 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
             ),
             notifier=notifier,
             queue=queue,
+            cache=cache,
         )
         try:
-            yield on
+            async with notifier.follow(NEWS, cache.hear):
+                yield on
         finally:
+            await cache.close()
             await on.queue.close()
             await on.notifier.close()
             await on.store.close()
@@ -285,6 +298,12 @@ def _adapters(settings: Settings, secret: bytes, lanes: Sequence[str]) -> tuple[
     if settings.redis_url is None:
         return MemoryNotifier(), EmbeddedQueue()
     return RedisNotifier(settings.redis_url), CeleryQueue(settings.redis_url, secret, lanes=lanes)
+
+
+def _cache(settings: Settings, secret: bytes, clock: Clock, notifier: Notifier) -> MemoryCache:
+    """Embedded: this process's memory. Distributed: over a Redis of its own, where there is one; never the broker's."""
+    far = None if settings.cache_url is None else RedisLevel(settings.cache_url, secret, clock)
+    return MemoryCache(clock, far=far, notifier=notifier)
 
 
 @asynccontextmanager
@@ -323,7 +342,9 @@ def _features(on: Platform, converter: Converter) -> Features:
         erase_files=eraser.erase,
         chosen=choices.count,
     )
-    return Features(artifacts, uploads, choices, jobs, IdempotencyKeys(on.database, on.ids, on.clock), eraser)
+    idempotency = IdempotencyKeys(on.database, on.ids, on.clock)
+    reports = Reports(on.database, on.cache, on.clock)
+    return Features(artifacts, uploads, choices, jobs, idempotency, eraser, reports)
 
 
 def _worker(on: Platform, converter: Converter, features: Features, lanes: Sequence[str] = LANES) -> Worker:
@@ -373,7 +394,16 @@ def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, .
         Loop("rescuer", rescuer.run_once, every=1.0),
         Loop("pruner", pruner.run_once, every=60.0),
         Loop("orphans", orphans.run_once, every=3600.0, batch=ORPHANS_BATCH),
+        *_reporting(on, features.reports),
     )
+
+
+def _reporting(on: Platform, reports: Reports) -> tuple[Loop, ...]:
+    """A view is asked anew by a tick, so once in the whole system; where the database keeps none, there is no need."""
+    if not keeps_views(on.database.dialect):
+        return ()
+    beat = Beat(on.database, Leader(on.database, "reports"), [reports.refreshing()])
+    return (Loop("reports", beat.run_once, every=REPORTS_SECONDS),)
 
 
 def _loops(on: Platform, *loops: Loop) -> Loops:

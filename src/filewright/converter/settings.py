@@ -63,6 +63,14 @@ class Settings(BaseModel):
             "one process, `serve`.",
         ),
     ] = None
+    cache_url: Annotated[
+        str | None,
+        Field(
+            description="Redis for what can be made again (`redis://:password@host:6379/0`): another server than that of "
+            "`REDIS_URL`, with `maxmemory-policy allkeys-lru`. It may be lost at any moment. Without it each process "
+            "keeps such things for itself.",
+        ),
+    ] = None
     s3_access_key_id: Annotated[
         str | None, Field(description="Key of the bucket. Without it: what the machine has (role, profile).")
     ] = None
@@ -150,6 +158,18 @@ class Settings(BaseModel):
         if value is not None and value.startswith("s3:"):
             parse_s3_address(value)
         return value
+
+    @model_validator(mode="after")
+    def _cache_is_apart(self) -> Settings:
+        if self.cache_url is None:
+            return self
+        if self.redis_url is None:
+            raise ValueError("cache_url: one process keeps what it needs itself; set it with FILEWRIGHT_REDIS_URL only")
+        if urlsplit(self.cache_url).netloc.rpartition("@")[2] == urlsplit(self.redis_url).netloc.rpartition("@")[2]:
+            raise ValueError(
+                "cache_url: use another server than FILEWRIGHT_REDIS_URL; one forgets what is old, the other must not"
+            )
+        return self
 
     @model_validator(mode="after")
     def _keys_come_in_pairs(self) -> Settings:

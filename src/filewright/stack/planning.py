@@ -256,6 +256,7 @@ class Planner:
             pgbouncer_port=self._port("pgbouncer"),
             redis_password=self.secrets.redis,
             broker_port=self._port("redis-broker"),
+            cache_port=self._port("redis-cache"),
             bucket=BUCKET,
             s3_port=self._port("s3"),
             s3_key_id=self.secrets.s3_key_id,

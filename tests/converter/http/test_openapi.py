@@ -19,6 +19,7 @@ PROMISED = {
     ("get", "/v1/jobs/{job_id}/outputs/{n}"),
     ("head", "/v1/jobs/{job_id}/outputs/{n}"), ("get", "/v1/formats"), ("get", "/v1/routes"), ("get", "/v1/operations"),
     ("get", "/livez"), ("get", "/readyz"), ("get", "/health"), ("get", "/metrics"),
+    ("get", "/reports/conversions"),
 }  # fmt: skip
 
 

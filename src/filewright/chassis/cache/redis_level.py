@@ -185,8 +185,10 @@ class RedisLevel:
 
     async def _look_at(self, place: _Place, unwanted: bytes, token: bytes, lease: float) -> Any:
         """The value and its milliseconds, `_OURS` with the lease, 0 while another has that; None without an answer."""
-        keys, args = [place.value, place.lease], [token, max(1, int(lease * 1000)), unwanted]
-        return await self._ask(lambda: self._look(keys=keys, args=args))
+        milliseconds = max(1, int(lease * 1000))
+        return await self._ask(
+            lambda: self._look(keys=[place.value, place.lease], args=[token, milliseconds, unwanted])
+        )
 
     async def _return(self, place: _Place, token: bytes) -> None:
         await self._ask(lambda: self._give_back(keys=[place.lease], args=[token]))

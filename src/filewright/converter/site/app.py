@@ -8,9 +8,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 
 import filewright
+from filewright.chassis.cache.port import Cache
 from filewright.chassis.clock import Clock
 from filewright.chassis.db.database import Database
 from filewright.chassis.sandbox.port import Sandbox
@@ -21,13 +22,16 @@ from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.edge import Edge
 from filewright.chassis.web.health import Check, Health
 from filewright.chassis.web.idempotency import IdempotencyKeys
-from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies
+from filewright.chassis.web.problems import Forbidden
+from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies, within
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.jobs import convert_endpoint
 from filewright.converter.jobs import endpoints as job_endpoints
 from filewright.converter.jobs.service import Jobs
+from filewright.converter.reports import endpoints as report_endpoints
+from filewright.converter.reports.service import Reports
 from filewright.converter.site import catalogue, me
 from filewright.converter.site.callers import Callers
 from filewright.converter.uploads import endpoints as upload_endpoints
@@ -66,6 +70,10 @@ class Services(Protocol):
     def uploads(self) -> Uploads: ...
     @property
     def idempotency(self) -> IdempotencyKeys: ...
+    @property
+    def reports(self) -> Reports: ...
+    @property
+    def cache(self) -> Cache: ...
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,12 @@ class Exposure:
     callers: Callers
     proxies: Proxies = NO_PROXIES
     operators: tuple[Network, ...] = LOOPBACK
+
+    def check_operator(self, request: Request) -> None:
+        """Raises Forbidden for everybody else."""
+        address = self.proxies.client(request.scope)
+        if address is not None and not within(address, self.operators):
+            raise Forbidden("Reports are shown to the operator's networks only.")
 
 
 def create_app(
@@ -87,7 +101,7 @@ def create_app(
 ) -> FastAPI:
     """The application. `pages` are mounted beside the API; `running` is entered while the server runs."""
     edge = Edge(exposure.callers.identify, services.idempotency, drain, exposure.proxies)
-    listed = catalogue.Catalogue(services.converter, services.converter.registry, services.choices)
+    listed = catalogue.Catalogue(services.converter, services.converter.registry, services.choices, services.cache)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -104,6 +118,7 @@ def create_app(
             job_endpoints.router(edge, services.jobs),
             catalogue.router(listed),
             me.router(exposure.callers.identify, learned_targets=services.choices.learning),
+            report_endpoints.router(services.reports, exposure.check_operator),
             *pages,
         ),
         state_of_health=Health(

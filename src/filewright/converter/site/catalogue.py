@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,6 +11,8 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+import filewright
+from filewright.chassis.cache.port import Cache, Kind, Shared
 from filewright.chassis.web.openapi import answers, described, problems
 from filewright.chassis.web.preferences import etag_matches
 from filewright.converter.choices.service import Choices
@@ -95,11 +97,20 @@ class OperationList(BaseModel):
 
 
 @dataclass(frozen=True)
-class _Made:
-    """The whole list as it was with these suggestions."""
+class Listing:
+    """The whole list as it is sent, with its entity tag."""
+
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True)
+class _Suggestions:
+    """All of them as they were at a revision of the choices. `state` is another whenever the list would be."""
 
     revision: int
-    body: bytes
+    targets: Mapping[str, Sequence[str]]
+    state: str
 
 
 class Catalogue:
@@ -107,12 +118,13 @@ class Catalogue:
     the suggestions moves.
     """
 
-    def __init__(self, converter: Converter, registry: Registry, choices: Choices) -> None:
+    def __init__(self, converter: Converter, registry: Registry, choices: Choices, cache: Cache) -> None:
         self.converter = converter
         self.registry = registry
         self.choices = choices
+        self.cache = cache
         self._targets: dict[str, Sequence[str]] = {}
-        self._whole = _Made(-1, b"")
+        self._suggestions = _Suggestions(-1, {}, "")
 
     def targets(self, format_id: str) -> Sequence[str]:
         """What can be made of it, nearest first."""
@@ -138,19 +150,33 @@ class Catalogue:
         start = _known(source).id if source is not None else None
         goal = _known(target).id if target is not None else None
         if start is None and goal is None:
-            return _unless_known(request, self._all())
-        return _unless_known(request, self._list(start, goal))
+            return _unless_known(request, await self._all())
+        return _unless_known(request, _listing(self._list(start, goal, self.suggested)))
 
-    def _all(self) -> bytes:
-        """The whole list, which every page that opens asks for, is kept until the suggestions change."""
-        now = self.choices.revision
-        if self._whole.revision != now:
-            self._whole = _Made(now, self._list(None, None))
-        return self._whole.body
+    async def _all(self) -> Listing:
+        """The whole list, which every page that opens asks for. The key says what it is made from, so none is old, and
+        processes that would make the same send the same, down to the entity tag.
+        """
+        now = self._suggestions_now()
 
-    def _list(self, start: str | None, goal: str | None) -> bytes:
+        async def make() -> Listing:
+            return _listing(self._list(None, None, lambda format_id: now.targets[format_id]))
+
+        return await self.cache.get(FORMAT_LIST, now.state, make)
+
+    def _suggestions_now(self) -> _Suggestions:
+        revision = self.choices.revision
+        if self._suggestions.revision != revision:
+            suggested = {format_id: self.suggested(format_id) for format_id in FORMATS}
+            # The registry's formats are those of this version of the program; its targets those of the engines here.
+            depends_on = orjson.dumps([filewright.__version__, self._targets, suggested], option=orjson.OPT_SORT_KEYS)
+            state = hashlib.blake2b(depends_on, digest_size=16).hexdigest()
+            self._suggestions = _Suggestions(revision, suggested, state)
+        return self._suggestions
+
+    def _list(self, start: str | None, goal: str | None, suggested: Callable[[str], Sequence[str]]) -> bytes:
         targets = {format_id: self.targets(format_id) for format_id in FORMATS}
-        shown = [self._view(item) for item in FORMATS.values() if _belongs(item.id, targets, start, goal)]
+        shown = [self._view(item, suggested) for item in FORMATS.values() if _belongs(item.id, targets, start, goal)]
         return _bytes(FormatList(data=shown, next_cursor=None))
 
     async def route(
@@ -178,7 +204,7 @@ class Catalogue:
         )
         return _json(OperationList(data=[convert], next_cursor=None))
 
-    def _view(self, item: Format) -> FormatView:
+    def _view(self, item: Format, suggested: Callable[[str], Sequence[str]]) -> FormatView:
         return FormatView(
             id=item.id,
             name=item.name,
@@ -186,7 +212,7 @@ class Catalogue:
             extensions=item.extensions,
             media_types=item.media_types,
             targets=self.targets(item.id),
-            suggested_targets=self.suggested(item.id),
+            suggested_targets=suggested(item.id),
         )
 
 
@@ -260,12 +286,25 @@ def _known(name: str) -> Format:
     return found
 
 
-def _unless_known(request: Request, body: bytes) -> Response:
-    """The body, or 304 for a client that has it."""
-    headers = {"Cache-Control": "no-cache", "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}
+def _listing(body: bytes) -> Listing:
+    return Listing(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+FORMAT_LIST = Kind[Listing](
+    "formats",
+    1,
+    weigh=lambda listing: len(listing.body),
+    seconds=300.0,
+    shared=Shared(lambda listing: listing.body, _listing),
+)
+
+
+def _unless_known(request: Request, listing: Listing) -> Response:
+    """The list, or 304 for a client that has it."""
+    headers = {"Cache-Control": "no-cache", "ETag": listing.etag}
     if etag_matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
+    return Response(listing.body, media_type="application/json", headers=headers)
 
 
 def _json(model: BaseModel) -> Response:

@@ -1,0 +1,1 @@
+"""What was done, counted, for those who run the service."""

@@ -1,6 +1,7 @@
 """The sum of all connections is done before it is too late, and says what to change."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from sqlalchemy import text
@@ -112,10 +113,12 @@ async def test_a_thousand_clients_work_on_25_connections_without_an_error():
         pooler = PrivatePgBouncer(postgres, pool_size=25, clients=1100)
         try:
             databases = [Database(pooler.url("postgres"), pool_size=8) for _ in range(125)]
-            all_hold_one = asyncio.Barrier(1000)
+            all_hold_one, a_few = asyncio.Barrier(1000), asyncio.Semaphore(40)
 
             async def client(database: Database) -> int:
-                async with database._reader.connect() as connection:  # one that is the client's for all its life
+                async with AsyncExitStack() as open_until_the_end:
+                    async with a_few:  # or this one process is not quick enough to answer 1,000 greetings
+                        connection = await open_until_the_end.enter_async_context(database._reader.connect())
                     await all_hold_one.wait()
                     done = 0
                     for _ in range(20):

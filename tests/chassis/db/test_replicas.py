@@ -188,9 +188,9 @@ async def test_a_replica_takes_no_write(copied, replica):
 @pytest.mark.slow(8)
 async def test_nobody_reads_an_older_state_while_replay_stops_at_random(copied, replica):
     """The full run of 100,000 reads is `benchmarks/replicas.py`."""
-    stale = await storm(copied, [replica], clients=16, reads=1_500, chance=random.Random(4))
+    stale = await storm(copied, [replica], clients=16, reads=800, chance=random.Random(4))
     assert stale == 0
-    assert answered(copied) > 100, "or nothing was proven"
+    assert answered(copied) > 50, "or nothing was proven"
 
 
 async def storm(

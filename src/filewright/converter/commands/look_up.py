@@ -113,6 +113,7 @@ def doctor(*, as_json: AsJson = False) -> None:
     """  # noqa: D301 - click keeps the lines after this mark
     diagnoses = _registry().diagnose()
     sandbox = asyncio.run(_sandbox())
+    database = asyncio.run(_database())
     if as_json:
         engines = [
             {
@@ -125,7 +126,7 @@ def doctor(*, as_json: AsJson = False) -> None:
             }
             for found in diagnoses
         ]
-        typer.echo(json.dumps({"engines": engines, "sandbox": sandbox}, ensure_ascii=False))
+        typer.echo(json.dumps({"engines": engines, "sandbox": sandbox, "database": database}, ensure_ascii=False))
         return
     typer.echo("engines:")
     _table(
@@ -148,6 +149,27 @@ def doctor(*, as_json: AsJson = False) -> None:
     _table([("not", level, reason) for level, reason in sandbox["reasons"].items()], indent=2)
     for note in sandbox["notes"]:
         typer.echo(f"  {note}")
+    pool = database.get("pool", {})
+    typer.echo(f"database: {database['kind']}")
+    if pool:
+        allowed = "whatever the pooler allows; describe it" if pool["allowed"] is None else f"{pool['allowed']} allowed"
+        typer.echo(f"  {pool['connections']} connections at most, {allowed}")
+    if "problem" in database:
+        typer.echo(f"  {database['problem']}")
+
+
+async def _database() -> dict[str, Any]:
+    """What the settings name, and whether the connections of all processes fit into it."""
+    from filewright.chassis.db.database import DatabaseUnavailable  # noqa: PLC0415 - keeps --help quick
+    from filewright.converter.bootstrap import database_facts  # noqa: PLC0415
+    from filewright.converter.settings import SettingsError, load  # noqa: PLC0415
+
+    try:
+        return await database_facts(load())
+    except SettingsError as error:
+        return {"kind": "unusable", "problem": str(error)}
+    except DatabaseUnavailable as error:
+        return {"kind": "unreachable", "problem": error.title}
 
 
 async def _sandbox() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from filewright.chassis import failpoints
 from filewright.chassis.cache.memory import MemoryCache
@@ -32,6 +33,7 @@ from filewright.chassis.coordination.ticks import Beat
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.materialized import keeps_views
 from filewright.chassis.db.migrations import is_behind
+from filewright.chassis.db.pools import Budget, Pooler, PoolsTooLarge
 from filewright.chassis.ids import IdSource, RandomIds
 from filewright.chassis.queue.celery_queue import CeleryQueue
 from filewright.chassis.queue.embedded import EmbeddedQueue
@@ -48,6 +50,8 @@ from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.web.idempotency import IdempotencyKeys
+from filewright.chassis.web.request_log import BATCH as REQUESTS_BATCH
+from filewright.chassis.web.request_log import RequestLog
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
@@ -66,11 +70,13 @@ from filewright.converter.maintenance.leadership import CAMPAIGN_SECONDS, Leader
 from filewright.converter.maintenance.loops import Loop, Loops
 from filewright.converter.maintenance.orphans import BATCH as ORPHANS_BATCH
 from filewright.converter.maintenance.orphans import OrphanCollector
+from filewright.converter.maintenance.partitions import EVERY_SECONDS as PARTITIONS_SECONDS
+from filewright.converter.maintenance.partitions import Partitions, partitioned
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer
 from filewright.converter.reports.service import LOOK_SECONDS as REPORTS_SECONDS
 from filewright.converter.reports.service import Reports
-from filewright.converter.settings import Settings, SettingsError
+from filewright.converter.settings import DEFAULT_REQUEST_LOG_DAYS, Settings, SettingsError
 from filewright.converter.uploads.service import Uploads
 
 log = get_logger(__name__)
@@ -129,6 +135,8 @@ class Services(Platform, Features):
     """None where no engine runs."""
     worker: Worker | None = None
     """None where no job runs."""
+    requests: RequestLog | None = None
+    """None where requests are not written down."""
 
 
 def standard_converter(sandbox: Sandbox, clock: Clock) -> Converter:
@@ -156,6 +164,7 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
         )
     async with _platform(settings) as on, _sandbox(on) as sandbox:
         await on.database.migrate(MIGRATIONS)
+        await _require_room(on, "serve")
         await on.store.sweep()
         converter = make_converter(sandbox, on.clock)
         features = _features(on, converter)
@@ -164,8 +173,11 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
         # Nobody else works on this database: whoever held a lease in it, or was answering a keyed request, is dead.
         await rescuer.adopt(worker.instance)
         await features.idempotency.abandon_all()
-        loops = _loops(on, *_relaying(on, features), *_upkeep(on, features, rescuer))
-        yield _services(on, features, converter, loops, sandbox, worker)
+        requests = _request_log(on, default=0)
+        loops = _loops(
+            on, *_relaying(on, features), *_upkeep(on, features, rescuer), *_recording(requests)
+        )
+        yield replace(_services(on, features, converter, loops, sandbox, worker), requests=requests)
 
 
 @asynccontextmanager
@@ -175,10 +187,12 @@ async def build_api(settings: Settings, make_converter: MakeConverter = standard
     Raises as `build`, and SettingsError when `filewright migrate` has not been run for this version.
     """
     async with _platform(settings) as on:
-        await _require_schema(on.database)
+        await _require_database(on, "api")
         converter = make_converter(NoSandbox(), on.clock)
         features = _features(on, converter)
-        yield _services(on, features, converter, _loops(on, *_relaying(on, features)))
+        requests = _request_log(on, default=DEFAULT_REQUEST_LOG_DAYS)
+        loops = _loops(on, *_relaying(on, features), *_recording(requests))
+        yield replace(_services(on, features, converter, loops), requests=requests)
 
 
 @asynccontextmanager
@@ -187,7 +201,7 @@ async def build_worker(
 ) -> AsyncIterator[Services]:
     """`worker`: runs jobs of these lanes in its slots and answers nobody. Raises as `build_api`."""
     async with _platform(settings, lanes) as on, _sandbox(on) as sandbox:
-        await _require_schema(on.database)
+        await _require_database(on, "worker")
         converter = make_converter(sandbox, on.clock)
         features = _features(on, converter)
         worker = _worker(on, converter, features, lanes)
@@ -198,7 +212,7 @@ async def build_worker(
 async def build_beat(settings: Settings, make_converter: MakeConverter = standard_converter) -> AsyncIterator[Services]:
     """`beat`: upkeep. Of several, one leads and the others wait for its end. Raises as `build_api`."""
     async with _platform(settings) as on:
-        await _require_schema(on.database)
+        await _require_database(on, "beat")
         converter = make_converter(NoSandbox(), on.clock)
         features = _features(on, converter)
         rescuer = Rescuer(on.database, on.notifier, on.metrics)
@@ -241,6 +255,8 @@ async def running(services: Services, *, grace: float = _DRAIN_SECONDS) -> Async
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await services.choices.close()
+        if services.requests is not None:
+            await services.requests.close()
 
 
 # --- their parts -------------------------------------------------------------------------------------------------
@@ -272,7 +288,7 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
             ids=RandomIds(clock),
             metrics=Metrics(process=True),
             secret=secret,
-            database=Database(settings.effective_database_url),
+            database=_database(settings),
             store=open_store(
                 settings.effective_storage_url,
                 access_key_id=settings.s3_access_key_id,
@@ -328,6 +344,7 @@ def _features(on: Platform, converter: Converter) -> Features:
         ids=on.ids,
         scratch=scratch,
         in_use=jobs_repository.has_a_right_to,
+        spared=on.metrics.counter("bytes_not_stored_twice", "Bytes of uploads that their tenant had already.").inc,
     )
     choices = Choices(on.database, on.clock, learning=on.settings.learned_targets)
     eraser = Eraser(on.database, on.store, artifacts)
@@ -384,16 +401,27 @@ def _relaying(on: Platform, features: Features) -> tuple[Loop, ...]:
     )
 
 
+def _request_log(on: Platform, *, default: int) -> RequestLog | None:
+    days = on.settings.request_log_days
+    return RequestLog(on.database, on.clock, on.metrics) if (default if days is None else days) else None
+
+
+def _recording(requests: RequestLog | None) -> tuple[Loop, ...]:
+    return () if requests is None else (Loop("requests", requests.write_once, every=1.0, batch=REQUESTS_BATCH),)
+
+
 def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, ...]:
     """What one process does for all of them."""
     pruners = (features.uploads.prune_once, features.artifacts.prune_once, features.idempotency.prune_once)
     pruner = Pruner(on.database, on.store, features.eraser, others=pruners)
     orphans = OrphanCollector(on.database, on.store, on.metrics)
+    partitions = Partitions(on.database, on.metrics, partitioned(on.settings.request_log_days))
     return (
         Loop("dispatcher", Dispatcher(on.database, on.queue).run_once, every=1.0),
         Loop("rescuer", rescuer.run_once, every=1.0),
         Loop("pruner", pruner.run_once, every=60.0),
         Loop("orphans", orphans.run_once, every=3600.0, batch=ORPHANS_BATCH),
+        Loop("partitions", partitions.run_once, every=PARTITIONS_SECONDS),
         *_reporting(on, features.reports),
     )
 
@@ -420,6 +448,47 @@ async def _prepare_bucket(settings: Settings) -> None:
         missing = (await bucket.probe()).missing
     if missing:
         log.warning("bucket_lacks", capabilities=missing)
+
+
+def _database(settings: Settings) -> Database:
+    return Database(
+        settings.effective_database_url,
+        pool_size=settings.database_pool_size,
+        replicas=settings.database_replica_urls,
+    )
+
+
+async def _require_database(on: Platform, role: str) -> None:
+    """A database of this version's schema, with room for this process and all others. Raises SettingsError."""
+    await _require_schema(on.database)
+    await _require_room(on, role)
+
+
+async def _require_room(on: Platform, role: str) -> None:
+    """Raises SettingsError when the connections of all processes together do not fit into the database."""
+    budget = await _budget(on.settings, on.database, role)
+    if budget is not None and budget.allowed is None:
+        log.warning("pooler_not_described", hint="FILEWRIGHT_DATABASE_POOLER=clients=…,servers=…")
+
+
+async def _budget(settings: Settings, database: Database, role: str) -> Budget | None:
+    said = settings.database_pooler
+    pooler = None if said is None else Pooler(clients=said.clients, servers=said.servers)
+    processes = {**settings.processes, role: max(1, settings.processes.get(role, 0))}
+    try:
+        return await database.check_pools(processes, pooler)
+    except PoolsTooLarge as error:
+        raise SettingsError(f"FILEWRIGHT_DATABASE_POOL_SIZE, FILEWRIGHT_PROCESSES: {error}") from None
+
+
+async def database_facts(settings: Settings) -> dict[str, Any]:
+    """What `doctor` shows. Raises SettingsError, DatabaseUnavailable."""
+    database = _database(settings)
+    try:
+        await _budget(settings, database, "api" if settings.processes else "serve")
+        return database.facts()
+    finally:
+        await database.close()
 
 
 async def _require_schema(database: Database) -> None:

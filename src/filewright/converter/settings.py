@@ -20,11 +20,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from filewright.chassis.storage.s3_address import parse_s3_address
 
 PREFIX = "FILEWRIGHT_"
+DEFAULT_REQUEST_LOG_DAYS = 30
 SandboxName = Literal["isolated", "confined", "limited"]
 
 
 class SettingsError(Exception):
     """A setting is wrong. The message names it and says what would be right."""
+
+
+class DatabasePooler(BaseModel):
+    """What a pooler in front of the database allows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clients: Annotated[int, Field(ge=1)]
+    servers: Annotated[int, Field(ge=1)]
 
 
 def default_slots() -> int:
@@ -46,6 +56,34 @@ class Settings(BaseModel):
             description="`sqlite:///file` or `postgresql://user:password@host/name`. Without it: SQLite in `DATA_DIR`.",
         ),
     ] = None
+    database_replica_urls: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Streaming replicas of the database (comma-separated `postgresql://…`). A client that sends back "
+            "the `Consistency-Token` of earlier answers may be answered by one that has all it has seen; everybody else "
+            "is answered by the database itself.",
+        ),
+    ] = ()
+    database_pool_size: Annotated[
+        int,
+        Field(
+            ge=2, le=200, description="Connections that one process opens at most, to the database and to each replica."
+        ),
+    ] = 8
+    database_pooler: Annotated[
+        DatabasePooler | None,
+        Field(
+            description="What PgBouncer in front of the database is configured with, as `clients=2000,servers=25`: its "
+            "`max_client_conn`, and `default_pool_size` and `reserve_pool_size` together. It cannot be asked.",
+        ),
+    ] = None
+    processes: Annotated[
+        Mapping[str, int],
+        Field(
+            description="The most processes of each role that will run at once, as `api=3,worker=5,beat=2`: a process "
+            "whose connections and theirs do not fit into the database does not start. Without it: each counts itself.",
+        ),
+    ] = {}
     storage_url: Annotated[
         str | None,
         Field(
@@ -111,6 +149,15 @@ class Settings(BaseModel):
             gt=0, le=24 * 365, description="Hours that files are kept after a job ends. Without it: as the tier says."
         ),
     ] = None
+    request_log_days: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=3650,
+            description="Days that requests to the API are kept in the table `api_requests` (when, who, route, status, "
+            "seconds, bytes). `0`: none is written down. Without it: 30 for the role `api`, none for `serve`.",
+        ),
+    ] = None
     learned_targets: Annotated[
         bool,
         Field(
@@ -149,6 +196,31 @@ class Settings(BaseModel):
         if value is not None and urlsplit(value).scheme not in {"sqlite", "postgresql"}:
             raise ValueError("use sqlite:///file or postgresql://user:password@host/name")
         return value
+
+    @field_validator("database_replica_urls", mode="before")
+    @classmethod
+    def _known_replicas(cls, value: object) -> object:
+        parts = tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        if isinstance(parts, tuple) and not all(urlsplit(str(part)).scheme == "postgresql" for part in parts):
+            raise ValueError("use postgresql://user:password@host/name, and a comma between two")
+        return parts
+
+    @field_validator("processes", "database_pooler", mode="before")
+    @classmethod
+    def _numbers(cls, value: object) -> object:
+        """`name=number` pairs, with commas between them."""
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        if not all(name.strip() and number.strip().isdigit() for name, _, number in pairs):
+            raise ValueError("give names with numbers, as `name=3,other=5`")
+        return {name.strip(): int(number) for name, _, number in pairs}
+
+    @model_validator(mode="after")
+    def _replicas_copy_something(self) -> Settings:
+        if self.database_replica_urls and urlsplit(self.effective_database_url).scheme != "postgresql":
+            raise ValueError("database_replica_urls: only a database in PostgreSQL has replicas; set DATABASE_URL too")
+        return self
 
     @field_validator("storage_url")
     @classmethod
@@ -214,7 +286,6 @@ class Settings(BaseModel):
 
 
 LATER: Mapping[str, str] = {
-    "database_replica_urls": "read replicas",
     "tiers_file": "tiers of your own",
     "master_key_file": "encryption at rest",
     "clamd_url": "virus scanning",

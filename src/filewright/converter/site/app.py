@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from filewright.chassis.web.health import Check, Health
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.chassis.web.problems import Forbidden
 from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies, within
+from filewright.chassis.web.request_log import RequestLog
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
@@ -34,6 +35,7 @@ from filewright.converter.reports import endpoints as report_endpoints
 from filewright.converter.reports.service import Reports
 from filewright.converter.site import catalogue, me
 from filewright.converter.site.callers import Callers
+from filewright.converter.tiers import Caller
 from filewright.converter.uploads import endpoints as upload_endpoints
 from filewright.converter.uploads.service import Uploads
 
@@ -42,6 +44,8 @@ Turns any file into the form you need.
 
 Errors are `application/problem+json` with a stable `code`. Every POST takes an `Idempotency-Key`: the same key and
 body give the first answer again. `X-Request-ID` and `traceparent` are accepted and echoed. Lists are paged by cursor.
+Where the service reads from replicas, answers carry a `Consistency-Token`: send the greatest you have got (they sort as
+text) with your next GET, and a replica that has all you have seen may answer it. Without one, answers are as fresh.
 
     curl -F file=@report.docx -F to=pdf http://127.0.0.1:8000/v1/convert -o report.pdf
 """
@@ -74,6 +78,8 @@ class Services(Protocol):
     def reports(self) -> Reports: ...
     @property
     def cache(self) -> Cache: ...
+    @property
+    def requests(self) -> RequestLog | None: ...
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def create_app(
     running: AbstractAsyncContextManager[None] | None = None,
 ) -> FastAPI:
     """The application. `pages` are mounted beside the API; `running` is entered while the server runs."""
-    edge = Edge(exposure.callers.identify, services.idempotency, drain, exposure.proxies)
+    edge = Edge(_noted(exposure.callers.identify), services.idempotency, drain, exposure.proxies)
     listed = catalogue.Catalogue(services.converter, services.converter.registry, services.choices, services.cache)
 
     @asynccontextmanager
@@ -135,10 +141,21 @@ def create_app(
     )
 
 
+def _noted(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:
+    """The same, and what writes requests down knows whose each is."""
+
+    async def noting(request: Request) -> Caller:
+        caller = await identify(request)
+        request.state.tenant = caller.tenant
+        return caller
+
+    return noting
+
+
 def _checks(services: Services) -> Mapping[str, Check]:
     async def database() -> Mapping[str, Any]:
         await services.database.ping()
-        return {"kind": services.database.dialect}
+        return services.database.facts()
 
     async def storage() -> None:
         # A listing that stops at its first entry: every store can do it, and it costs the least.

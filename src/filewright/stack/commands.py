@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated
 
+import click
 import typer
 
 from filewright.stack.errors import ProgramMissing, StackProblem
 
 EXIT_FAILED, EXIT_USAGE, EXIT_MISSING = 1, 2, 6
 _FOLLOW_SECONDS = 0.2
+_WATCH_SECONDS = 2.0
 
 HELP = """Run the distributed shape on this machine, from real processes.
 
@@ -77,6 +79,10 @@ def up(
         int | None, typer.Option(help="Port that the front listens on; a free one at first.", min=1, max=65535)
     ] = None,
     new_ports: Annotated[bool, typer.Option("--new-ports", help="Choose all ports anew.")] = False,
+    clamd: Annotated[
+        bool | None,
+        typer.Option("--clamd/--no-clamd", help="With a virus scanner (clamav-daemon) or without."),
+    ] = None,
     wait: Wait = 180.0,
     as_json: AsJson = False,
 ) -> None:
@@ -87,14 +93,32 @@ def up(
         from filewright.stack.operations import Stack  # noqa: PLC0415 - `--help` waits for nothing
 
         one = Stack(data, report=_say)
-        one.up(_counts(api, worker, beat), slots=slots, host=host, port=port, new_ports=new_ports, seconds=wait)
+        one.up(
+            _counts(api, worker, beat),
+            slots=slots,
+            host=host,
+            port=port,
+            new_ports=new_ports,
+            clamd=clamd,
+            seconds=wait,
+        )
         _show(data, as_json=as_json)
 
 
 @stack.command(name="status")
-def show_status(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
-    """Show every process, its address, and whether it is well: asked of the processes at this moment."""
+def show_status(
+    data: Data = DEFAULT_DATA,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show every process, its address, whether it is well, and what it does: asked of the processes at this moment.
+    Below them how many jobs wait and run.
+    """
     with _told():
+        while watch:
+            click.clear()
+            _show(data, as_json=as_json)
+            time.sleep(_WATCH_SECONDS)
         _show(data, as_json=as_json)
 
 
@@ -133,7 +157,7 @@ def scale(
     epilog="""Examples:
 
 \b
-  filewright stack restart
+  filewright stack restart --rolling
   filewright stack restart api worker-2
   filewright stack restart postgres
 """
@@ -143,16 +167,19 @@ def restart(
         list[str] | None, typer.Argument(help="Processes or roles; all of the product without it.")
     ] = None,
     data: Data = DEFAULT_DATA,
+    rolling: Annotated[
+        bool, typer.Option("--rolling/--at-once", help="One after the other, or all together, with a gap.")
+    ] = True,
     wait: Wait = 180.0,
     as_json: AsJson = False,
 ) -> None:
     """Replace processes by new ones, one at a time: out of the front, drained, ended, started, ready, then the next.
-    With two or more API processes no request is lost.
+    With two or more API processes no request is lost, and no job.
     """
     with _told():
         from filewright.stack.operations import Stack  # noqa: PLC0415
 
-        Stack(data, report=_say).restart(names or [], seconds=wait)
+        Stack(data, report=_say).restart(names or [], rolling=rolling, seconds=wait)
         _show(data, as_json=as_json)
 
 
@@ -216,6 +243,7 @@ def _say(line: str) -> None:
 
 def _show(data: Path, *, as_json: bool) -> None:
     from filewright.stack.operations import Stack  # noqa: PLC0415
+    from filewright.stack.showing import describe  # noqa: PLC0415
 
     status = Stack(data).status()
     if as_json:
@@ -225,27 +253,8 @@ def _show(data: Path, *, as_json: bool) -> None:
         ]
         typer.echo(json.dumps({"url": status.url, "processes": rows}))
         return
-    if status.url is None:
-        typer.echo("The stack is down.")
-        return
-    table = [("NAME", "ROLE", "PID", "ADDRESS", "HEALTH", "RESTARTS", "")]
-    for row in status.rows:
-        health = "well" if row.healthy else row.stage if row.stage != "ready" else "unwell"
-        shown = (row.name, row.role, str(row.pid or "-"), row.address or "-", health, str(row.restarts), row.detail)
-        table.append(shown)
-    typer.echo(_aligned(table))
-    if status.supervisor_pid is None:
-        typer.echo("Nobody supervises it; `filewright stack up` takes it over, `filewright stack down` ends it.")
-    if status.halted:
-        typer.echo(f"The last change stopped half-way: {status.halted}")
-    typer.echo(f"Filewright is serving on {status.url}")
-
-
-def _aligned(table: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
-    )
+    for line in describe(status):
+        typer.echo(line)
 
 
 def _counts(api: int | None, worker: int | None, beat: int | None) -> dict[str, int]:

@@ -13,9 +13,10 @@ import asyncio
 import shutil
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from filewright.stack import front_files
 from filewright.stack.layout import give, write_private
 from filewright.stack.plan import FrontPlan
 from filewright.stack.probes import http_text
@@ -79,13 +80,13 @@ class Front:
 
     def _write(self, addresses: Mapping[str, str]) -> None:
         text = render(
-            "rotation.conf",
+            "front/rotation.conf",
             number=self._number,
             s3_address=self._s3_address,
             pools="\n".join(
                 [
-                    _pool("api", addresses.values()),
-                    *(_pool(f"api_without_{away}", _but(addresses, away)) for away in addresses),
+                    front_files.pool(front_files.API, tuple(addresses.values())),
+                    *(front_files.pool(f"api_without_{away}", _but(addresses, away)) for away in addresses),
                 ]
             ),
         )
@@ -131,10 +132,5 @@ def _has_old_workers(master: int) -> bool:
     return any(b"shutting down" in title for title in titles)
 
 
-def _pool(name: str, addresses: Iterable[str]) -> str:
-    servers = [f"server {address} max_fails=2 fail_timeout=2s;" for address in addresses]
-    return render("pool.conf", name=name, servers="\n    ".join(servers or ["server 127.0.0.1:9 down;"])).rstrip()
-
-
-def _but(addresses: Mapping[str, str], away: str) -> list[str]:
-    return [address for name, address in addresses.items() if name != away]
+def _but(addresses: Mapping[str, str], away: str) -> tuple[str, ...]:
+    return tuple(address for name, address in addresses.items() if name != away)

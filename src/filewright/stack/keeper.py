@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from filewright.stack.layout import Layout
 from filewright.stack.plan import Service
-from filewright.stack.probes import is_well
+from filewright.stack.probes import forget_sign, is_well, sign_at
 from filewright.stack.processes import Identity, Process
 from filewright.stack.state import ProcessState, Stage, now
 
@@ -123,6 +123,7 @@ class Keeper:
 
     def _start(self) -> bool:
         service = self.service
+        forget_sign(service.probe)  # of the one before it
         try:
             self._process = Process.start(
                 service.argv,
@@ -172,8 +173,9 @@ class Keeper:
             self._ready_at = time.monotonic()
             self.has_joined = True
             self._enter(Stage.READY)
-        elif not well and self.state.stage is Stage.READY:
-            self._enter(Stage.UNWELL, "it does not answer")
+        elif not well and self.state.stage in {Stage.READY, Stage.UNWELL}:
+            sign = sign_at(self.service.probe)
+            self._enter(Stage.UNWELL, sign.why if sign else "it does not answer")
 
     def _count_death(self, how: str) -> None:
         was_well = self._ready_at and time.monotonic() - self._ready_at > HEALTHY_SECONDS

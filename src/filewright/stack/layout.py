@@ -3,6 +3,7 @@ keeps in mind: its ports, its secrets and its shape.
 
     stack.json     ports and shape            kept until `down --erase`
     secrets.json   passwords and keys         kept
+    tls/           a certificate of its own   kept
     postgres/ redis-broker/ s3/               the data
     logs/          one file for each process  kept: what went wrong is often asked afterwards
     run/           plan, state, generated configuration, scratch: made anew by `up`, gone after `down`
@@ -26,8 +27,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from filewright.stack.errors import StackProblem
 from filewright.stack.plan import Plan
 
+VERSION = 2
+"""Of the files that a stack leaves for later commands. Every version reads those before it: what they lack has a
+default. Files of a later version are refused, since they may mean what this one does not know.
+
+1: the first, without a number. 2: the number; TLS; signs of health.
+"""
+
 M = TypeVar("M", bound=BaseModel)
-KEPT = ("stack.json", "secrets.json", "secret.key", "postgres", "redis-broker", "s3", "logs")
+KEPT = ("stack.json", "secrets.json", "secret.key", "tls", "postgres", "redis-broker", "s3", "logs")
 
 
 class Shape(BaseModel):
@@ -38,6 +46,8 @@ class Shape(BaseModel):
     counts: Mapping[str, int] = {}
     slots: int | None = None
     """Conversions at once in each worker; None: nobody said yet."""
+    clamd: bool = False
+    """Whether there is a virus scanner."""
 
 
 class Memory(BaseModel):
@@ -45,6 +55,7 @@ class Memory(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    version: int = 1
     id: str = Field(default_factory=lambda: secrets.token_hex(8))
     host: str = "127.0.0.1"
     ports: Mapping[str, int] = {}
@@ -98,6 +109,10 @@ class Layout:
     def secret_key_file(self) -> Path:
         return self.data / "secret.key"
 
+    @property
+    def tls(self) -> Path:
+        return self.data / "tls"
+
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
@@ -145,10 +160,12 @@ class Layout:
     # --- what is kept in mind ------------------------------------------------------------------------------------
 
     def memory(self) -> Memory:
-        return self._read(self.data / "stack.json", Memory) or Memory()
+        return self._read(self.data / "stack.json", Memory) or Memory(version=VERSION)
 
     def remember(self, memory: Memory) -> None:
-        write_private(self.data / "stack.json", memory.model_dump_json(indent=1))
+        write_private(
+            self.data / "stack.json", memory.model_copy(update={"version": VERSION}).model_dump_json(indent=1)
+        )
 
     def secrets(self) -> Secrets:
         """The stack's secrets, made the first time."""
@@ -167,12 +184,14 @@ class Layout:
 
     def write_plan(self, plan: Plan) -> None:
         """Put it in force; the supervisor reads it when told to."""
-        write_private(self.plan_file, plan.model_dump_json(indent=1))
+        write_private(self.plan_file, plan.model_copy(update={"version": VERSION}).model_dump_json(indent=1))
 
     @staticmethod
     def _read(file: Path, kind: type[M]) -> M | None:
         try:
-            return kind.model_validate_json(file.read_bytes())
+            text = file.read_bytes()
+            check_version(file, text)
+            return kind.model_validate_json(text)
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
@@ -193,6 +212,22 @@ class Layout:
         """Whether this process is now the one supervisor. The kernel lets go of it when the process dies."""
         with _held(self.run) as is_ours:
             yield is_ours
+
+
+class _Versioned(BaseModel):
+    """As much of any of the files as says what it is."""
+
+    version: int = 1
+
+
+def check_version(file: Path, text: bytes) -> None:
+    """Raise StackProblem for a file of a later version, ValidationError for one that is none of ours."""
+    version = _Versioned.model_validate_json(text).version
+    if version > VERSION:
+        raise StackProblem(
+            f"{file} was written by a newer Filewright (version {version}; this one reads up to {VERSION}). "
+            "Use that one for this stack."
+        )
 
 
 @contextlib.contextmanager

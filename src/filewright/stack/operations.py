@@ -14,14 +14,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGHUP, SIGTERM
+from signal import SIGHUP, SIGKILL, SIGTERM
+from typing import Any
 
 from filewright.stack import ports, programs
 from filewright.stack.errors import StackProblem
-from filewright.stack.layout import Layout, Memory, Shape
+from filewright.stack.layout import VERSION, Layout, Memory, Shape
 from filewright.stack.plan import Plan, Service
 from filewright.stack.planning import Planner, ports_wanted
-from filewright.stack.probes import is_well
+from filewright.stack.probes import is_well, sign_at
 from filewright.stack.processes import Process, is_running
 from filewright.stack.roles import ROLES, Role
 from filewright.stack.state import Stage, State, read_state
@@ -49,6 +50,10 @@ class Row:
     stage: str
     restarts: int
     detail: str
+    since: float = 0.0
+    """When this stage began; seconds since the epoch."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What it tells of itself: slots and how many of them are busy, whether it leads, how long the queue is."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,9 @@ class Status:
     supervisor_pid: int | None
     halted: str
     rows: tuple[Row, ...]
+    secure_url: str | None = None
+    certificate: Path | None = None
+    """What a client has to trust for `secure_url`."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ class Stack:
         host: str | None = None,
         port: int | None = None,
         new_ports: bool = False,
+        clamd: bool | None = None,
         seconds: float = UP_SECONDS,
     ) -> None:
         """Bring it up in this shape, or bring a running one into it; returns when everything is ready.
@@ -92,13 +101,15 @@ class Stack:
         with self._layout.one_command():
             was_down = self._layout.plan() is None
             memory = self._layout.memory()
+            if clamd or (clamd is None and memory.shape.clamd):
+                programs.check([programs.CLAMD])
             if was_down:
                 memory = _fresh(memory, new_ports=new_ports)
             elif new_ports or host not in {None, memory.host} or port not in {None, memory.ports["nginx"]}:
                 raise StackProblem("Addresses are chosen when a stack starts. Take it down first.")
             memory = memory.model_copy(
                 update={
-                    "shape": self._shape(memory.shape, counts or {}, slots),
+                    "shape": self._shape(memory.shape, counts or {}, slots, clamd),
                     "host": host or memory.host,
                     "ports": {**memory.ports, **({"nginx": port} if port else {})},
                 }
@@ -118,8 +129,10 @@ class Stack:
             shape = self._shape(memory.shape, counts, slots)
             self._bring_about(memory.model_copy(update={"shape": shape}), plan, seconds=seconds)
 
-    def restart(self, names: Iterable[str] = (), *, seconds: float = UP_SECONDS) -> None:
-        """Replace these (names or roles; without any: all of the product), one at a time, each drained first."""
+    def restart(self, names: Iterable[str] = (), *, rolling: bool = True, seconds: float = UP_SECONDS) -> None:
+        """Replace these (names or roles; without any: all of the product): one at a time, each drained first, or all
+        together.
+        """
         wanted = tuple(names) or tuple(name for name, role in self.roles.items() if not role.once)
         with self._running() as plan:
             for name in wanted:
@@ -127,7 +140,9 @@ class Stack:
                     known = ", ".join(dict.fromkeys(service.role for service in plan.services))
                     raise StackProblem(f"There is no {name!r} in this stack. It has: {known}.")
             raised = {service.name for service in plan.services if service.is_one_of(wanted)}
-            self._bring_about(self._layout.memory(), plan, raised=raised, seconds=seconds * max(1, len(raised)))
+            self._bring_about(
+                self._layout.memory(), plan, raised=raised, rolling=rolling, seconds=seconds * max(1, len(raised))
+            )
 
     def down(self, *, erase: bool = False) -> None:
         """End every process, users of a thing before the thing; leave the data, or with `erase` nothing."""
@@ -149,7 +164,14 @@ class Stack:
         services = [service for service in plan.services if not service.once]
         wells = asyncio.run(_ask_all(services))
         rows = [_row(service, state, well=well) for service, well in zip(services, wells, strict=True)]
-        return Status(plan.url, supervisor.pid if supervisor and alive else None, state.halted, tuple(rows))
+        return Status(
+            plan.url,
+            supervisor.pid if supervisor and alive else None,
+            state.halted,
+            tuple(rows),
+            plan.secure_url,
+            self._layout.tls / "tls.crt" if plan.secure_url else None,
+        )
 
     def log_files(self, name: str | None = None) -> list[Path]:
         """The logs there are, of one process or role or of all. Raises StackProblem for a name without one."""
@@ -177,7 +199,7 @@ class Stack:
                 raise StackProblem("The stack is down. Start it with: filewright stack up")
             yield plan
 
-    def _shape(self, before: Shape, counts: Mapping[str, int], slots: int | None) -> Shape:
+    def _shape(self, before: Shape, counts: Mapping[str, int], slots: int | None, clamd: bool | None = None) -> Shape:
         countable = {name: role for name, role in self.roles.items() if not role.once}
         for name, count in counts.items():
             if name not in countable:
@@ -185,7 +207,11 @@ class Stack:
             if not 0 <= count <= countable[name].most:
                 raise StackProblem(f"{name} takes a number from 0 to {countable[name].most}, not {count}.")
         full = {name: role.default for name, role in countable.items()} | dict(before.counts) | dict(counts)
-        return Shape(counts=full, slots=slots or before.slots or max(1, cores() // max(1, full.get("worker", 1))))
+        return Shape(
+            counts=full,
+            slots=slots or before.slots or max(1, cores() // max(1, full.get("worker", 1))),
+            clamd=before.clamd if clamd is None else clamd,
+        )
 
     def _bring_about(
         self,
@@ -193,6 +219,7 @@ class Stack:
         before: Plan | None = None,
         *,
         raised: Iterable[str] = (),
+        rolling: bool = True,
         seconds: float,
     ) -> None:
         """Write the plan, see that a supervisor follows it, wait until it is true."""
@@ -206,7 +233,7 @@ class Stack:
         generations = {service.name: service.generation for service in before.services} if before else {}
         generations |= {name: generations.get(name, 0) + 1 for name in raised}
         planner = Planner(layout, memory, layout.secrets(), self.roles, generations)
-        plan = planner.plan((before.revision if before else 0) + 1)
+        plan = planner.plan((before.revision if before else 0) + 1, rolling=rolling)
         layout.write_plan(plan)
         self._tell_supervisor()
         self._wait_until_true(plan, seconds)
@@ -216,8 +243,8 @@ class Stack:
         state = read_state(self._layout)
         ours = {name for name, known in state.processes.items() if known.identity and is_running(known.identity)}
         for name in ports_wanted(memory.shape, self.roles):
-            owner = "s3" if name.startswith("s3-") else name
-            host = memory.host if name == "nginx" else "127.0.0.1"
+            owner = {"s3": "s3", "nginx": "nginx"}.get(name.partition("-")[0], name)
+            host = memory.host if owner == "nginx" else "127.0.0.1"
             if owner not in ours and not ports.is_free(host, memory.ports[name]):
                 raise StackProblem(
                     f"Port {memory.ports[name]} of {name} is taken by another program, or {host} is no address of this "
@@ -226,6 +253,12 @@ class Stack:
 
     def _tell_supervisor(self) -> None:
         supervisor = self._supervisor()
+        if supervisor is not None and read_state(self._layout).version < VERSION:
+            self.report("The supervisor is of an older version; a new one takes over what runs.")
+            supervisor.signal(SIGKILL)  # which ends it and nothing else
+            supervisor.wait(10)
+            supervisor.close()
+            supervisor = None
         if supervisor is not None:
             supervisor.signal(SIGHUP)
             supervisor.close()
@@ -352,6 +385,7 @@ def _row(service: Service, state: State, *, well: bool) -> Row:
     known = state.processes.get(service.name)
     identity = known.identity if known else None
     alive = identity is not None and is_running(identity)
+    sign = sign_at(service.probe) if alive else None
     return Row(
         service.name,
         service.role,
@@ -360,5 +394,7 @@ def _row(service: Service, state: State, *, well: bool) -> Row:
         alive and well and (known is None or known.stage is not Stage.STOPPING),
         str(known.stage) if known else "waiting",
         known.restarts if known else 0,
-        known.detail if known else "",
+        (sign.why if sign and sign.why else known.detail) if known else "",
+        known.since if known else 0.0,
+        sign.facts if sign else {},
     )

@@ -47,8 +47,10 @@ class Service(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Differs when the process would have to be another."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """Differs when the process would have to be another. A field that came with a later version changes nothing
+        as long as it says nothing.
+        """
+        return hashlib.sha256(self.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:16]
 
     def is_one_of(self, names: tuple[str, ...]) -> bool:
         return self.name in names or self.role in names
@@ -70,8 +72,13 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    version: int = 1
     revision: int
+    rolling: bool = True
+    """What has to be another process is replaced one at a time; else all at once, with a gap."""
     url: str
+    secure_url: str | None = None
+    """The same over TLS, with the stack's own certificate."""
     services: tuple[Service, ...]
     """In the order in which they start."""
     front: FrontPlan

@@ -11,26 +11,30 @@ import resource
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from filewright.stack import programs
+from filewright.chassis.telemetry import heartbeat
+from filewright.stack import front_files, programs
+from filewright.stack.certificate import certificate
 from filewright.stack.errors import StackProblem
+from filewright.stack.front_files import BUCKET
 from filewright.stack.layout import Layout, Memory, Secrets, Shape, write_private
 from filewright.stack.plan import FrontPlan, Plan, Service
-from filewright.stack.programs import NGINX, PGBOUNCER, POSTGRES, REDIS, WEED
+from filewright.stack.programs import CLAMD, NGINX, PGBOUNCER, POSTGRES, REDIS, WEED
 from filewright.stack.rendering import render
 from filewright.stack.roles import COUNTED, EDGE_ROLE, SHARED, Role
 
 DATABASE = "filewright"
-BUCKET = "filewright"
-REGION = "us-east-1"
 
 POOL_SIZE, RESERVE_SIZE, MAX_CLIENTS = 20, 5, 2000
 DIRECT_CONNECTIONS = 15
 """Beside the pool's: migrations, listeners, an operator's psql, and PostgreSQL's own reserve."""
+_SIGNATURES = Path("/var/lib/clamav")
+_EICAR = "44d88612fea8a8f36de82e1278abb02f:68:Eicar-Test-Signature\n"
 _SMALLEST_CACHE, _EDGE_CACHE = "128mb", "1g"
 _S3_PARTS = ("master", "volume", "filer")
 _S3_PORTS = ("s3-admin", "s3-grpc", *(f"s3-{part}{twin}" for part in _S3_PARTS for twin in ("", "-grpc")))
-DATA_PORTS = ("nginx", "postgres", "pgbouncer", "redis-broker", "redis-cache", "s3", *_S3_PORTS)
+DATA_PORTS = ("nginx", "nginx-tls", "postgres", "pgbouncer", "redis-broker", "redis-cache", "s3", *_S3_PORTS)
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,16 @@ class Planner:
     generations: Mapping[str, int]
     """By name; a raised one has the process replaced."""
 
-    def plan(self, revision: int) -> Plan:
+    def plan(self, revision: int, *, rolling: bool = True) -> Plan:
         """The plan; its configuration files are written, so a program may start at once."""
         self._write_settings()
-        services = (*self._postgres(), self._pgbouncer(), *self._redis(), self._s3(), *self._product(), self._nginx())
+        data = (*self._postgres(), self._pgbouncer(), *self._redis(), self._s3(), *self._clamd())
+        services = (*data, *self._product(), self._nginx())
         return Plan(
             revision=revision,
+            rolling=rolling,
             url=f"http://{self._shown_host}:{self._port('nginx')}",
+            secure_url=f"https://{self._shown_host}:{self._port('nginx-tls')}",
             services=services,
             front=FrontPlan(
                 service="nginx",
@@ -115,7 +122,7 @@ class Planner:
             pool_size=POOL_SIZE,
             reserve_size=RESERVE_SIZE,
             max_connections=POOL_SIZE + RESERVE_SIZE,
-            max_clients=min(MAX_CLIENTS, _open_files() - 100),
+            max_clients=_max_clients(),
         )
         write_private(folder / "pgbouncer.ini", text, user)
         write_private(folder / "users.txt", f'"{DATABASE}" "{self.secrets.database}"\n', user)
@@ -176,23 +183,45 @@ class Planner:
             "s3", "s3", argv, cwd=config, probe=f"http://127.0.0.1:{self._port('s3')}/healthz", grace_seconds=15
         )
 
+    def _clamd(self) -> Iterator[Service]:
+        """With the signatures that freshclam keeps on this machine, or else with that of the EICAR test file alone."""
+        if not self.memory.shape.clamd:
+            return
+        user = programs.user_of(CLAMD)
+        folder = self.layout.folder(self.layout.run / "clamd", user)
+        own = self.layout.folder(folder / "signatures", user)
+        write_private(own / "eicar.hdb", _EICAR, user)
+        kept = any(_SIGNATURES.glob("main.c[lv]d"))
+        values = {"port": self._port("clamd"), "signatures": _SIGNATURES if kept else programs.HERE + "/signatures"}
+        write_private(folder / "clamd.conf", render("clamd.conf", scratch=programs.HERE, **values), user)
+        yield self._service(
+            "clamd",
+            "clamd",
+            programs.from_here((programs.path_of(CLAMD), f"--config-file={programs.HERE}/clamd.conf")),
+            cwd=folder,
+            user=user,
+            probe=f"clamd://127.0.0.1:{self._port('clamd')}",
+            start_seconds=180,  # reading millions of signatures takes its time
+            grace_seconds=20,
+        )
+
     # --- the front -----------------------------------------------------------------------------------------------
 
     def _nginx(self) -> Service:
         user = programs.user_of(NGINX)
         folder = self.layout.folder(self.layout.run / "nginx", user)
-        self.layout.folder(folder / "tmp", user)
-        host = f"[{self.memory.host}]" if ":" in self.memory.host else self.memory.host
-        text = render(
-            "nginx.conf",
-            listen=f"{host}:{self._port('nginx')}",
-            worker_connections=min(16_384, _open_files() // 2),
-            rotation_file="rotation.conf",
+        for name in ("tmp", "cache"):
+            self.layout.folder(folder / name, user)
+        text = front_files.of_stack(
+            listen=f"{self._shown_host}:{self._port('nginx')}",
+            listen_tls=f"{self._shown_host}:{self._port('nginx-tls')}",
+            open_files=_open_files(),
             cache_size=_EDGE_CACHE,
-            bucket=BUCKET,
-            s3_address=f"127.0.0.1:{self._port('s3')}",
+            brotli=front_files.brotli_module(),
         )
         write_private(folder / "nginx.conf", text, user)
+        for name, pem in zip(("tls.crt", "tls.key"), certificate(self.layout, self.memory.host), strict=True):
+            write_private(folder / name, pem, user)
         return self._service(
             "nginx",
             "nginx",
@@ -240,7 +269,7 @@ class Planner:
             (*command, *(argument.format(**values) for argument in role.arguments)),
             cwd=scratch,
             port=port,
-            probe=f"http://127.0.0.1:{port}{role.ready_path}" if role.ready_path else None,
+            probe=_probe_of(role, port, scratch),
             after=(*SHARED, *role.after),
             once=role.once,
             grace_seconds=role.grace_seconds,
@@ -262,6 +291,8 @@ class Planner:
             s3_key_id=self.secrets.s3_key_id,
             s3_secret=self.secrets.s3_secret,
             secret_key_file=self.layout.secret_key_file,
+            processes=",".join(f"{role}={count}" for role, count in self.memory.shape.counts.items() if count),
+            pooler=f"clients={_max_clients()},servers={POOL_SIZE + RESERVE_SIZE}",
         )
         write_private(self.layout.settings_file, text)
 
@@ -294,7 +325,14 @@ class Planner:
 
     @property
     def _shown_host(self) -> str:
+        """As it stands in an address."""
         return f"[{self.memory.host}]" if ":" in self.memory.host else self.memory.host
+
+
+def _probe_of(role: Role, port: int | None, scratch: Path) -> str | None:
+    if role.ready_path:
+        return f"http://127.0.0.1:{port}{role.ready_path}"
+    return f"file://{scratch / heartbeat.FILE}" if role.beats else None
 
 
 def ports_wanted(shape: Shape, roles: Mapping[str, Role]) -> list[str]:
@@ -302,8 +340,13 @@ def ports_wanted(shape: Shape, roles: Mapping[str, Role]) -> list[str]:
     listening = (name for name, role in roles.items() if role.ready_path)
     return [
         *DATA_PORTS,
+        *(["clamd"] if shape.clamd else []),
         *(f"{role}-{number}" for role in listening for number in range(1, shape.counts.get(role, 0) + 1)),
     ]
+
+
+def _max_clients() -> int:
+    return min(MAX_CLIENTS, _open_files() - 100)
 
 
 def _open_files() -> int:

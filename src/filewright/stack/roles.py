@@ -26,7 +26,9 @@ class Role:
     settings: Mapping[str, str] = field(default_factory=dict)
     """Of this role alone, without the prefix."""
     ready_path: str | None = None
-    """What it answers with 200 when it is ready; None: it listens nowhere, and being there is enough."""
+    """What it answers with 200 when it is ready; None: it listens nowhere."""
+    beats: bool = False
+    """It says how it is in a file of its directory; without that and a path, being there is enough."""
     once: bool = False
     after: tuple[str, ...] = ()
     grace_seconds: float = 30.0
@@ -49,8 +51,10 @@ ROLES: Mapping[str, Role] = {
         after=("migrate",),
         grace_seconds=45,
     ),
-    "worker": Role(("worker",), default=1, settings={"SLOTS": "{slots}"}, after=("migrate",), grace_seconds=90),
-    "beat": Role(("beat",), default=1, most=4, after=("migrate",)),
+    "worker": Role(
+        ("worker",), default=1, settings={"SLOTS": "{slots}"}, beats=True, after=("migrate",), grace_seconds=90
+    ),
+    "beat": Role(("beat",), default=1, most=4, beats=True, after=("migrate",)),
 }
 
 COUNTED = ("api", "worker", "beat")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from filewright.stack.layout import Layout, write_private
+from filewright.stack.layout import VERSION, Layout, check_version, write_private
 from filewright.stack.processes import Identity
 
 
@@ -62,6 +62,8 @@ class State(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    version: int = 1
+    """Of the supervisor that wrote it."""
     boot: str = ""
     """Which start of the machine it is of: numbers and beginnings count from there."""
     supervisor_pid: int | None = None
@@ -82,16 +84,22 @@ class State(BaseModel):
 
 
 def read_state(layout: Layout) -> State:
-    """The last account; empty when there is none, it is of no use, or the machine was started anew since."""
+    """The last account; empty when there is none, it is of no use, or the machine was started anew since.
+
+    Raises StackProblem for one that a newer supervisor wrote.
+    """
     try:
-        state = State.model_validate_json(layout.state_file.read_bytes())
+        text = layout.state_file.read_bytes()
+        check_version(layout.state_file, text)
+        state = State.model_validate_json(text)
     except (OSError, ValueError):
         return State()
     return state if state.boot == _boot() else State()
 
 
 def write_state(layout: Layout, state: State) -> None:
-    write_private(layout.state_file, state.model_copy(update={"boot": _boot()}).model_dump_json())
+    said = state.model_copy(update={"boot": _boot(), "version": VERSION})
+    write_private(layout.state_file, said.model_dump_json())
 
 
 def _boot() -> str:

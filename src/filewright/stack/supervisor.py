@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from filewright.stack import processes
+from filewright.stack.errors import StackProblem
 from filewright.stack.front import Front
 from filewright.stack.keeper import Keeper
 from filewright.stack.layout import Layout
@@ -104,7 +105,12 @@ class Supervisor:
         while True:
             await look.wait()
             look.clear()
-            plan = self._layout.plan()
+            try:
+                plan = self._layout.plan()
+            except StackProblem as problem:  # of a newer version, say: no reason to let go of what runs
+                self._halted = str(problem)
+                self._account()
+                continue
             if plan is None:
                 continue
             self._plan, self._halted = plan, ""
@@ -124,6 +130,9 @@ class Supervisor:
                 self._keep(service)
             elif keeper.state.digest not in {"", service.digest} or keeper.service != service:
                 replaced.append((keeper, service))
+        if not plan.rolling:
+            await asyncio.gather(*(self._replace(keeper, service) for keeper, service in replaced))
+            return
         for keeper, service in replaced:  # one at a time, each ready before the next goes
             await self._replace(keeper, service)
 

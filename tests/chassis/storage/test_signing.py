@@ -113,6 +113,34 @@ def test_addresses_are_for_the_outside_and_the_same_within_a_window():
     assert link(NOON + WINDOW).url != first.url
 
 
+@pytest.mark.parametrize("minutes", [10, 60])
+def test_an_order_to_write_is_the_same_within_a_window_and_lives_as_long_as_promised(minutes):
+    store = open_store("s3://b?endpoint=http://10.0.0.1:9000", access_key_id="a", secret_access_key="b")
+    lifetime = timedelta(minutes=minutes)
+
+    def order(at, **more):
+        return store.sign_put("k", size=5, at=at, lifetime=lifetime, **more)
+
+    moments = [NOON, NOON + timedelta(seconds=7), NOON + WINDOW - timedelta(seconds=1)]
+    orders = [order(at) for at in moments]
+    assert len({one.url for one in orders}) == 1
+    for at, one in zip(moments, orders, strict=True):
+        said = answers_of(one.url)
+        begins = datetime.strptime(said["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        ends = begins + timedelta(seconds=int(said["X-Amz-Expires"]))
+        assert begins <= at
+        assert ends >= at + lifetime
+        assert one.expires_at == ends
+    assert order(NOON + WINDOW).url != orders[0].url
+    assert order(NOON, sha256="00" * 32).url != orders[0].url
+
+
+def test_an_order_that_lives_as_long_as_servers_allow_is_not_cut_short():
+    store = open_store("s3://b?endpoint=http://10.0.0.1:9000", access_key_id="a", secret_access_key="b")
+    at, lifetime = NOON + timedelta(minutes=3), timedelta(days=7)
+    assert store.sign_put("k", size=5, at=at, lifetime=lifetime).expires_at == at + lifetime
+
+
 def test_a_store_without_keys_of_its_own_signs_nothing():
     store = open_store("s3://b?endpoint=http://10.0.0.1:9000")
     assert store.sign_put("k", size=1, at=NOON, lifetime=HOUR) is None

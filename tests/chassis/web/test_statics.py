@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 
 import httpx
+import brotli
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -74,14 +75,16 @@ async def test_a_file_without_its_digest_is_kept_for_minutes(http):
 
 
 async def test_a_long_file_comes_compressed_to_whoever_takes_it(http, static):
-    packed = await http.get(f"{static.address}/app.js", headers={"Accept-Encoding": "br, gzip;q=0.8"})
-    plain = await http.get(f"{static.address}/app.js", headers={"Accept-Encoding": "gzip;q=0, br"})
-    assert packed.headers["content-encoding"] == "gzip"
-    assert int(packed.headers["content-length"]) < len(SCRIPT) / 5
-    assert "content-encoding" not in plain.headers
-    assert packed.content == plain.content == SCRIPT
-    assert packed.headers["etag"] != plain.headers["etag"]
-    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    forms = {"gzip, deflate, br, zstd": "br", "gzip;q=0, br": "br", "gzip": "gzip", "br;q=0, *": "gzip", "": None}
+    found = {
+        accepted: await http.get(f"{static.address}/app.js", headers={"Accept-Encoding": accepted}) for accepted in forms
+    }
+    for accepted, coding in forms.items():
+        assert found[accepted].headers.get("content-encoding") == coding, accepted
+        assert coding is None or int(found[accepted].headers["content-length"]) < len(SCRIPT) / 5
+        assert found[accepted].content == SCRIPT
+        assert found[accepted].headers["vary"] == "Accept-Encoding"
+    assert len({answer.headers["etag"] for answer in found.values()}) == 3
 
 
 async def test_what_compression_makes_no_shorter_comes_as_it_is(http, static):
@@ -108,7 +111,10 @@ def test_another_byte_anywhere_is_another_address(static, folder):
 
 def test_a_compressed_file_is_the_same_on_every_machine(static, folder):
     again = StaticFolder(folder)
-    assert again._files == static._files
-    short = static._files["app.js"].short
-    assert short is not None
-    assert gzip.decompress(short) == SCRIPT
+    assert again.digest == static.digest
+    for accepted, unpack in (("br", brotli.decompress), ("gzip", gzip.decompress)):
+        forms = {one._files["app.js"].packed_for(accepted) for one in (static, again)}
+        assert len(forms) == 1
+        (packed,) = forms
+        assert packed is not None
+        assert unpack(packed[1]) == SCRIPT

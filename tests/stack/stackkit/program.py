@@ -7,6 +7,7 @@ import gzip
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 ARRIVED: dict[str, int] = {}
+ASKED: Counter[str] = Counter()
 LONG = {"text": "the quick brown fox " * 500}
 
 
@@ -42,8 +44,35 @@ async def events(_: Request) -> Response:
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 
-async def long_json(_: Request) -> Response:
-    return JSONResponse(LONG)
+async def long_json(request: Request) -> Response:
+    """For a second the same for everybody, and when nobody answers for as long as it takes."""
+    headers = {"Cache-Control": "public, max-age=0, s-maxage=1, stale-if-error=600", "ETag": '"one"'}
+    ASKED["formats"] += 1
+    if '"one"' in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return JSONResponse({**LONG, "who": request.headers.get("authorization", "")}, headers=headers)
+
+
+async def static(request: Request) -> Response:
+    """For ever the same. What is `of-api-2` is of a version that only that process has."""
+    name = request.path_params["name"]
+    if name.startswith("of-api-2") and not os.environ["FILEWRIGHT_DATA_DIR"].endswith("api-2"):
+        return Response(status_code=404)
+    ASKED[name] += 1
+    return Response(
+        b"let letters = 'the same letters';\n" * 100,
+        media_type="text/javascript",
+        headers={
+            "Cache-Control": "public, max-age=31536000, immutable",
+            "Vary": "Accept-Encoding",
+            "X-Asked": f"{os.getpid()}-{ASKED[name]}",
+            "X-Coding": request.headers.get("accept-encoding", ""),
+        },
+    )
+
+
+async def asked(_: Request) -> Response:
+    return JSONResponse({"pid": os.getpid(), **ASKED})
 
 
 async def output(_: Request) -> Response:
@@ -63,6 +92,9 @@ def api(port: int) -> None:
             Route("/v1/jobs/{id}/events", events),
             Route("/v1/jobs/{id}/outputs/0", output),
             Route("/v1/formats", long_json),
+            Route("/v1/long", long_json),
+            Route("/static/{name:path}", static),
+            Route("/asked", asked),
         ]
     )
     uvicorn.run(app, port=port, log_level="warning", timeout_keep_alive=15, timeout_graceful_shutdown=10)

@@ -1,8 +1,12 @@
 """Requests that clients send straight to the bucket: what they may do, how long, and how caches may keep the answers.
 
-A reader's signature counts from the beginning of a window and not from now, so everybody who asks within the window
-gets the same address: that is what an edge cache goes by. It lives for two windows, so even the last one to ask has a
-whole window to begin reading. A writer's signature covers the exact number of bytes.
+A signature counts from the beginning of a window and not from now, so everybody who asks within the window gets the
+same address: that is what an edge cache goes by, and what makes an order that is asked for twice the same order. It
+lives for a window longer than was promised, so that even the last one to ask has all the time that is said. A writer's
+signature covers the exact number of bytes.
+
+What is read is kept by browsers and edges under the whole address, signature and all; `public` says that an edge may,
+since the address is the permission. What the API itself answers about it is `private, no-store`.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from filewright.chassis.storage.port import SignedRequest
 from filewright.chassis.storage.s3_address import S3Address
-from filewright.chassis.storage.sigv4 import Signer
+from filewright.chassis.storage.sigv4 import LONGEST, Signer
 
 WINDOW = timedelta(minutes=5)
 MAX_PUT_BYTES = 5 << 30
@@ -30,8 +34,8 @@ class Presigner:
     def put(
         self, key: str, *, size: int, at: datetime, lifetime: timedelta, sha256: str | None = None
     ) -> SignedRequest | None:
-        """To store exactly `size` bytes. Every client sends their number by itself, so it is not among the headers;
-        their type is not signed, because nobody will go by it.
+        """To store exactly `size` bytes, for at least `lifetime`. Every client sends their number by itself, so it is
+        not among the headers; their type is not signed, because nobody will go by it.
         """
         if size > MAX_PUT_BYTES:
             return None
@@ -39,8 +43,10 @@ class Presigner:
         if sha256 is not None:
             checksum["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
         signed = {"Content-Length": str(size), **checksum}
-        url = self._signer.url("PUT", self._address.public_url(key), at=at, lifetime=lifetime, headers=signed)
-        return SignedRequest("PUT", url, {"Content-Type": ANY_TYPE, **checksum}, at + lifetime)
+        fits = lifetime + WINDOW <= LONGEST
+        begin, whole = (window_of(at), lifetime + WINDOW) if fits else (at, lifetime)
+        url = self._signer.url("PUT", self._address.public_url(key), at=begin, lifetime=whole, headers=signed)
+        return SignedRequest("PUT", url, {"Content-Type": ANY_TYPE, **checksum}, begin + whole)
 
     def get(self, key: str, *, at: datetime, media_type: str, disposition: str) -> SignedRequest:
         """To read all or a range of it, any number of times."""

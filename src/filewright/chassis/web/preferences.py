@@ -32,11 +32,16 @@ def preference(request: Request) -> Preference:
 
 def accepts_gzip(header: str | None) -> bool:
     """Whether an `Accept-Encoding` list takes gzip."""
+    return accepts_coding(header, "gzip")
+
+
+def accepts_coding(header: str | None, wanted: str) -> bool:
+    """Whether an `Accept-Encoding` list takes this content coding."""
     weights = {}
     for item in (header or "").split(","):
         coding, _, parameters = item.partition(";")
         weights[coding.strip().lower()] = _NO_WEIGHT.search(parameters) is None
-    return weights.get("gzip", weights.get("*", False))
+    return weights.get(wanted, weights.get("*", False))
 
 
 def etag_matches(header: str | None, etag: str) -> bool:

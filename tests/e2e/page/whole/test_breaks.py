@@ -32,7 +32,7 @@ def offsets(visit) -> list[int]:
 
 def until_sent(visit, share: int) -> None:
     visit.page.wait_for_function(
-        "(share) => document.querySelector('ol.rows progress')?.value * 100 >= share",
+        "(share) => document.querySelector('ol.rows [role=progressbar]')?.ariaValueNow >= share",
         arg=share,
     )
 

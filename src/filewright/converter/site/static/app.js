@@ -12,6 +12,7 @@ import { formatName, language, languages, onLanguage, preferredLanguage, setLang
 import { icon } from './icons.js';
 import { filesOfInput, watchIntake } from './intake.js';
 import { createKeep } from './keep.js';
+import { meter } from './meter.js';
 import { openOptions } from './options.js';
 import { createQueue } from './queue.js';
 import { reason, rowView } from './row.js';
@@ -43,13 +44,13 @@ const stood = new Map();
 const list = h('ol', { class: 'rows', hidden: true });
 const offline = h('p', { class: 'notice offline', hidden: true }, icon('offline'), h('span', { 'data-t': 'page.offline' }));
 const news = h('p', { class: 'unseen', role: 'status' });
-const sum = { words: h('p'), progress: h('progress', { max: 1 }) };
+const sum = { words: h('p'), progress: meter() };
 const clear = h('button', { type: 'button', class: 'button small quiet absent', 'data-t': 'bar.clear', onclick: () => queue.clearDone() });
 // These two share a place: what can be started comes before what can be fetched. What is not needed keeps its room.
 const downloadAll = h('button', { type: 'button', class: 'button small absent', 'data-t': 'bar.download', onclick: download });
 const startAll = h('button', { type: 'button', class: 'button small absent', 'data-t': 'bar.start', onclick: () => queue.startAll() });
 const bar = h('section', { class: 'bar', tabindex: -1, hidden: true, 'data-t-label': 'bar.label' },
-  h('div', { class: 'sum' }, sum.words, sum.progress), h('div', { class: 'actions' }, clear, h('div', { class: 'one-of' }, downloadAll, startAll)));
+  h('div', { class: 'sum' }, sum.words, sum.progress.element), h('div', { class: 'actions' }, clear, h('div', { class: 'one-of' }, downloadAll, startAll)));
 
 // ── Files in ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -188,9 +189,8 @@ function drawSummary() {
   const said = [done || busy ? t('bar.done', { done, n: all }) : t('bar.files', { n: all }), failed && t('bar.failed', { n: failed }),
     busy && secondsLeft && t('bar.left', { time: units.duration(secondsLeft) })];
   text(sum.words, said.filter(Boolean).join(' · '));
-  sum.progress.classList.toggle('absent', !busy);
-  const share = shareDone();
-  if (sum.progress.value !== share) sum.progress.value = share;
+  sum.progress.element.classList.toggle('absent', !busy);
+  sum.progress.show(shareDone());
   place(startAll, waiting.some((row) => row.target) && waiting.length > (busy || done ? 0 : 1));
   place(downloadAll, !isThere(startAll) && done > 1);
   place(clear, queue.rows.some((row) => isOver(row) && row.phase !== 'failed'));
@@ -281,7 +281,7 @@ function tools() {
 function speak() {
   translate(document);
   attribute(list, 'aria-label', t('list.label'));
-  attribute(sum.progress, 'aria-label', t('bar.label'));
+  attribute(sum.progress.element, 'aria-label', t('bar.label'));
   attribute(clear, 'aria-label', t('bar.clear.label'));
   sayLimits();
   views = new Map();

@@ -41,9 +41,12 @@ export function attribute(/** @type {Element} */ element, /** @type {string} */ 
   }
 }
 
-/** Sets the text of an element, if it is another one. */
+/** Sets the text of an element, if it is another one. No node comes or goes where there is one: that would ask who else is concerned. */
 export function text(/** @type {Element} */ element, /** @type {string} */ words) {
-  if (element.textContent !== words) element.textContent = words;
+  const [node, ...others] = element.childNodes;
+  if (node instanceof Text && !others.length && words) {
+    if (node.data !== words) node.data = words;
+  } else if (element.textContent !== words) element.textContent = words;
 }
 
 const SVG = 'http://www.w3.org/2000/svg';

@@ -17,7 +17,10 @@ import { Course, Pace, timesInQueue } from './pace.js';
 
 const UPLOADS_AT_ONCE = 3;
 const ORDERS_AT_ONCE = 2;
-const TICK = 1000;
+/** How often is told how far rows are: figures that run faster nobody reads, and between two beats frames have nothing to do. */
+const BEAT = 250;
+/** Time left is reckoned once a second. */
+const BEATS_OF_A_TICK = 4;
 const LOOK_FOR_EXPIRED = 60_000;
 const MOST_LOSSES = 3;
 
@@ -62,6 +65,9 @@ class Queue {
   #listeners = new Set();
   /** @type {Set<string>} */
   #changed = new Set();
+  /** @type {Set<string>} those of which only a figure is another, until the next beat */
+  #moved = new Set();
+  #telling = false;
   /** @type {Set<Row>} */
   #toKeep = new Set();
   /** @type {Promise<void>|null} */
@@ -77,7 +83,8 @@ class Queue {
   #eraseLanes = lanes(1);
   #pace = new Pace();
   /** @type {ReturnType<typeof setInterval>|undefined} */
-  #ticking;
+  #beating;
+  #beats = 0;
 
   /** @param {Parts} parts */
   constructor({ api, uploads, events, keep, catalogue, now = Date.now }) {
@@ -98,7 +105,10 @@ class Queue {
     return this.#byId.get(id);
   }
 
-  /** Told at most once a frame, with the ids of rows that changed, came or went. Returns how to stop listening. */
+  /**
+   * Told with the ids of rows that changed, came or went: at most once a frame of what they are, and with each beat of how
+   * far they are, all together. Returns how to stop listening.
+   */
   subscribe(/** @type {(changed: Set<string>) => void} */ listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -209,7 +219,7 @@ class Queue {
       else if (row.phase === 'succeeded') sum.done += 1;
       else if (row.phase === 'failed') sum.failed += 1;
     }
-    return { ...sum, secondsLeft: this.#ticking === undefined ? null : this.#pace.left(this.now()) };
+    return { ...sum, secondsLeft: this.#beating === undefined ? null : this.#pace.left(this.now()) };
   }
 
   /** Brings back what there was before the page was loaded, and goes on with it. */
@@ -261,11 +271,16 @@ class Queue {
   }
 
   #tell(/** @type {Row} */ row) {
-    const isFirst = this.#changed.size === 0;
     this.#changed.add(row.id);
-    if (!isFirst) return;
+    this.#tellSoon();
+  }
+
+  #tellSoon() {
+    if (this.#telling) return;
+    this.#telling = true;
     const tell = () => {
-      if (!this.#changed.size) return;
+      if (!this.#telling) return;
+      this.#telling = false;
       const changed = this.#changed;
       this.#changed = new Set();
       this.#listeners.forEach((listener) => listener(changed));
@@ -289,7 +304,7 @@ class Queue {
   /** News are wanted while there are jobs, and time is counted while anything moves. */
   #watch() {
     this.events.want(this.#live > 0);
-    this.#ticking ??= setInterval(() => this.#tick(), TICK);
+    this.#beating ??= setInterval(() => this.#beat(), BEAT);
   }
 
   /** What the name says, until the service has seen the content. */
@@ -353,7 +368,7 @@ class Queue {
       onProgress: (sent) => {
         if (signal.aborted || row.sent === sent) return;
         row.sent = sent;
-        this.#tell(row);
+        this.#moved.add(row.id);
       },
       onLost: (lost) => this.#offline(row, lost),
     });
@@ -571,7 +586,7 @@ class Queue {
     if (isNew || job.status !== 'running') work.course = new Course();
     if (job.status === 'running') work.course.see(this.now(), job.progress);
     if (job.status === row.phase && !isNew) {
-      this.#tell(row);
+      this.#moved.add(row.id);
       return;
     }
     work.pace.forget();
@@ -671,13 +686,23 @@ class Queue {
 
   // --- time ------------------------------------------------------------------------------------------------------
 
+  /** One timer for all that runs by itself. */
+  #beat() {
+    this.#beats += 1;
+    if (this.#beats % BEATS_OF_A_TICK === 0) this.#tick();
+    if (!this.#moved.size) return;
+    this.#moved.forEach((id) => this.#changed.add(id));
+    this.#moved.clear();
+    this.#tellSoon();
+  }
+
   #tick() {
     const now = this.now();
     const sending = this.rows.filter(({ phase }) => phase === 'uploading');
     const live = this.rows.filter(({ phase }) => isLive(phase));
     if (sending.length + live.length === 0) {
-      clearInterval(this.#ticking);
-      this.#ticking = undefined;
+      clearInterval(this.#beating);
+      this.#beating = undefined;
       this.#pace.forget();
       return;
     }
@@ -735,7 +760,7 @@ class Queue {
     const shown = this.#work(row).pace.left(now);
     if (shown === row.secondsLeft) return;
     row.secondsLeft = shown;
-    this.#tell(row);
+    this.#moved.add(row.id);
   }
 }
 

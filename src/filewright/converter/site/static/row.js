@@ -1,13 +1,15 @@
 // @ts-check
 /**
  * One file on the page. What is shown follows from the row alone; `update` changes only what is another than before,
- * and heights are the style's, so that nothing moves while files are on their way.
+ * and heights are the style's, so that nothing moves while files are on their way. How far a file is, is shown while
+ * its row is near the window; what it is, and what became of it, is shown at once wherever it is.
  *
  * The buttons call `actions`; what these do is the queue's business (and the dialogs').
  */
 import { attribute, h, text } from './dom.js';
 import { formatName, has, language, t } from './i18n.js';
 import { icon } from './icons.js';
+import { meter } from './meter.js';
 import * as units from './units.js';
 
 /** @typedef {import('./queue.js').Row} Row */
@@ -32,6 +34,8 @@ const OTHER_TARGET = new Set(['unsupported_conversion', 'corrupt_input', 'type_m
 export function rowView(first, actions) {
   let row = first;
   let made = '';
+  /** @type {unknown[]} */
+  let shown = [];
 
   // The parts that stay. The end of a name stays in sight when its middle does not fit: what is seen is in two boxes.
   // What is read out, marked and copied is the whole, which lies unseen over them.
@@ -51,8 +55,8 @@ export function rowView(first, actions) {
   const goal = h('div', { class: 'goal' }, icon('arrow'), target, options);
 
   const label = h('p');
-  const bar = h('progress', { max: 1, 'aria-label': t('row.progress', { name: row.name }) });
-  const status = h('div', { class: 'status' }, label, bar);
+  const bar = meter(t('row.progress', { name: row.name }));
+  const status = h('div', { class: 'status' }, label, bar.element);
   const buttons = h('div', { class: 'actions' });
   const side = h('div', { class: 'side' }, status, buttons);
 
@@ -98,7 +102,7 @@ export function rowView(first, actions) {
     if (thumb.dataset.key === key) return;
     thumb.dataset.key = key;
     if (row.phase === 'failed' || !thumb.querySelector('img')) thumb.replaceChildren(icon(shown));
-    if (row.phase !== 'failed') whenSeen(element, async () => {
+    if (row.phase !== 'failed') whenNear(element, async () => {
       const url = await actions.thumbnail(row).catch(() => null);
       if (url && thumb.dataset.key === key) thumb.replaceChildren(h('img', { src: url, alt: '', onload: () => URL.revokeObjectURL(url) }));
     });
@@ -125,7 +129,7 @@ export function rowView(first, actions) {
     if (options.dataset.way === key) return;
     options.dataset.way = key;
     options.classList.add('absent');
-    if (key) whenSeen(element, async () => {
+    if (key) whenNear(element, async () => {
       const route = await actions.catalogue.route(/** @type {string} */ (row.format), /** @type {string} */ (row.target)).catch(() => null);
       if (options.dataset.way === key) options.classList.toggle('absent', !route || Object.keys(route.options).length === 0);
     });
@@ -138,9 +142,8 @@ export function rowView(first, actions) {
     const left = row.secondsLeft === null ? [] : [t('row.left', { time: units.duration(row.secondsLeft) })];
     text(label, [words, ...left].join(' · '));
     status.hidden = !words;
-    bar.hidden = share === undefined;
-    if (share === null) attribute(bar, 'value', null);
-    else if (share !== undefined && bar.value !== share) bar.value = share;
+    bar.element.hidden = share === undefined;
+    if (share !== undefined) bar.show(share);
     const working = row.phase !== 'uploading' ? WORKING.has(row.phase) : row.wanted;
     attribute(end, 'aria-label', t(working ? 'row.cancel' : 'row.remove', { name: row.name }));
   }
@@ -225,15 +228,26 @@ export function rowView(first, actions) {
 
   function update(/** @type {Row} */ next) {
     row = next;
+    const traits = traitsOf(row);
+    if (traits.every((trait, n) => trait === shown[n])) {
+      whenNear(element, showStatus);
+      return;
+    }
+    shown = traits;
     showWhat();
     showGoal();
     showStatus();
     showActions();
   }
 
+  watcher.observe(element);
   update(row);
   return { element, update, focusMain: () => (buttons.querySelector('button:not(:disabled), a') ?? target).focus() };
 }
+
+/** All of a row but how far it is, in values that are the same while it is. */
+const traitsOf = (/** @type {Row} */ row) =>
+  [row.phase, row.wanted, row.offline, row.upload, row.format, row.believed, row.targets, row.target, row.options, row.problem, row.job?.id];
 
 /** Not started: the target is still to be chosen, or the button to be pressed. */
 const isIdle = (/** @type {Row} */ row) => row.phase === 'ready' || (row.phase === 'uploading' && !row.wanted);
@@ -298,19 +312,23 @@ function halves(/** @type {string} */ name) {
   return [letters.slice(0, letters.length - kept).join(''), letters.slice(letters.length - kept).join('')];
 }
 
-/** @type {WeakMap<Element, Set<() => void>>} */
+/** What is to be done for a row that is far from the window. @type {WeakMap<Element, Set<() => void>>} */
 const waiting = new WeakMap();
+/** @type {WeakSet<Element>} */
+const near = new WeakSet();
 const watcher = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
+    if (isIntersecting) near.add(target);
+    else near.delete(target);
     if (!isIntersecting) continue;
-    watcher.unobserve(target);
-    for (const task of waiting.get(target) ?? []) task();
+    const tasks = waiting.get(target) ?? [];
     waiting.delete(target);
+    for (const task of tasks) task();
   }
 }, { rootMargin: '200px' });
 
-/** Does something for a row once it is near the window: what nobody sees costs nothing. */
-function whenSeen(/** @type {Element} */ element, /** @type {() => void} */ task) {
-  waiting.set(element, (waiting.get(element) ?? new Set()).add(task));
-  watcher.observe(element);
+/** Does something for a row now or, once however often it was asked, when it comes near: what nobody sees costs nothing. */
+function whenNear(/** @type {Element} */ element, /** @type {() => void} */ task) {
+  if (near.has(element)) task();
+  else waiting.set(element, (waiting.get(element) ?? new Set()).add(task));
 }

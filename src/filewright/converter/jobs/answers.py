@@ -66,8 +66,7 @@ class OutputFiles:
 
 def job_response(job: Job, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The job as JSON, with its entity tag."""
-    body = _bytes(job)
-    return _json(body, status, {"ETag": _etag(job, body), **(headers or {})})
+    return _json(job.text, status, {"ETag": _etag(job, job.text), **(headers or {})})
 
 
 def accepted_response(job: Job) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -98,6 +99,11 @@ class Job(_Shape):
     links: Mapping[str, str]
     revision: Annotated[int, Field(exclude=True)]
     """Grows with each change: the ETag, the id of an event, and what a long poll compares."""
+
+    @cached_property
+    def text(self) -> bytes:
+        """As it is sent, in JSON; written once for all who are shown this very object."""
+        return self.model_dump_json(by_alias=True).encode()
 
 
 class JobPage(_Shape):

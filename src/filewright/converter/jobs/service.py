@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from filewright.chassis import failpoints
+from filewright.chassis.cache.port import Cache, Uncached
 from filewright.chassis.coordination.port import Listener, Notifier
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.db.hot import Rows
@@ -30,9 +31,10 @@ from filewright.converter.conversion.orders import Plan
 from filewright.converter.errors import Cancelled, CorruptInput, EmptyInput, Expired, UnsupportedConversion
 from filewright.converter.formats.catalogue import by_name
 from filewright.converter.formats.detection import Detection, claimed_format, settle
-from filewright.converter.jobs import repository, statements, topics, views
+from filewright.converter.jobs import kept, repository, statements, topics, views
 from filewright.converter.jobs.errors import ConcurrencyLimited, stored
 from filewright.converter.jobs.feed import Change, Feed
+from filewright.converter.jobs.kept import Ask
 from filewright.converter.jobs.models import JobInputRow, JobRow
 from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder
 from filewright.converter.jobs.ports import Files, Planner, Sources
@@ -91,6 +93,7 @@ class Jobs:
         sealer: Sealer,
         erase_files: Callable[[str], Awaitable[None]],
         chosen: Callable[[str, str], None] = _by_the_way,
+        cache: Cache | None = None,
         rules: JobRules | None = None,
     ) -> None:
         self._database = database
@@ -102,6 +105,7 @@ class Jobs:
         self._sealer = sealer
         self._erase_files = erase_files
         self._chosen = chosen
+        self._cache = cache or Uncached()
         self._rules = rules or JobRules()
 
     # --- ordering ------------------------------------------------------------------------------------------------
@@ -138,8 +142,7 @@ class Jobs:
 
     async def get(self, caller: Caller, job_id: str) -> Job:
         """The job. Raises NotFound."""
-        _check_id(job_id)
-        return _shown(await self._database.ask_anywhere(statements.JOB, of_job=job_id, of_tenant=caller.tenant))
+        return await self._look_up(self._database.ask_anywhere, caller, job_id)
 
     async def list_page(
         self,
@@ -313,8 +316,15 @@ class Jobs:
 
     async def _latest(self, caller: Caller, job_id: str) -> Job:
         """As `get`, for one who was told that something has changed: a replica may not have it yet."""
+        return await self._look_up(self._database.ask, caller, job_id)
+
+    async def _look_up(self, ask: Ask, caller: Caller, job_id: str) -> Job:
         _check_id(job_id)
-        return _shown(await self._database.ask(statements.JOB, of_job=job_id, of_tenant=caller.tenant))
+        job = await kept.unchanged(self._cache, ask, job_id, caller.tenant)
+        if job is None:
+            job = _shown(await ask(statements.JOB, of_job=job_id, of_tenant=caller.tenant))
+            kept.keep(self._cache, job)
+        return job
 
     async def _own(self, session: ReadSession, caller: Caller, job_id: str) -> JobRow:
         row = await repository.find(session, job_id, caller.tenant) if is_id(job_id, JOB_PREFIX) else None

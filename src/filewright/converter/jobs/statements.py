@@ -107,6 +107,8 @@ JOB = Look(_job)
 if it waits."""
 STATE = Look(lambda _: select(_JOBS.c.state).where(_JOBS.c.id == _OF_JOB, _JOBS.c.tenant == _OF_TENANT))
 """Where that job stands."""
+REVISION = Look(lambda _: select(_JOBS.c.revision).where(_JOBS.c.id == _OF_JOB, _JOBS.c.tenant == _OF_TENANT))
+"""Whether that job has changed since."""
 
 
 # --- accepting ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,42 @@
+"""Jobs that are over, kept in this process as they were last seen, for those who look again.
+
+Whoever looks asks the database, always, but only for the job's revision, which grows with everything that its owner can
+see. Is it the one that is kept, so is all the rest, and need not be read, put together and written out again. So there
+is no old view to be seen, whichever process made the change and whichever answers: nothing has to be announced, and
+nothing can be missed.
+
+Each process keeps its own. A job is looked at a few times after its end, and to have its view from Redis would cost as
+much as to have it from the database; `docs/scaling.md` has the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from filewright.chassis.cache.port import Cache, Kind
+from filewright.chassis.db.hot import Rows
+from filewright.converter.jobs import statements
+from filewright.converter.jobs.schemas import Job
+from filewright.converter.jobs.states import PublicStatus
+
+OVER = Kind[Job]("job", 1, weigh=lambda job: 6_000 + 1_500 * len(job.outputs), seconds=120.0)
+_LIVE = frozenset({PublicStatus.QUEUED, PublicStatus.RUNNING})
+"""A place in the queue changes without a revision; and what runs is another each time."""
+
+Ask = Callable[..., Awaitable[Rows]]
+
+
+async def unchanged(cache: Cache, ask: Ask, job_id: str, tenant: str) -> Job | None:
+    """The job as it is, if that is how it is kept; `ask` is the way to the database. None: look it up."""
+    job = cache.peek(OVER, job_id)
+    if job is None:
+        return None
+    rows = await ask(statements.REVISION, of_job=job_id, of_tenant=tenant)
+    return job if rows and rows[0].revision == job.revision else None
+
+
+def keep(cache: Cache, job: Job) -> Job:
+    """Remember it as it was just read, if it is over."""
+    if job.status not in _LIVE:
+        cache.put(OVER, job.id, job)
+    return job

@@ -11,12 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
 from filewright.chassis.testing.warm import WarmProcess, WarmPython
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 PATIENCE = 90_000
 """Milliseconds. Nothing here takes so long; a machine with other work may."""
 
@@ -187,14 +185,6 @@ class Engine:
 
     def _begin(self) -> None:
         self.page.evaluate(_ENGINE, {"piece": self._piece, "restore": True})
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield started
-        started.close()
 
 
 @pytest.fixture

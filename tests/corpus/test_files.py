@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
-from corpus.cases import is_untouched
+from corpus.bench import Bench
+from corpus.cases import Case, is_untouched
 from corpus.trying import REFUSALS, refusing_target, try_target
-from corpus.wanted import can_be_asked, is_quick, wanted_targets
+from corpus.wanted import can_be_asked, is_quick, share, wanted_targets
 
 KNOWN_LOSSES = {
     ("cad/binary.stl", "triangles"): "the file was cut: it holds one of the 1,690 triangles that its head announces",
@@ -15,14 +19,31 @@ KNOWN_LOSSES = {
 
 
 @pytest.mark.requirement("D5", "Q15", "S16")
-async def test_a_file_becomes_what_people_ask_for_and_keeps_its_facts(bench, good, places):
+async def test_a_file_becomes_what_people_ask_for_and_keeps_its_facts(bench, good, cases, places):
+    """Files of one family share the work, so that all of them together are made into all that is asked for."""
+    family = [case.name for case in cases if case.family == good.family and not case.refused_for]
+    asked = await _asked(bench, good, places)
+    await _convert(bench, good, share(asked, family.index(good.name), len(family)), places)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.requirement("D5", "Q15", "S16")
+async def test_a_file_becomes_all_that_people_ask_for_and_keeps_its_facts(bench, good, places):
+    await _convert(bench, good, await _asked(bench, good, places), places)
+
+
+async def _asked(bench: Bench, good: Case, places: Path) -> Sequence[str]:
     path = good.place(places)
     assert is_untouched(good, path)
     source_format = await bench.format_of(path, good.filename)
     targets = wanted_targets(source_format, [route.target for route in bench.promised(source_format)])
     assert targets, f"nothing that people want can be made of {source_format}"
-    asked = [target for target in targets if can_be_asked(good.facts, target) and is_quick(good.facts, target)]
-    results = [await try_target(bench, good, target, places) for target in asked]
+    return [target for target in targets if can_be_asked(good.facts, target) and is_quick(good.facts, target)]
+
+
+async def _convert(bench: Bench, good: Case, targets: Sequence[str], places: Path) -> None:
+    results = [await try_target(bench, good, target, places) for target in targets]
     failed = [result.summary() for result in results if result.code]
     lost = [
         f"{result.target}: {fact}: {why}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,3 +76,12 @@ def wanted_targets(source_format: str, possible: Sequence[str]) -> Sequence[str]
     family = FORMATS[source_format].family
     listed = _BY_FORMAT.get(source_format, _BY_FAMILY[family])
     return [target for target in listed if target in possible and target != source_format]
+
+
+_LEAST_SHARE = 2
+
+
+def share(targets: Sequence[str], turn: int, turns: int) -> Sequence[str]:
+    """What the file whose `turn` it is, of `turns` files, is made into; the next one goes on where it ended."""
+    size = min(len(targets), max(_LEAST_SHARE, math.ceil(len(targets) / turns)))
+    return [targets[(turn * size + step) % len(targets)] for step in range(size)]

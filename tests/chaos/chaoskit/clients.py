@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from chaoskit.server import Server
 PATIENCE_SECONDS = 120.0
 _LIVE = {"queued", "running"}
 _TUS = {"Tus-Resumable": "1.0.0"}
+_JOB = re.compile(r"job_[0-9a-z]{26}")
 
 
 class OutOfPatience(AssertionError):
@@ -31,18 +33,23 @@ class OutOfPatience(AssertionError):
 class Client:
     """One caller with one connection and one name, from which its keys are made."""
 
-    def __init__(self, server: Server, journal: Journal, name: str) -> None:
+    def __init__(self, server: Server, journal: Journal, name: str, patience: float = PATIENCE_SECONDS) -> None:
         self.name = name
         self._server = server
         self._journal = journal
         self.http = httpx.Client(base_url=server.url, timeout=60)
-        self._deadline = time.monotonic() + PATIENCE_SECONDS
+        self._patience = patience
+        self.begin()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
+
+    def begin(self) -> None:
+        """Its patience counts from now."""
+        self._deadline = time.monotonic() + self._patience
 
     # --- orders --------------------------------------------------------------------------------------------------
 
@@ -67,6 +74,25 @@ class Client:
         job: str = answer.json()["id"]
         self._journal.write(Accepted(self.name, job, sample.good))
         return job
+
+    def convert_and_wait(self, sample: Sample) -> str:
+        """The same, and the answer is the result, if it does not take too long; the id of the job."""
+        answer = self._insist(
+            "POST",
+            "/v1/convert",
+            key=self.name,
+            files={"file": (sample.name, sample.data)},
+            data={"to": sample.to, "tag": self.name},
+            expect={200, 202},
+        )
+        job = _JOB.search(answer.headers.get("link", "") or answer.headers.get("location", ""))
+        assert job is not None, answer.headers
+        self._journal.write(Accepted(self.name, job[0], sample.good))
+        if answer.status_code == 200:
+            self._journal.write(Fetched(job[0], hashlib.sha256(answer.content).hexdigest()))
+        elif self.follow(job[0])["status"] == "succeeded":
+            self.fetch(job[0])
+        return job[0]
 
     def upload(self, sample: Sample) -> str:
         """In one PUT."""
@@ -198,6 +224,15 @@ def in_one_call(sample: Sample) -> Errand:
     return run
 
 
+def answered(sample: Sample) -> Errand:
+    """One call, of which the result is the answer. For files that can be converted."""
+
+    def run(client: Client) -> None:
+        client.convert_and_wait(sample)
+
+    return run
+
+
 def cancelled(sample: Sample) -> Errand:
     """Change one's mind while it runs."""
 
@@ -235,10 +270,18 @@ def deleted_at_once(sample: Sample) -> Errand:
 
 
 class Crowd:
-    """Many clients at once. `send` begins an errand, `all_done` waits for the end of all and raises what went wrong."""
+    """Many clients at once. `send` begins an errand, `all_done` waits for the end of all and raises what went wrong.
 
-    def __init__(self, server: Server, journal: Journal, *, at_once: int = 32) -> None:
+    `done` counts those that have ended.
+    """
+
+    def __init__(
+        self, server: Server, journal: Journal, *, at_once: int = 32, patience: float = PATIENCE_SECONDS
+    ) -> None:
         self.journal = journal
+        self.done = 0
+        self._patience = patience
+        self._lock = threading.Lock()
         self._server = server
         self._pool = ThreadPoolExecutor(at_once)
         self._errands: list[Future[None]] = []
@@ -251,14 +294,19 @@ class Crowd:
 
     def send(self, name: str, errand: Errand) -> Future[None]:
         def go() -> None:
-            with Client(self._server, self.journal, name) as client:
+            with Client(self._server, self.journal, name, self._patience) as client:
                 errand(client)
 
         sent = self._pool.submit(go)
+        sent.add_done_callback(self._count)
         self._errands.append(sent)
         return sent
 
     def all_done(self) -> None:
         for errand in self._errands:
-            errand.result(PATIENCE_SECONDS + 10)
+            errand.result(self._patience + 10)
         self._errands.clear()
+
+    def _count(self, _: Future[None]) -> None:
+        with self._lock:
+            self.done += 1

@@ -13,6 +13,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from chaoskit.journal import Accepted, CancelAsked, Deleted, Fetched, Journal, Seen
 from chaoskit.remains import Remains, Row
@@ -41,6 +42,19 @@ class History:
     remains: Remains
     kills: int = 0
     leftovers: list[Leftovers] = field(default_factory=list)
+
+    def of(self, table: str, job: str) -> Sequence[Row]:
+        """The rows of a table that belong to a job. What was looked at once is not changed any more."""
+        return self._by_job[table].get(job, ())
+
+    @cached_property
+    def _by_job(self) -> dict[str, dict[str, list[Row]]]:
+        indexed: dict[str, dict[str, list[Row]]] = {}
+        for table in ("job_events", "attempts", "job_outputs", "job_secrets"):
+            of_job = indexed.setdefault(table, {})
+            for row in self.remains.rows[table]:
+                of_job.setdefault(row["job_id"], []).append(row)
+        return indexed
 
 
 def judge(history: History) -> list[Breach]:
@@ -71,8 +85,8 @@ def i3_one_result_one_charge(history: History) -> Iterator[str]:
     charged = Counter(row["job_id"] for row in history.remains.rows["usage"])
     for job, events in _jobs(history):
         wins = sum(event["target"] == JobState.SUCCEEDED for event in events)
-        tries = sum(row["outcome"] == JobState.SUCCEEDED for row in history.remains.of("attempts", job["id"]))
-        outputs = len(history.remains.of("job_outputs", job["id"]))
+        tries = sum(row["outcome"] == JobState.SUCCEEDED for row in history.of("attempts", job["id"]))
+        outputs = len(history.of("job_outputs", job["id"]))
         if wins > 1 or (wins, wins) != (charged[job["id"]], tries) or bool(outputs) != bool(wins):
             yield (
                 f"{job['id']}: {wins} successes, {tries} successful attempts, "
@@ -98,7 +112,7 @@ def i5_results_are_whole(history: History) -> Iterator[str]:
     for job, _ in _jobs(history):
         if job["state"] != JobState.SUCCEEDED:
             continue
-        for output in history.remains.of("job_outputs", job["id"]):
+        for output in history.of("job_outputs", job["id"]):
             artifact = artifacts[output["artifact_id"]]
             promised.setdefault(job["id"], set()).add(artifact["sha256"])
             stored = [history.remains.objects.get(part["key"]) for part in artifact["parts"]]
@@ -121,7 +135,7 @@ def i6_the_end_is_the_end(history: History) -> Iterator[str]:
 
 def i7_attempts_are_bounded(history: History) -> Iterator[str]:
     for job, _ in _jobs(history):
-        attempts = history.remains.of("attempts", job["id"])
+        attempts = history.of("attempts", job["id"])
         if len(attempts) != job["attempt"]:
             yield f"{job['id']}: {job['attempt']} attempts counted, {len(attempts)} written down"
         if job["crash_count"] > MAX_CRASHES or job["transient_count"] > MAX_TRANSIENT:
@@ -167,7 +181,7 @@ def i9_nothing_else_is_left(history: History) -> Iterator[str]:
     for job, _ in _jobs(history):
         if job["state"] in TERMINAL and (job["lease_token"] or job["worker"]):
             yield f"{job['id']} is {job['state']} and leased"
-        if job["state"] in TERMINAL and history.remains.of("job_secrets", job["id"]):
+        if job["state"] in TERMINAL and history.of("job_secrets", job["id"]):
             yield f"{job['id']} is {job['state']} and its password is kept"
     for row in history.remains.rows["outbox"]:
         yield f"task {row['task_id']} was never published"
@@ -206,7 +220,7 @@ RULES = (
 
 def _jobs(history: History) -> Iterable[tuple[Row, Sequence[Row]]]:
     for job in history.remains.rows["jobs"]:
-        yield job, sorted(history.remains.of("job_events", job["id"]), key=lambda event: event["seq"])
+        yield job, sorted(history.of("job_events", job["id"]), key=lambda event: event["seq"])
 
 
 def _broken_chain(job: Row, events: Sequence[Row]) -> Iterator[str]:
@@ -223,7 +237,7 @@ def _broken_chain(job: Row, events: Sequence[Row]) -> Iterator[str]:
 
 
 def _end_of(history: History, job: Row) -> str | None:
-    ends = [event["target"] for event in history.remains.of("job_events", job["id"]) if event["target"] in _ENDS]
+    ends = [event["target"] for event in history.of("job_events", job["id"]) if event["target"] in _ENDS]
     return ends[-1] if ends else None
 
 

@@ -1,4 +1,4 @@
-"""Processes of the product beside the stack's own, on the same database, Redis and bucket: armed to die at a point.
+"""Processes of the product beside the stack's own, armed to die at a point, or with a bad line to what they stand on.
 
 They come from a warm launcher, so that eight of them cost hardly more than one.
 """
@@ -6,10 +6,12 @@ They come from a warm launcher, so that eight of them cost hardly more than one.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
+from urllib.parse import urlsplit
 
 import httpx
 from chaoskit.launcher import Launcher
@@ -17,6 +19,7 @@ from chaoskit.processes import signal_all, wait_for_exit
 from distkit.shape import Shape, eventually
 
 from filewright.chassis.sandbox.processes import descendants
+from filewright.chassis.testing.faulty_proxy import FaultyProxy
 from filewright.chassis.testing.servers import free_port
 
 
@@ -30,7 +33,11 @@ class Extra:
         self._code: int | None = None
 
     def said(self, text: str) -> bool:
-        return text in self._log.read_text(errors="replace")
+        return text in self.words()
+
+    def words(self) -> str:
+        """All that it said so far."""
+        return self._log.read_text(errors="replace")
 
     def exit_code(self, seconds: float = 120.0) -> int | None:
         """How it ended, minus the signal when one killed it; None when it is still there after that time."""
@@ -51,7 +58,7 @@ class Extra:
 
 
 class Extras:
-    """Makes them."""
+    """Makes them. `more` are settings, or anything else of their environment, that differ from the stack's."""
 
     def __init__(self, shape: Shape, launcher: Launcher, folder: Path) -> None:
         self._shape = shape
@@ -60,19 +67,44 @@ class Extras:
         self._count = 0
 
     @contextmanager
-    def worker(self, failpoints: str = "") -> Iterator[Extra]:
+    def worker(
+        self, failpoints: str = "", more: Mapping[str, str] | None = None, *, slots: int = 1, data: Path | None = None
+    ) -> Iterator[Extra]:
         """With one slot."""
-        yield from self._run(["worker", "--slots", "1"], failpoints, "")
+        for extra in self._run(["worker", "--slots", str(slots)], failpoints, "", more or {}, data):
+            eventually(lambda: extra.said("Filewright worker"))  # noqa: B023 - asked here and now
+            yield extra
 
     @contextmanager
-    def api(self, failpoints: str = "") -> Iterator[Extra]:
+    def api(self, failpoints: str = "", more: Mapping[str, str] | None = None) -> Iterator[Extra]:
         """At an address of its own, which the front does not know."""
         port = free_port()
-        for extra in self._run(["api", "--port", str(port)], failpoints, f"http://127.0.0.1:{port}"):
+        for extra in self._run(["api", "--port", str(port)], failpoints, f"http://127.0.0.1:{port}", more or {}):
             eventually(lambda: extra.said("is serving on"))  # noqa: B023 - asked here and now
             yield extra
 
-    def _run(self, arguments: list[str], failpoints: str, url: str) -> Iterator[Extra]:
+    @contextmanager
+    def beat(self, failpoints: str = "", more: Mapping[str, str] | None = None) -> Iterator[Extra]:
+        for extra in self._run(["beat"], failpoints, "", more or {}):
+            eventually(lambda: extra.said("Filewright beat"))  # noqa: B023 - asked here and now
+            yield extra
+
+    def migrate(self, more: Mapping[str, str]) -> int | None:
+        """Its exit code."""
+        for extra in self._run(["migrate"], "", "", more, own_data=False):
+            return extra.exit_code()
+        return None
+
+    def _run(
+        self,
+        arguments: list[str],
+        failpoints: str,
+        url: str,
+        more: Mapping[str, str],
+        data: Path | None = None,
+        *,
+        own_data: bool = True,
+    ) -> Iterator[Extra]:
         self._count += 1
         home = self._folder / f"extra{self._count}"
         home.mkdir()
@@ -84,13 +116,49 @@ class Extras:
             "FILEWRIGHT_CONFIG": str(self._shape.layout.settings_file),
             "FILEWRIGHT_LEASE_SECONDS": str(self._shape.lease_seconds),
             "FILEWRIGHT_FAILPOINTS": failpoints,
+            **more,
         }
-        pid = self._launcher.launch([*arguments, "--data", str(home / "data")], environment, log)
+        folder = ["--data", str(data or home / "data")] if own_data else []
+        pid = self._launcher.launch([*arguments, *folder], environment, log)
         extra = Extra(pid, log, url)
         try:
             yield extra
         finally:
             extra.end()
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines to what a process stands on; each can be made bad. `settings` lead over them."""
+
+    database: FaultyProxy
+    store: FaultyProxy
+    redis: FaultyProxy
+    settings: Mapping[str, str]
+
+    def all(self) -> tuple[FaultyProxy, ...]:
+        return self.database, self.store, self.redis
+
+
+@contextmanager
+def lines(shape: Shape) -> Iterator[Lines]:
+    """Good, until a test arms them."""
+    known = shape.settings
+    names = ("FILEWRIGHT_DATABASE_URL", "FILEWRIGHT_STORAGE_URL", "FILEWRIGHT_REDIS_URL")
+    with ExitStack() as closing:
+        proxies, settings = [], {}
+        for name in names:
+            port = _port(known[name])
+            proxies.append(closing.enter_context(FaultyProxy(port)))
+            settings[name] = known[name].replace(f"127.0.0.1:{port}", f"127.0.0.1:{proxies[-1].port}")
+        yield Lines(*proxies, settings)
+
+
+def _port(url: str) -> int:
+    address = urlsplit(url)
+    found = address.port or urlsplit(address.query.partition("endpoint=")[2].partition("&")[0]).port
+    assert found is not None, url
+    return found
 
 
 class Moving(httpx.BaseTransport):

@@ -80,9 +80,9 @@ class Shape:
         assert plan is not None
         self.url = plan.url
 
-    def end(self) -> None:
+    def end(self, *, erase: bool = True) -> None:
         """Whatever state it is in."""
-        self.stack.down(erase=True)
+        self.stack.down(erase=erase)
 
     # --- its processes -------------------------------------------------------------------------------------------
 

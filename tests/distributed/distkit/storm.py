@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from signal import SIGQUIT
 
 from chaoskit import clients, files, judge
-from chaoskit.clients import Crowd
+from chaoskit.clients import Client, Crowd
 from chaoskit.journal import Accepted, Journal, Refused, Unknown
 from chaoskit.server import Leftovers
 from distkit.shape import Death, Shape, eventually
 
 from filewright.stack.state import Stage, read_state
 
-AT_ONCE = 8
-_COMMON = (files.markdown, files.picture, files.table, files.tone)
-_SENT = (clients.plain, clients.in_pieces, clients.in_one_call)
-_PAUSES = (0.5, 2.0)
+_COMMON = (files.markdown, files.markdown, files.markdown, files.picture, files.table, files.tone)
+_SENT = (*5 * [clients.answered], clients.plain, clients.in_pieces, clients.in_one_call)
+_HURT_SECONDS = 600.0
+"""So long may it take until there is again something to hurt, or until the next fault is due."""
+
+
+@dataclass(frozen=True)
+class Weather:
+    """What a storm is made of. From the same, the same faults and orders are drawn."""
+
+    faults: int
+    jobs: int
+    seed: int
+    at_once: int = 16
+    """Clients at a time."""
+    letters: int = 10
+    """Every so manieth order is for the office program, which takes seconds; the others take a fraction of one."""
+    pauses: tuple[float, float] = (0.1, 1.0)
+    """Seconds from the moment at which a fault is due to the fault."""
+    patience: float = 300.0
+    hold: Path | None = None
+    """While this file is there, no order and no fault begins."""
 
 
 @dataclass
@@ -42,17 +63,21 @@ class Figures:
     seconds: float = 0.0
     breaches: list[judge.Breach] = field(default_factory=list)
 
+    @property
+    def again(self) -> int:
+        """Attempts beyond one for each job."""
+        return self.attempts.total() - self.accepted
+
     def table(self) -> str:
         """For people, in Markdown."""
-        tries = sum(self.attempts.values())
-        again = tries - self.accepted
         rows = {
             "seed": self.seed,
             "faults": f"{self.faults.total()}: {_counts(self.faults)}",
             "jobs accepted": self.accepted,
             "ended": _counts(self.ended),
-            "attempts": f"{tries}: {_counts(self.attempts)}",
-            "attempts beyond one for each job": f"{again} ({again / max(1, self.accepted):.1%})",
+            "lost, doubled": f"{self._breaches('I1', 'I2')}, {self._breaches('I3', 'I4')}",
+            "attempts": f"{self.attempts.total()}: {_counts(self.attempts)}",
+            "attempts beyond one for each job": f"{self.again} ({self.again / max(1, self.accepted):.1%})",
             "jobs taken from dead or silent workers": self.rescued,
             "recovery after SIGKILL, p50 / p99 / max": _quantiles(self.recoveries),
             "answers that said: ask again": _counts(self.refused) or "none",
@@ -62,46 +87,57 @@ class Figures:
         }
         return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
 
+    def _breaches(self, *rules: str) -> int:
+        return sum(breach.rule in rules for breach in self.breaches)
+
 
 class Storm:
-    """Use once."""
+    """Use once. `say` is told how far it is."""
 
-    def __init__(self, shape: Shape, *, faults: int, jobs: int, seed: int) -> None:
+    def __init__(self, shape: Shape, weather: Weather, say: Callable[[str], None] = lambda _: None) -> None:
         self._shape = shape
-        self._faults = faults
-        self._jobs = jobs
-        self._seed = seed
-        self._chance = random.Random(seed)
+        self._weather = weather
+        self._say = say
+        self._chance = random.Random(weather.seed)
         self._leftovers: list[Leftovers] = []
+        self._silences = ThreadPoolExecutor(8)
+        self._silent: dict[str, Future[None]] = {}
         self._kinds: dict[str, Callable[[], None]] = {
             "kill a worker": lambda: self._kill("worker"),
             "kill an api": lambda: self._kill("api"),
             "kill a beat": lambda: self._kill("beat"),
             "kill pgbouncer": lambda: self._kill("pgbouncer"),
             "kill redis": lambda: self._kill("redis", "redis-broker"),
+            "kill the store": lambda: self._kill("s3"),
+            "kill the front": lambda: self._kill("nginx"),
             "crash postgres": self._crash_postgres,
             "forget in redis": self._forget,
-            "stop redis": lambda: self._stop("redis-broker", self._chance.uniform(1, 5)),
-            "stop a worker beyond its lease": lambda: self._stop(
+            "stop redis": lambda: self._silence("redis-broker", self._chance.uniform(1, 5)),
+            "stop the store": lambda: self._silence("s3", self._chance.uniform(1, 5)),
+            "stop a worker beyond its lease": lambda: self._silence(
                 self._chance.choice(shape.names("worker")), 1.5 * shape.lease_seconds
             ),
         }
 
     def run(self) -> Figures:
         """Returns when everything is quiet again and the books were compared."""
-        journal, figures, began = Journal(), Figures(self._seed), time.monotonic()
-        earlier = len(self._shape.deaths)
-        with Crowd(self._shape, journal, at_once=AT_ONCE) as crowd:
-            sent = [crowd.send(f"s{self._seed}-{n}", self._errand(n)) for n in range(self._jobs)]
+        weather, journal, figures = self._weather, Journal(), Figures(self._weather.seed)
+        earlier, began = len(self._shape.deaths), time.monotonic()
+        with Crowd(self._shape, journal, at_once=weather.at_once, patience=weather.patience) as crowd, self._silences:
+            for n in range(weather.jobs):
+                crowd.send(f"s{weather.seed}-{n}", self._held(self._errand(n)))
             kinds = self._order_of_kinds()
             for n, kind in enumerate(kinds):
-                due = n * self._jobs // len(kinds)
-                eventually(lambda due=due: sum(errand.done() for errand in sent) >= due, 600)  # type: ignore[misc]
-                time.sleep(self._chance.uniform(*_PAUSES))
+                self._wait_until_due(crowd, n * weather.jobs // len(kinds))
+                time.sleep(self._chance.uniform(*weather.pauses))
                 self._kinds[kind]()
                 figures.faults[kind] += 1
+                self._say(f"{time.monotonic() - began:.0f} s: fault {n + 1}, {kind}; {crowd.done} orders served")
+            for silence in self._silent.values():
+                silence.result()
             crowd.all_done()
         figures.seconds = time.monotonic() - began
+        self._say(f"{figures.seconds:.0f} s: all orders served; now the books")
         figures.breaches = self._shape.breaches(journal, self._leftovers)
         self._account(figures, journal, self._shape.deaths[earlier:])
         return figures
@@ -110,20 +146,42 @@ class Storm:
 
     def _errand(self, n: int) -> clients.Errand:
         """Mostly quick conversions, sometimes an office program's, a torn file, a change of mind."""
-        if n % 10 == 0:
-            return clients.plain(files.letter(n))
+        if n % self._weather.letters == 0:
+            return _made_when_sent(clients.plain, files.letter, n)
         if n % 25 == 7:
-            return clients.plain(files.torn(n))
+            return _made_when_sent(clients.plain, files.torn, n)
         if n % 25 == 9:
-            return self._chance.choice([clients.cancelled, clients.deleted])(files.table(n))
-        return self._chance.choice(_SENT)(self._chance.choice(_COMMON)(n))
+            return _made_when_sent(self._chance.choice([clients.cancelled, clients.deleted]), files.table, n)
+        return _made_when_sent(self._chance.choice(_SENT), self._chance.choice(_COMMON), n)
+
+    def _held(self, errand: clients.Errand) -> clients.Errand:
+        def run(client: Client) -> None:
+            self._wait_while_held()
+            client.begin()
+            errand(client)
+
+        return run
+
+    def _wait_while_held(self) -> None:
+        hold = self._weather.hold
+        while hold is not None and hold.exists():
+            threading.Event().wait(1)
+
+    def _wait_until_due(self, crowd: Crowd, due: int) -> None:
+        deadline = time.monotonic() + _HURT_SECONDS
+        while crowd.done < due:
+            if self._weather.hold is not None and self._weather.hold.exists():
+                deadline = time.monotonic() + _HURT_SECONDS
+            assert time.monotonic() < deadline, f"no order is served any more; {crowd.done} were"
+            time.sleep(0.05)
+        self._wait_while_held()
 
     def _order_of_kinds(self) -> list[str]:
         """Every kind before any comes again."""
         drawn: list[str] = []
-        while len(drawn) < self._faults:
+        while len(drawn) < self._weather.faults:
             drawn += self._chance.sample(sorted(self._kinds), len(self._kinds))
-        return drawn[: self._faults]
+        return drawn[: self._weather.faults]
 
     def _kill(self, role: str, name: str | None = None) -> None:
         name = name or self._chance.choice(self._shape.names(role))
@@ -139,14 +197,21 @@ class Storm:
         with self._shape.redis() as redis:
             redis.flushall()
 
-    def _stop(self, name: str, seconds: float) -> None:
+    def _silence(self, name: str, seconds: float) -> None:
+        """From now on for so long it says nothing; other faults come meanwhile."""
+        if name in self._silent:
+            self._silent[name].result()
         self._wait_for(name)
-        with self._shape.frozen(name):
-            time.sleep(seconds)
+
+        def silence() -> None:
+            with self._shape.frozen(name):
+                time.sleep(seconds)
+
+        self._silent[name] = self._silences.submit(silence)
 
     def _wait_for(self, name: str) -> None:
         """It is there to be hurt."""
-        eventually(lambda: read_state(self._shape.layout).processes[name].stage is Stage.READY)
+        eventually(lambda: read_state(self._shape.layout).processes[name].stage is Stage.READY, _HURT_SECONDS)
 
     # --- figures -------------------------------------------------------------------------------------------------
 
@@ -171,6 +236,17 @@ class Storm:
             meanwhile = [kill for kill in kills if begun["at"] <= kill <= freed["at"]]
             if meanwhile and again["job_id"] == freed["job_id"]:
                 figures.recoveries.append((again["at"] - max(meanwhile)).total_seconds())
+
+
+def _made_when_sent(
+    send: Callable[[files.Sample], clients.Errand], make: Callable[[int], files.Sample], n: int
+) -> clients.Errand:
+    """Ten thousand files need not be there from the beginning."""
+
+    def run(client: Client) -> None:
+        send(make(n))(client)
+
+    return run
 
 
 def _counts(counter: Counter[str]) -> str:

@@ -231,6 +231,13 @@ class Settings(BaseModel):
             parse_s3_address(value)
         return value
 
+    @field_validator("cache_url")
+    @classmethod
+    def _known_cache(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"redis", "rediss", "sentinel"}:
+            raise ValueError("use redis://:password@host:6379/0, rediss://… or sentinel://host:26379?service=name")
+        return value
+
     @model_validator(mode="after")
     def _cache_is_apart(self) -> Settings:
         if self.cache_url is None:

@@ -56,6 +56,22 @@ def test_serve_is_one_process_and_refuses_a_broker(tmp_path: Path):
     assert "FILEWRIGHT_REDIS_URL" in ended.stderr
 
 
+@pytest.mark.requirement("G2")
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        (REDIS | {"FILEWRIGHT_CACHE_URL": "redis://:x@127.0.0.1:1/1"}, "another server"),
+        ({"FILEWRIGHT_CACHE_URL": "redis://127.0.0.1:2/0"}, "FILEWRIGHT_REDIS_URL"),
+        (REDIS | {"FILEWRIGHT_CACHE_URL": "http://127.0.0.1:2"}, "use redis://"),
+    ],
+)
+def test_a_cache_is_a_redis_of_its_own(run, settings: dict[str, str], why: str):
+    ended = run("api", **POSTGRES, **BUCKET, **settings)
+    assert ended.exit_code == 2
+    assert "FILEWRIGHT_CACHE_URL" in ended.stderr
+    assert why in ended.stderr
+
+
 def test_a_lane_that_does_not_exist_is_refused(run, tmp_path: Path):
     secret = tmp_path / "secret"
     secret.write_bytes(b"s" * 48)

@@ -122,9 +122,11 @@ class DistributedLive(Live):
 def serving(ground: Ground, data: Path, *, settings: Mapping[str, Any] | None = None, **manner: Any) -> Iterator[Live]:
     """Until the context ends. The same folder again is the same service again."""
     with ExitStack() as closing:
-        redis = PrivateRedis()
+        redis, cache = PrivateRedis(), PrivateRedis()
         closing.callback(redis.stop)
-        shared = {**ground.place(data), "redis_url": redis.url(), "slots": SLOTS, **(settings or {})}
+        closing.callback(cache.stop)
+        addresses = {"redis_url": redis.url(), "cache_url": cache.url()}
+        shared = {**ground.place(data), **addresses, "slots": SLOTS, **(settings or {})}
         met = Manner(**{**manner, "trusted": (FRONT, *manner.get("trusted", ()))})
         roles = [_Role(name, n) for n, name in enumerate(ROLES)]
         closing.callback(_end_all, roles)

@@ -22,10 +22,15 @@ SHARED = ("chaos/test_judge", "e2e/page", "stack", "distributed", "deploy")
 
 
 class _Together(LoadScopeScheduling):
-    """Single tests go to whichever process is free; those of a shared module, or of all `distributed`, to one."""
+    """Single tests go to whichever process is free; those of a shared module, or of all `distributed`, to one.
+
+    In the distributed shape one process has the stack, and modules with services of their own go to either.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0].removeprefix("tests/")
+        if self.config.getoption("--shape") == "distributed":
+            return module if module.startswith("converter/http/") else "stack"
         if module.startswith("distributed/"):
             return "distributed"
         return module if module.startswith(SHARED) else nodeid

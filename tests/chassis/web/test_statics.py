@@ -77,7 +77,8 @@ async def test_a_file_without_its_digest_is_kept_for_minutes(http):
 async def test_a_long_file_comes_compressed_to_whoever_takes_it(http, static):
     forms = {"gzip, deflate, br, zstd": "br", "gzip;q=0, br": "br", "gzip": "gzip", "br;q=0, *": "gzip", "": None}
     found = {
-        accepted: await http.get(f"{static.address}/app.js", headers={"Accept-Encoding": accepted}) for accepted in forms
+        accepted: await http.get(f"{static.address}/app.js", headers={"Accept-Encoding": accepted})
+        for accepted in forms
     }
     for accepted, coding in forms.items():
         assert found[accepted].headers.get("content-encoding") == coding, accepted

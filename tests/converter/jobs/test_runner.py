@@ -446,10 +446,10 @@ class Outage:
 
     def __init__(self, monkeypatch) -> None:
         self._patch = monkeypatch
-        for name in ("write", "read"):
+        for name in ("write", "read", "make", "ask"):
             monkeypatch.setattr(Database, name, self._refuse)
 
-    def _refuse(self, *_):
+    def _refuse(self, *_, **__):
         raise DatabaseUnavailable
 
     def over(self) -> None:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlalchemy.util import greenlet_spawn
 
 from filewright.chassis import failpoints
 from filewright.chassis.clock import Clock, SystemClock
 from filewright.chassis.db import dialect, horizon, migrations, pools, retry
 from filewright.chassis.db.errors import DatabaseUnavailable
-from filewright.chassis.db.hot import Look, Rows, Way
+from filewright.chassis.db.hot import Chain, Look, Rows, Way
 from filewright.chassis.db.replicas import WRITTEN, Replicas
 from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.chassis.telemetry.logs import get_logger
@@ -122,6 +122,24 @@ class Database:
                 return found[0]
         return await self.ask(question, **values)
 
+    async def make(self, chain: Chain, **values: Any) -> Any:
+        """As `write`, for one change that is made all the time; the row at its end, or None when nothing was changed.
+
+        Raises DatabaseUnavailable.
+        """
+        self._mark_primary()
+        attempt = 0
+        while True:
+            attempt += 1
+            _hit(BEFORE_COMMIT)
+            try:
+                row = await self._make(chain, values)
+            except Exception as error:  # noqa: BLE001 - as in transact
+                await self._wait_or_raise(error, attempt)
+            else:
+                _hit(AFTER_COMMIT)
+                return row
+
     async def transact(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
         """Run `work` as one unit of work, and again when the database made it the victim of a conflict.
 
@@ -211,12 +229,12 @@ class Database:
             seeing.saw_primary()
 
     async def _ask(self, question: Look, values: dict[str, Any]) -> Rows:
-        """On a connection of the pool, without a transaction around the one statement: it is one by itself."""
-        connection = await self._reader.raw_connection()
-        try:
-            return await question.ask(self._way(connection.driver_connection), values)
-        finally:
-            await greenlet_spawn(connection.close)
+        async with _pooled(self._reader) as driver:
+            return await question.ask(self._way(driver), values)
+
+    async def _make(self, chain: Chain, values: dict[str, Any]) -> Any:
+        async with _pooled(self._writer) as driver:
+            return await chain.make(self._way(driver), values, alone=True)
 
     def _way(self, driver: Any) -> Way:
         clock = self._timer if self._clock is None and self.dialect == dialect.SQLITE else self._clock
@@ -250,6 +268,20 @@ class Database:
                 raise _unavailable(error) from error
             case _:
                 raise error
+
+
+@asynccontextmanager
+async def _pooled(engine: AsyncEngine) -> AsyncIterator[Any]:
+    """A connection without a transaction: for one statement, which is one by itself."""
+    connection = await engine.raw_connection()
+    try:
+        if getattr(connection.driver_connection, "is_closed", bool)():  # cut while nobody used it
+            await greenlet_spawn(connection.invalidate)
+            await greenlet_spawn(connection.close)
+            connection = await engine.raw_connection()
+        yield connection.driver_connection
+    finally:
+        await greenlet_spawn(connection.close)
 
 
 async def _commit(session: WriteSession) -> None:

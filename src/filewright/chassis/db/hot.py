@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     Delete,
@@ -93,6 +94,12 @@ class Speech:
         """An insert that can say what to do about a row that is there already."""
         return postgresql.insert(table) if self.postgresql else sqlite.insert(table)
 
+    def among(self, column: ColumnElement[int], name: str) -> ColumnElement[bool]:
+        """Whether the column is one of the numbers of the value `name`, a list; of whatever length."""
+        if self.postgresql:
+            return column == func.any(given(name, postgresql.ARRAY(BigInteger())))
+        return column.in_(select(func.json_each(given(name, Json)).table_valued("value").c.value))
+
     def after(self, name: str) -> ColumnElement[datetime]:
         """That moment, later by the value `name`, a timedelta."""
         if self.postgresql:
@@ -152,12 +159,15 @@ class Chain:
         self._last = last or (lambda moved, _speech: select(*moved.c))
         self._compiled: dict[str, tuple[_Statement, _Sequel | None]] = {}
 
-    async def make(self, way: Way, values: Values) -> Any:
-        """The row at the end; None when the guard matched none. Raises DBAPIError."""
+    async def make(self, way: Way, values: Values, *, alone: bool = False) -> Any:
+        """The row at the end; None when the guard matched none. `alone`: as a unit of work of its own.
+
+        Raises DBAPIError.
+        """
         known = self._compiled.get(way.dialect.name)
         if known is None:
             known = self._compiled[way.dialect.name] = self._compile(way.dialect)
-        rows = await _run(way.driver, *known, _timed(way, values))
+        rows = await _run(way.driver, *known, _timed(way, values), alone=alone)
         return rows[0] if rows else None
 
     def _compile(self, dialect: Dialect) -> tuple[_Statement, _Sequel | None]:
@@ -240,10 +250,12 @@ class _Sequel:
     last: _Statement
 
 
-async def _run(driver: Driver, statement: _Statement, sequel: _Sequel | None, values: Values) -> Rows:
+async def _run(
+    driver: Driver, statement: _Statement, sequel: _Sequel | None, values: Values, *, alone: bool = False
+) -> Rows:
     try:
         if isinstance(driver, OneTripConnection):
-            found = await driver.trip(partial(_in_its_thread, statement, sequel, values))
+            found = await driver.trip(partial(_alone if alone else _in_its_thread, statement, sequel, values))
         else:
             found = await (await driver.prepare(statement.text)).fetch(*statement.arguments(values))
     except _FAILURES as error:
@@ -264,6 +276,19 @@ def _in_its_thread(
     for following in sequel.then:
         connection.execute(following.text, following.arguments(values))
     return connection.execute(sequel.last.text, sequel.last.arguments(values)).fetchall()
+
+
+def _alone(
+    statement: _Statement, sequel: _Sequel | None, values: Values, connection: sqlite3.Connection
+) -> Sequence[Any]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        found = _in_its_thread(statement, sequel, values, connection)
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    return found
 
 
 def _timed(way: Way, values: Values) -> Values:

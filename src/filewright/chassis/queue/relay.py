@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from typing import cast
+
+from sqlalchemy import Integer, Table, delete, select
 
 from filewright.chassis import failpoints
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.dialect import skip_locked
-from filewright.chassis.db.sessions import WriteSession
+from filewright.chassis.db.hot import Chain, Look, Rows, given
 from filewright.chassis.queue.outbox import OutboxRow
 from filewright.chassis.queue.port import QueueFull, QueueUnavailable, Task, TaskQueue
 
@@ -16,6 +18,18 @@ AFTER_PUBLISH = failpoints.declare("outbox.publish.after", "tasks are published 
 
 
 BATCH = 100
+
+
+_OUTBOX = cast("Table", OutboxRow.__table__)
+_ANY = Look(lambda _: select(_OUTBOX.c.seq).limit(1))
+_OLDEST = Look(
+    lambda _: skip_locked(
+        select(_OUTBOX.c.seq, _OUTBOX.c.kind, _OUTBOX.c.task_id, _OUTBOX.c.lane)
+        .order_by(_OUTBOX.c.seq)
+        .limit(given("batch", Integer()))
+    )
+)
+_DELETE = Chain(lambda speech: delete(_OUTBOX).where(speech.among(_OUTBOX.c.seq, "published")).returning(_OUTBOX.c.seq))
 
 
 class Relay:
@@ -43,25 +57,21 @@ class Relay:
             await self._queue.depth()
             self._away = None
         async with self._database.write() as session:
-            rows = await self._held(session)
+            rows = await session.ask(_OLDEST, batch=self._batch)
             failpoints.hit(BEFORE_PUBLISH)
             published = await self._publish(rows)
             failpoints.hit(AFTER_PUBLISH)
-            await session.execute(delete(OutboxRow).where(OutboxRow.seq.in_(published)))
+            if published:
+                await session.make(_DELETE, published=published)
         if self._away is not None:
             raise self._away
         return len(published)
 
     async def _any(self) -> bool:
         """Looked up as a reader, so that an idle relay never takes SQLite's one write lock."""
-        async with self._database.read() as session:
-            return (await session.scalars(select(OutboxRow.seq).limit(1))).first() is not None
+        return bool(await self._database.ask(_ANY))
 
-    async def _held(self, session: WriteSession) -> list[OutboxRow]:
-        oldest_first = select(OutboxRow).order_by(OutboxRow.seq).limit(self._batch)
-        return list(await session.scalars(skip_locked(oldest_first)))
-
-    async def _publish(self, rows: list[OutboxRow]) -> list[int]:
+    async def _publish(self, rows: Rows) -> list[int]:
         published: list[int] = []
         for row in rows:
             try:

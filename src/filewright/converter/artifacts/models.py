@@ -7,7 +7,7 @@ nothing is copied when it is complete. The name is what a caller called the file
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -89,22 +89,10 @@ class FileHashRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-def artifact_of(row: ArtifactRow) -> Artifact:
-    """The value of a row."""
-    return Artifact(
-        id=row.id,
-        tenant=row.tenant,
-        filename=row.filename,
-        media_type=row.media_type,
-        format=row.format,
-        bytes=row.bytes,
-        sha256=row.sha256,
-        parts=parts_of(row.parts),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        erased_at=row.erased_at,
-        shared=row.shared,
-    )
+def artifact_of(row: Any, prefix: str = "") -> Artifact:
+    """The value of a row; with a prefix, of columns that go by it, beside others in the row."""
+    values = {name: getattr(row, prefix + name) for name in _PLAIN}
+    return Artifact(**values, parts=parts_of(getattr(row, f"{prefix}parts")))
 
 
 def parts_of(stored: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
@@ -115,3 +103,6 @@ def parts_of(stored: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
 def as_json(parts: Iterable[Part]) -> list[dict[str, Any]]:
     """Parts as rows keep them."""
     return [{"key": part.key, "bytes": part.bytes} for part in parts]
+
+
+_PLAIN = tuple(field.name for field in fields(Artifact) if field.name != "parts")

@@ -139,8 +139,7 @@ class LeaseKeeper:
             if self._now() - self._renewed >= self._rules.heartbeat:
                 await self._beat()
             else:
-                async with self._database.read() as session:
-                    self._judge(await repository.held_state(session, self._lease))
+                self._judge(await repository.held_state(self._database, self._lease))
         except DatabaseUnavailable:
             if not self.safe:
                 log.warning("lease_fenced", job_id=self._lease.job_id, attempt=self._lease.attempt)
@@ -148,8 +147,7 @@ class LeaseKeeper:
 
     async def _beat(self) -> None:
         began = self._now()
-        async with self._database.write() as session:
-            state = await repository.beat(session, self._lease, lease_for=self._rules.lease_for)
+        state = await repository.beat(self._database, self._lease, lease_for=self._rules.lease_for)
         self._judge(state, renewed=began)
 
     async def _report_news(self) -> None:
@@ -164,15 +162,14 @@ class LeaseKeeper:
     async def _report(self) -> None:
         self._news.clear()
         began = self._now()
-        async with self._database.write() as session:
-            state = await repository.report(
-                session,
-                self._lease,
-                lease_for=self._rules.lease_for,
-                stage=self._stage,
-                progress=self._progress,
-            )
-            topics.announce_change(session, self._notifier, self._lease.job_id, self._tenant, goes_on=True)
+        state = await repository.report(
+            self._database,
+            self._lease,
+            lease_for=self._rules.lease_for,
+            stage=self._stage,
+            progress=self._progress,
+        )
+        await topics.tell_change(self._notifier, self._lease.job_id, self._tenant, goes_on=True)
         self._judge(state, renewed=began)
 
     def _judge(self, state: JobState | None, *, renewed: float | None = None) -> None:

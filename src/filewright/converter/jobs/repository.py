@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, exists, func, literal,
 from sqlalchemy.orm import InstrumentedAttribute
 
 from filewright.chassis.db.base import Base, UtcDateTime
+from filewright.chassis.db.database import Database
 from filewright.chassis.db.dialect import skip_locked
 from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.converter.artifacts.models import ArtifactRow
@@ -258,11 +259,11 @@ async def keep_artifacts(session: WriteSession, artifact_ids: Sequence[str], *, 
     await session.execute(statement.values(expires_at=until).execution_options(synchronize_session=False))
 
 
-# --- the worker's moves: `now` is the database's own, unless it is given ------------------------------------------
+# --- the worker's moves: in a unit of work, or as one; `now` is the database's own, unless it is given ---------------
 
 
 async def claim(
-    session: WriteSession,
+    on: WriteSession | Database,
     *,
     worker: str,
     lease_for: timedelta,
@@ -276,7 +277,7 @@ async def claim(
     `suspects`: take only a job that has crashed twice, which must run alone; otherwise never such a one. What comes is
     the job's row, with its first input and its secret beside it.
     """
-    return await session.make(
+    return await on.make(
         statements.CLAIM_SUSPECT if suspects else statements.CLAIM,
         lane_first=lane,
         lane_then=then,
@@ -288,15 +289,15 @@ async def claim(
 
 
 async def beat(
-    session: WriteSession, lease: Lease, *, lease_for: timedelta, now: datetime | None = None
+    on: WriteSession | Database, lease: Lease, *, lease_for: timedelta, now: datetime | None = None
 ) -> JobState | None:
     """Renew the lease; the job's state (`cancelling` asks to stop), or None when the lease is gone."""
-    row = await session.make(statements.BEAT, **lease.named(), lease_for=lease_for, now=now)
+    row = await on.make(statements.BEAT, **lease.named(), lease_for=lease_for, now=now)
     return JobState(row.state) if row is not None else None
 
 
 async def report(
-    session: WriteSession,
+    on: WriteSession | Database,
     lease: Lease,
     *,
     lease_for: timedelta,
@@ -306,13 +307,13 @@ async def report(
 ) -> JobState | None:
     """Write down how far the attempt is, which renews the lease too. What a caller was shown never goes back."""
     values = {"lease_for": lease_for, "at_stage": stage.value, "done": progress, "now": now}
-    row = await session.make(statements.REPORT, **lease.named(), **values)
+    row = await on.make(statements.REPORT, **lease.named(), **values)
     return JobState(row.state) if row is not None else None
 
 
-async def held_state(session: ReadSession, lease: Lease) -> JobState | None:
+async def held_state(on: ReadSession | Database, lease: Lease) -> JobState | None:
     """The state of the job while this lease holds; None when it is gone."""
-    rows = await session.ask(statements.HELD, **lease.named())
+    rows = await on.ask(statements.HELD, **lease.named())
     return JobState(rows[0].state) if rows else None
 
 

@@ -30,7 +30,7 @@ from filewright.chassis.storage.port import ObjectStore, StoreUnavailable
 from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger, log_context
 from filewright.chassis.telemetry.metrics import Metrics
-from filewright.converter.artifacts.models import Artifact, Part
+from filewright.converter.artifacts.models import Artifact, artifact_of
 from filewright.converter.conversion.orders import Assignment, Converted
 from filewright.converter.errors import Cancelled, Expired, PasswordRequired, Timeout
 from filewright.converter.jobs import policy, repository, topics
@@ -121,19 +121,18 @@ class JobRunner:
 
     async def claim(self, lane: str, then: str | None = None, *, suspects: bool = False) -> Claimed | None:
         """Take the next job of the lane, or if it has none, of the lane `then`. Raises DatabaseUnavailable."""
-        async with self._database.write() as session:
-            row = await repository.claim(
-                session,
-                worker=self.instance,
-                lease_for=self._rules.lease_for,
-                lane=lane,
-                then=then,
-                suspects=suspects,
-            )
-            if row is None:
-                return None
-            topics.announce_change(session, self._notifier, row.id, row.tenant, goes_on=True)
-            claimed = _claimed(row)
+        row = await repository.claim(
+            self._database,
+            worker=self.instance,
+            lease_for=self._rules.lease_for,
+            lane=lane,
+            then=then,
+            suspects=suspects,
+        )
+        if row is None:
+            return None
+        await topics.tell_change(self._notifier, row.id, row.tenant, goes_on=True)
+        claimed = _claimed(row)
         failpoints.hit(CLAIMED)
         return claimed
 
@@ -393,26 +392,8 @@ def _claimed(row: Any) -> Claimed:
         options=row.options,
         tier=Tier(**row.limits),
         counters=repository.counters_of(row),
-        artifact=_input_of(row),
+        artifact=None if row.input_id is None else artifact_of(row, "input_"),
         sealed=row.sealed,
-    )
-
-
-def _input_of(row: Any) -> Artifact | None:
-    if row.input_id is None:
-        return None
-    return Artifact(
-        id=row.input_id,
-        tenant=row.input_tenant,
-        filename=row.input_filename,
-        media_type=row.input_media_type,
-        format=row.input_format,
-        bytes=row.input_bytes,
-        sha256=row.input_sha256,
-        parts=tuple(Part(part["key"], part["bytes"]) for part in row.input_parts),
-        created_at=row.input_created_at,
-        expires_at=row.input_expires_at,
-        erased_at=row.input_erased_at,
     )
 
 

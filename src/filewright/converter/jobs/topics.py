@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from filewright.chassis.coordination.port import Notifier
@@ -38,6 +39,15 @@ def announce_change(
 
     `goes_on`: the change ended nothing for sure, so whoever waits for the end alone need not look.
     """
-    topics = (changed(job_id), changed_of(tenant), *(() if goes_on else (over(job_id),)))
-    for topic in topics:
+    for topic in _topics(job_id, tenant, goes_on=goes_on):
         session.after_commit(partial(notifier.notify, topic))
+
+
+async def tell_change(notifier: Notifier, job_id: str, tenant: str, *, goes_on: bool = False) -> None:
+    """As `announce_change`, for what is committed already."""
+    for topic in _topics(job_id, tenant, goes_on=goes_on):
+        await notifier.notify(topic)
+
+
+def _topics(job_id: str, tenant: str, *, goes_on: bool) -> Sequence[str]:
+    return (changed(job_id), changed_of(tenant), *(() if goes_on else (over(job_id),)))

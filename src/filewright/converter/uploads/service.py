@@ -40,10 +40,11 @@ from filewright.chassis.storage.port import (
 )
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import ChecksumMismatch, Conflict, InvalidRequest, NotFound
-from filewright.converter.artifacts.models import Artifact, ArtifactRow, Part, as_json
+from filewright.converter.artifacts.models import Artifact, ArtifactRow, Part, artifact_of, as_json
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.errors import Expired, TooLarge
 from filewright.converter.tiers import Caller
+from filewright.converter.uploads import statements
 from filewright.converter.uploads.models import UPLOAD_PREFIX, Upload, UploadRow, UploadState, upload_of
 from filewright.converter.uploads.recognition import Recognition, recognise
 
@@ -122,14 +123,11 @@ class Uploads:
 
     async def get(self, caller: Caller, upload_id: str) -> Upload:
         """The upload. Raises NotFound, or Expired for one that is past its time."""
-        async with self._database.read() as session:
-            return await self._own(session, caller.tenant, upload_id)
+        return (await self._find(self._database, caller.tenant, upload_id))[0]
 
     async def look(self, caller: Caller, upload_id: str) -> tuple[Upload, Artifact | None]:
         """The upload, and the artifact once it is complete."""
-        async with self._database.read() as session:
-            upload = await self._own(session, caller.tenant, upload_id)
-            artifact = await self._artifact(session, upload)
+        upload, artifact = await self._find(self._database, caller.tenant, upload_id)
         if artifact is not None and artifact.erased:
             raise Expired("The uploaded file is not kept any more; upload it again.")
         return upload, artifact
@@ -140,10 +138,9 @@ class Uploads:
         Raises Conflict while it is still receiving, and Expired when its bytes are gone.
         """
         try:
-            upload = await self._own(session, tenant, upload_id)
+            _, artifact = await self._find(session, tenant, upload_id)
         except NotFound:
             return None
-        artifact = await self._artifact(session, upload)
         if artifact is None:
             raise Conflict("The upload is not complete yet; send the rest of its bytes first.")
         if artifact.erased:
@@ -178,9 +175,12 @@ class Uploads:
         """Announce an upload of `length` bytes. `within` runs in the same unit of work. Raises TooLarge."""
         if length > caller.tier.max_input_bytes:
             raise _too_large(caller)
-        async with self._database.write() as session:
-            upload = await self._insert(session, caller, filename, length, sha256, metadata)
-            if within is not None:
+        values = self._announced(caller, filename, length, sha256, metadata)
+        if within is None:
+            upload = upload_of(await self._database.make(statements.ANNOUNCE, **values))
+        else:
+            async with self._database.write() as session:
+                upload = upload_of(await session.make(statements.ANNOUNCE, **values))
                 await within(session, upload)
         failpoints.hit(ROW_COMMITTED)
         return upload
@@ -342,47 +342,28 @@ class Uploads:
                 await session.execute(update(UploadRow).where(UploadRow.id == upload_id).values(parts=[]))
         return len(found)
 
-    async def _own(self, session: ReadSession, tenant: str, upload_id: str) -> Upload:
-        row = await session.get(UploadRow, upload_id) if is_id(upload_id, UPLOAD_PREFIX) else None
-        if row is None or row.tenant != tenant or row.state == UploadState.TERMINATED:
+    async def _find(self, on: ReadSession | Database, tenant: str, upload_id: str) -> tuple[Upload, Artifact | None]:
+        known = is_id(upload_id, UPLOAD_PREFIX)
+        rows = await on.ask(statements.UPLOAD, of_upload=upload_id, of_tenant=tenant) if known else ()
+        if not rows:
             raise NotFound("There is no such upload.")
-        if row.state == UploadState.RECEIVING and row.expires_at < await self._database.now(session):
+        if rows[0].late:
             raise Expired("The upload took longer than its time; begin it again.")
-        return upload_of(row)
+        return upload_of(rows[0]), None if rows[0].its_id is None else artifact_of(rows[0], "its_")
 
-    async def _artifact(self, session: ReadSession, upload: Upload) -> Artifact | None:
-        if upload.artifact_id is None:
-            return None
-        return await self._artifacts.get(session, upload.tenant, upload.artifact_id)
-
-    async def _insert(
-        self,
-        session: WriteSession,
-        caller: Caller,
-        filename: str,
-        length: int,
-        sha256: str | None,
-        metadata: str | None,
-    ) -> Upload:
-        now = await self._database.now(session)
-        row = UploadRow(
-            id=self._ids.new(UPLOAD_PREFIX),
-            tenant=caller.tenant,
-            state=UploadState.RECEIVING,
-            filename=opaque_name(filename),
-            length=length,
-            received=0,
-            revision=0,
-            parts=[],
-            expected_sha256=sha256,
-            metadata_header=metadata,
-            artifact_id=None,
-            created_at=now,
-            expires_at=now + self._lifetime,
-        )
-        session.add(row)
-        await session.flush()
-        return upload_of(row)
+    def _announced(
+        self, caller: Caller, filename: str, length: int, sha256: str | None, metadata: str | None
+    ) -> dict[str, Any]:
+        return {
+            "new_id": self._ids.new(UPLOAD_PREFIX),
+            "new_tenant": caller.tenant,
+            "new_filename": opaque_name(filename),
+            "new_length": length,
+            "new_expected_sha256": sha256,
+            "new_metadata_header": metadata,
+            "no_parts": [],
+            "lifetime": self._lifetime,
+        }
 
     async def _append_kept(self, caller: Caller, upload: Upload, chunks: AsyncIterator[bytes]) -> Upload:
         segments = _Segments(chunks, limit=upload.length - upload.received)

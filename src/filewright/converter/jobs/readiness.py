@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from filewright.chassis.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 _PROBE = "readiness/probe"
+_ANSWER_SECONDS = 5.0
 
 
 class Readiness:
@@ -52,10 +54,11 @@ class Readiness:
 
     async def _store_answers(self) -> bool:
         try:
-            await self._store.head(_PROBE)
+            async with asyncio.timeout(_ANSWER_SECONDS):  # a line that fell silent must not hold every slot up
+                await self._store.head(_PROBE)
         except ObjectMissing:
             return True
-        except StoreUnavailable:
+        except (StoreUnavailable, TimeoutError):
             return False
         return True
 

@@ -16,15 +16,15 @@ BUCKET = "filewright"
 _LASTING_TLS = "max-age=31536000"
 _METRICS_OF_A_STACK = """\
 # The operators' endpoints show themselves to this machine only.
-location = /metrics {
+location ~ ^/(metrics$|reports/) {
     allow 127.0.0.1;
     allow ::1;
     deny all;
     proxy_pass http://$pool;
 }"""
 _METRICS_ELSEWHERE = """\
-# Figures are collected from each process itself, behind this front.
-location = /metrics {
+# Figures are collected from each process itself, and reports read there, behind this front.
+location ~ ^/(metrics$|reports/) {
     return 404;
 }"""
 _BROTLI_MODULE = "ngx_http_brotli_filter_module.so"

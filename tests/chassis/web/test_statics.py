@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 
-import httpx
 import brotli
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request

@@ -1,8 +1,9 @@
 """All jobs of one tenant as one stream of what changed: for a page that shows many, and browsers that open few streams.
 
-The stream looks at the database when a change is announced, and every few seconds in case an announcement got lost.
+The stream looks at the database when a change is announced, and now and then in case an announcement got lost. While
+the database is away it waits, and goes on where it was.
 Each look compares what is there with what was told: the revisions of the jobs that are not over, their places in the
-queue, and the moves (`job_events`) of the last while, for jobs that were born and ended between two looks. What is
+queue, and the moves (`job_events`) since the look before, for jobs that were born and ended between the two. What is
 remembered is as much as a tenant may have jobs waiting at once, and the jobs are read a few at a time, so a slow reader
 costs no memory.
 
@@ -14,13 +15,16 @@ move is dated a moment before it is committed. A change may come twice; none is 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from filewright.chassis.coordination.port import Listener, Notifier
 from filewright.chassis.db.database import Database
 from filewright.converter.jobs import repository, topics, views
+from filewright.converter.jobs.patience import patiently
 from filewright.converter.jobs.schemas import Job
 from filewright.converter.jobs.states import JobState, PublicStatus
 
@@ -75,7 +79,7 @@ class Feed:
     async def changes(self, since: int | None = None) -> AsyncGenerator[Change, None]:
         """First every job that is not over and, with a mark, every one that changed since; then each change."""
         async with self._notifier.listen(topics.changed_of(self._tenant)) as listener:
-            seen = await self._look()
+            seen = await patiently(self._look)
             start = seen.at if since is None else min(seen.at, _EPOCH + since * _MICROSECOND)
             if since is not None:
                 async for job in self._over_since(start - _LATEST_COMMIT):
@@ -84,24 +88,25 @@ class Feed:
             before = start
             while True:
                 for job_ids in _batches(_news(told, seen.jobs)):
-                    for job in await self._read(job_ids, seen.jobs):
+                    for job in await patiently(partial(self._read, job_ids, seen.jobs)):
                         yield Change(_mark(before), job)
                 told, before = _remembered(told, seen.jobs), seen.at
                 await self._wait(listener)
-                seen = await self._look()
+                seen = await patiently(partial(self._look, seen.at))
 
     async def _wait(self, listener: Listener) -> None:
         """Until there may be news. Changes that come thick and fast are told together."""
         await asyncio.sleep(self._pause)
-        await listener.wait(self._look_again)
+        await listener.wait(self._look_again * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the looks
 
-    async def _look(self) -> _Seen:
+    async def _look(self, last: datetime | None = None) -> _Seen:
+        """What there is now, and what moved since shortly before the last look."""
         async with self._database.read() as session:
             now = await self._database.now(session)
             live = await repository.live_revisions(session, self._tenant)
             waits = any(state is JobState.QUEUED for _, state in live.values())
             places = await repository.places(session, self._tenant) if waits else {}
-            moved = await repository.moved_since(session, self._tenant, now - _LATEST_COMMIT)
+            moved = await repository.moved_since(session, self._tenant, (last or now) - _LATEST_COMMIT)
         jobs = {job_id: _Known(revision, live=False) for job_id, revision in moved.items()}
         jobs |= {
             job_id: _Known(revision, live=True, place=places.get(job_id)) for job_id, (revision, _) in live.items()
@@ -112,14 +117,17 @@ class Feed:
         """Jobs that moved since then and are over, by birth."""
         last = ""
         while True:
-            async with self._database.read() as session:
-                moved = await repository.moved_since(session, self._tenant, moment, after=last, limit=AT_ONCE)
+            moved = await patiently(partial(self._moved_since, moment, last))
             if not moved:
                 return
-            for job in await self._read(list(moved), {}):
+            for job in await patiently(partial(self._read, list(moved), {})):
                 if job.status not in _LIVE:
                     yield job
             last = max(moved)
+
+    async def _moved_since(self, moment: datetime, after: str) -> Mapping[str, int]:
+        async with self._database.read() as session:
+            return await repository.moved_since(session, self._tenant, moment, after=after, limit=AT_ONCE)
 
     async def _read(self, job_ids: Sequence[str], known: Mapping[str, _Known]) -> Sequence[Job]:
         places = {job_id: known[job_id].place for job_id in job_ids if job_id in known}

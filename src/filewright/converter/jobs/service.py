@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 
 from filewright.chassis import failpoints
 from filewright.chassis.cache.port import Cache, Uncached
@@ -35,8 +36,9 @@ from filewright.converter.jobs import kept, repository, statements, topics, view
 from filewright.converter.jobs.errors import ConcurrencyLimited, stored
 from filewright.converter.jobs.feed import Change, Feed
 from filewright.converter.jobs.kept import Ask
-from filewright.converter.jobs.models import JobInputRow, JobRow
+from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobRow
 from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder
+from filewright.converter.jobs.patience import patiently
 from filewright.converter.jobs.ports import Files, Planner, Sources
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, OpenedOutput, Output, Quote
 from filewright.converter.jobs.sealing import Sealer
@@ -461,9 +463,7 @@ class Jobs:
     async def _stream(self, caller: Caller, job_id: str, after: int) -> AsyncIterator[JobEvent]:
         async with self._notifier.listen(topics.changed(job_id)) as listener:
             while True:
-                async with self._database.read() as session:
-                    job = await views.job(session, await self._own(session, caller, job_id))
-                    moves = await repository.events_after(session, job_id, after)
+                job, moves = await patiently(partial(self._job_and_moves, caller, job_id, after))
                 for move in moves:
                     yield views.state_event(move)
                 if _is_over(job):
@@ -478,9 +478,17 @@ class Jobs:
         """Until the job is not as it was. Being woken is cheap: many are woken together when Redis comes back."""
         while True:
             await listener.wait(self._rules.look_again * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the looks
-            async with self._database.read() as session:
-                if await repository.revision_of(session, job_id) != revision:
-                    return
+            if await patiently(partial(self._revision, job_id)) != revision:
+                return
+
+    async def _job_and_moves(self, caller: Caller, job_id: str, after: int) -> tuple[Job, Sequence[JobEventRow]]:
+        async with self._database.read() as session:
+            job = await views.job(session, await self._own(session, caller, job_id))
+            return job, await repository.events_after(session, job_id, after)
+
+    async def _revision(self, job_id: str) -> int | None:
+        async with self._database.read() as session:
+            return await repository.revision_of(session, job_id)
 
 
 _LIVE = frozenset({PublicStatus.QUEUED, PublicStatus.RUNNING})

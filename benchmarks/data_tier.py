@@ -2,7 +2,7 @@
 writing requests down.
 
     python benchmarks/data_tier.py             all, about three minutes
-    python benchmarks/data_tier.py replicas    one of: replicas, pooler, requests
+    python benchmarks/data_tier.py replicas    one of: replicas, pooler, requests, contents
 
 Private servers on free loopback ports; nothing of the machine's own is touched. Writes `benchmarks/data_tier.json`.
 """
@@ -15,8 +15,9 @@ import json
 import os
 import platform
 import random
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,17 @@ from filewright.chassis.clock import SystemClock
 from filewright.chassis.db import horizon
 from filewright.chassis.db.database import Database, ReadSession
 from filewright.chassis.db.horizon import Horizon
+from filewright.chassis.ids import RandomIds
+from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.testing.conformance.database import Note, SuiteBase
 from filewright.chassis.testing.servers import PrivatePgBouncer, PrivatePostgres, PrivateReplica
 from filewright.chassis.web.request_log import Recorded, RequestLog
+from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.maintenance.partitions import Partitions, partitioned
 from filewright.converter.migrations import LOCATION
+from filewright.converter.tiers import LOCAL, Caller
+from filewright.converter.uploads.service import Uploads
 
 OUT = Path(__file__).with_name("data_tier.json")
 
@@ -307,9 +313,60 @@ async def requests(rounds: int = 20_000) -> dict[str, Any]:
         postgres.stop()
 
 
+# --- one content, stored once ----------------------------------------------------------------------------------------
+
+
+async def contents(rounds: int = 600) -> dict[str, Any]:
+    """Uploads a second through the service, below HTTP, on each database: all different, all equal."""
+    postgres = PrivatePostgres()
+    found: dict[str, Any] = {}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, url in (("sqlite", f"sqlite:///{folder}/a.db"), ("postgresql", postgres.url("postgres"))):
+                database = Database(url, pool_size=16)
+                await database.migrate(LOCATION)
+                found[name] = await _uploads(database, Path(folder) / name, rounds)
+                await database.close()
+        return found
+    finally:
+        postgres.stop()
+
+
+async def _uploads(database: Database, folder: Path, rounds: int) -> dict[str, Any]:
+    (folder / "scratch").mkdir(parents=True)
+    ids = RandomIds(SystemClock())
+    store = open_store(f"file://{folder / 'objects'}")
+    artifacts = Artifacts(database, store, ids)
+    uploads = Uploads(database=database, store=store, artifacts=artifacts, ids=ids, scratch=folder / "scratch")
+    content, caller, found = os.urandom(20_000), Caller("me", LOCAL), {}
+
+    async def put(body: bytes) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield body
+
+        await uploads.receive(caller, "a.bin", chunks())
+
+    for name, bodies in (
+        ("different", [content + number.to_bytes(4, "big") for number in range(rounds)]),
+        ("equal", [content] * rounds),
+    ):
+        waiting = list(bodies)
+
+        async def client(waiting: list[bytes] = waiting) -> None:
+            while waiting:
+                await put(waiting.pop())
+
+        cpu, wall = time.process_time(), time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(8)))
+        found[f"{name}_per_second"] = round(rounds / (time.perf_counter() - wall))
+        found[f"{name}_cpu_milliseconds_each"] = round(1000 * (time.process_time() - cpu) / rounds, 2)
+    found["objects_for_1200_uploads"] = len([item.key async for item in store.list("uploads")])
+    return found
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["replicas", "pooler", "requests"])
+    parser.add_argument("what", nargs="*", default=["replicas", "pooler", "requests", "contents"])
     parser.add_argument("--reads", type=int, default=100_000)
     asked = parser.parse_args()
     known = json.loads(OUT.read_text()) if OUT.exists() else {}
@@ -317,7 +374,9 @@ async def main() -> None:
     known["when"] = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     for name in asked.what:
         print(f"{name} …", flush=True)
-        run = {"replicas": lambda: replicas(asked.reads), "pooler": pooler, "requests": requests}[name]
+        run = {"replicas": lambda: replicas(asked.reads), "pooler": pooler, "requests": requests, "contents": contents}[
+            name
+        ]
         known[name] = await run()
         print(json.dumps(known[name], indent=1), flush=True)
         OUT.write_text(json.dumps(known, indent=1) + "\n")

@@ -105,12 +105,31 @@ def test_what_is_sent_after_completing_changes_nothing(http, live):
 
 
 def test_a_completed_upload_leaves_one_object(http, live):
-    ticket = announce(http)
-    send(ticket).raise_for_status()
+    content = b"like no other here\n"  # or what is there already would be taken
+    ticket = announce(http, content)
+    send(ticket, content).raise_for_status()
     http.post(f"/v1/uploads/{ticket['id']}/complete").raise_for_status()
     found = keys(live, f"uploads/{ticket['id']}")
     assert len(found) == 1
     assert f"uploads/{ticket['id']}/direct" not in found
+
+
+@pytest.mark.requirement("H6")
+def test_the_same_bytes_again_leave_no_second_object(http, live):
+    content, tickets = b"sent twice\n", []
+    for _ in range(2):
+        ticket = announce(http, content)
+        send(ticket, content).raise_for_status()
+        http.post(f"/v1/uploads/{ticket['id']}/complete").raise_for_status()
+        tickets.append(ticket)
+    first, second = (f"uploads/{ticket['id']}" for ticket in tickets)
+    assert (len(keys(live, first)), len(keys(live, second))) == (1, 0)
+    http.delete(f"/v1/{first}").raise_for_status()
+    job = finish(http, http.post("/v1/jobs", json={"inputs": [{"upload": tickets[1]["id"]}], "to": "md"}).json())
+    assert http.get(f"/v1/jobs/{job['id']}/outputs/0").content == content.upper()
+    http.delete(f"/v1/jobs/{job['id']}").raise_for_status()
+    http.delete(f"/v1/{second}").raise_for_status()
+    assert keys(live, first) == keys(live, second) == set()
 
 
 def test_an_upload_that_is_taken_away_leaves_none(http, live):
@@ -138,15 +157,16 @@ def test_an_object_of_another_size_is_refused_although_the_bucket_took_it(http, 
 @pytest.mark.embedded("breaks the process from within")
 @pytest.mark.requirement("F1", "F18")
 def test_a_completion_that_died_after_its_copy_is_made_again_and_leaves_nothing(http, live):
-    ticket = announce(http)
-    send(ticket).raise_for_status()
+    content = b"of this test alone\n"
+    ticket = announce(http, content)
+    send(ticket, content).raise_for_status()
     failpoints.arm("uploads.segment.stored=raise:EIO")
     try:
         assert http.post(f"/v1/uploads/{ticket['id']}/complete").status_code == 503
     finally:
         failpoints.arm("")
     done = http.post(f"/v1/uploads/{ticket['id']}/complete")
-    assert (done.status_code, done.json()["sha256"]) == (200, DIGEST)
+    assert (done.status_code, done.json()["sha256"]) == (200, hashlib.sha256(content).hexdigest())
     assert len(keys(live, f"uploads/{ticket['id']}")) == 2  # the file, and the copy that nobody knows of
     http.delete(f"/v1/uploads/{ticket['id']}").raise_for_status()
     live.call(live.world.uploads.prune_once)

@@ -88,9 +88,9 @@ class Client:
 
 
 async def storm(
-    database: Database, replicas: list[PrivateReplica], *, reads: int, clients: int, naive: bool
+    database: Database, replicas: list[PrivateReplica], *, reads: int, clients: int, naive: bool, seed: int
 ) -> dict[str, Any]:
-    chance = random.Random(17)
+    chance = random.Random(seed)
     over = asyncio.Event()
     left, stale_own, stale_seen = reads, 0, 0
     seen: dict[tuple[int, str], int] = {}
@@ -151,6 +151,15 @@ async def storm(
     }
 
 
+def summed(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """What counts, over all rounds."""
+    counted = ("reads", "pauses", "stale_own_writes", "went_back_in_time")
+    return {
+        way: {name: sum(item[way][name] for item in rounds) for name in counted}
+        for way in ("with_tokens", "without_asking_positions")
+    }
+
+
 async def lag(database: Database, replica: PrivateReplica, writes: int = 300) -> dict[str, float]:
     """From a commit's return to the replica's having it."""
     reader = Database(replica.url("postgres"), pool_size=2)
@@ -169,7 +178,7 @@ async def lag(database: Database, replica: PrivateReplica, writes: int = 300) ->
     return milliseconds(waited)
 
 
-async def replicas(reads: int) -> dict[str, Any]:
+async def replicas(reads: int, seed: int) -> dict[str, Any]:
     primary = PrivatePostgres(max_connections="120")
     copies = []
     try:
@@ -180,8 +189,10 @@ async def replicas(reads: int) -> dict[str, Any]:
         copies = [PrivateReplica(primary, max_connections="120") for _ in range(2)]
         database = Database(primary.url("postgres"), pool_size=16, replicas=[copy.url("postgres") for copy in copies])
         found = {
-            "with_tokens": await storm(database, copies, reads=reads, clients=32, naive=False),
-            "without_asking_positions": await storm(database, copies, reads=reads // 10, clients=32, naive=True),
+            "with_tokens": await storm(database, copies, reads=reads, clients=32, naive=False, seed=seed),
+            "without_asking_positions": await storm(
+                database, copies, reads=reads // 10, clients=32, naive=True, seed=seed
+            ),
             "undisturbed_lag_milliseconds": await lag(database, copies[0]),
         }
         await database.close()
@@ -367,17 +378,26 @@ async def _uploads(database: Database, folder: Path, rounds: int) -> dict[str, A
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["replicas", "pooler", "requests", "contents"])
-    parser.add_argument("--reads", type=int, default=100_000)
+    parser.add_argument("--reads", type=int, default=100_000, help="of the storm on replicas")
+    parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument("--add", action="store_true", help="one more round of the storm, to those in the file")
     asked = parser.parse_args()
     known = json.loads(OUT.read_text()) if OUT.exists() else {}
     known["machine"] = {"cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()}
     known["when"] = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     for name in asked.what:
         print(f"{name} …", flush=True)
-        run = {"replicas": lambda: replicas(asked.reads), "pooler": pooler, "requests": requests, "contents": contents}[
-            name
-        ]
-        known[name] = await run()
+        run = {
+            "replicas": lambda: replicas(asked.reads, asked.seed),
+            "pooler": pooler,
+            "requests": requests,
+            "contents": contents,
+        }[name]
+        found = await run()
+        if name == "replicas":
+            rounds = [*(known.get(name, {}).get("rounds", []) if asked.add else []), {"seed": asked.seed, **found}]
+            found = {"all_rounds": summed(rounds), "rounds": rounds}
+        known[name] = found
         print(json.dumps(known[name], indent=1), flush=True)
         OUT.write_text(json.dumps(known, indent=1) + "\n")
 

@@ -54,7 +54,6 @@ class Database:
         self._pool_size = pool_size
         self._budget: pools.Budget | None = None
         self._writer, self._reader = dialect.engines(self._url, pool_size=pool_size)
-        self._positions = dialect.without_transactions(self._writer)
         self._write_sessions = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)
         self._read_sessions = async_sessionmaker(
             self._reader, class_=ReadSession, expire_on_commit=False, autoflush=False
@@ -195,8 +194,7 @@ class Database:
     async def position(self) -> int:
         """The end of PostgreSQL's log: what was committed or seen before now lies before it."""
         with _told_as_unavailable():
-            async with self._positions.connect() as connection:
-                return int((await connection.execute(WRITTEN)).scalar_one())
+            return int((await self._ask(WRITTEN, {}))[0].position)
 
     async def check_pools(
         self, processes: Mapping[str, int], pooler: pools.Pooler | None = None

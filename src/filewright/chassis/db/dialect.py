@@ -100,11 +100,6 @@ def migration_engine(url: URL) -> AsyncEngine:
     return _postgresql(url, pool_size=None, statement_seconds=MIGRATION_SECONDS)
 
 
-def without_transactions(engine: AsyncEngine) -> AsyncEngine:
-    """The same connections, for single statements that need none."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
 async def server_limits(connection: AsyncConnection) -> Server:
     """What this PostgreSQL allows. A pooler answers with a process number of its own making."""
     limits = await connection.execute(

@@ -11,20 +11,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, literal_column, select, text
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from filewright.chassis.clock import Clock
 from filewright.chassis.db import dialect
 from filewright.chassis.db.horizon import Horizon
+from filewright.chassis.db.hot import Look
 from filewright.chassis.db.sessions import ReadSession
 from filewright.chassis.telemetry.logs import get_logger
 
 T = TypeVar("T")
 log = get_logger(__name__)
 
-REPLAYED = text("SELECT (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint WHERE pg_is_in_recovery()")
-WRITTEN = text("SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")
+_REPLAYED = literal_column("(pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint", BigInteger).label("position")
+_WRITTEN = literal_column("(pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint", BigInteger).label("position")
+REPLAYED = Look(lambda _speech: select(_REPLAYED).where(text("pg_is_in_recovery()")))
+"""How far a replica is; nothing where the server has become a primary."""
+WRITTEN = Look(lambda _speech: select(_WRITTEN))
+"""The end of a primary's log."""
 
 BEHIND_SECONDS = 0.02
 """A replica that was behind is not asked again for so long: the next client would only wait for the same answer."""
@@ -60,14 +65,14 @@ class Replica:
     async def look(self, work: Callable[[ReadSession], Awaitable[T]], horizon: Horizon, known: int) -> T:
         """The answer of `work`, on a state that has everything up to `known`. Raises _Behind, and what `work` does."""
         async with self._sessions() as session:
-            position = await session.scalar(REPLAYED)
-            if position is None or position < known:
+            before = await session.ask(REPLAYED)
+            if not before or before[0].position < known:
                 raise _Behind
             answer = await work(session)
-            seen = await session.scalar(REPLAYED)
-        if seen is None:  # it was made the primary in between
+            after = await session.ask(REPLAYED)
+        if not after:  # it was made the primary in between
             raise _Behind
-        horizon.saw_replica(seen)
+        horizon.saw_replica(after[0].position)
         return answer
 
     def is_well(self) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
+import socket
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -114,3 +119,64 @@ def test_a_stack_and_a_deployment_differ_only_in_places(deploy: Path) -> None:
            "access_log", "ssl_certificate", "allow", "return 200", "proxy_cache_path", "events", "http {", 'on ""',
            "client_body_temp", "proxy_temp", "fastcgi_temp", "uwsgi_temp", "scgi_temp", "server_name")  # fmt: skip
     assert [line for line in rules if not line.startswith(own)] == []
+
+
+@pytest.fixture
+def running(deploy: Path, secrets: Path, tmp_path: Path) -> Iterator[tuple[int, int]]:
+    """The front of another host, on this one: its ports in the clear and over TLS. Nobody is behind it."""
+    folder = tmp_path / "nginx"
+    _lay(deploy, folder, secrets, upstreams="systemd", listen="tls", edge=False)
+    plain, secure = _free_port(), _free_port()
+    listen = folder / "filewright" / "listen.conf"
+    listen.write_text(listen.read_text().replace("8443", f"127.0.0.1:{secure}").replace("8080", f"127.0.0.1:{plain}"))
+    upstreams = folder / "filewright" / "upstreams.conf"
+    upstreams.write_text(re.sub(r"127\.0\.0\.1:800\d", f"127.0.0.1:{_free_port()}", upstreams.read_text()))
+    paths = "".join(f"{kind}_temp_path tmp;" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    (folder / "tmp").mkdir()
+    user = "user root;" if os.geteuid() == 0 else ""
+    settings = f"daemon off; pid nginx.pid; worker_processes 1; {user} events {{}}"
+    (folder / "nginx.conf").write_text(f"{settings} http {{ {paths} include conf.d/*.conf; }}")
+    program = programs.locate(programs.NGINX)
+    assert program is not None
+    process = subprocess.Popen([program, "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"])
+    try:
+        _wait_for_port(secure)
+        yield plain, secure
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _curl(secrets: Path, url: str) -> tuple[str, dict[str, str]]:
+    """Status line and headers, for a client that trusts this certificate and no other."""
+    command = ["curl", "-sSi", "--http2", "--max-time", "20", "--cacert", str(secrets / "tls.crt"), url]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n\n")[0].splitlines()
+    return lines[0], {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+
+
+@pytest.mark.parametrize("kind", ["dev"], indirect=True)
+def test_a_browser_is_led_to_tls_and_told_to_stay_there(running: tuple[int, int], secrets: Path) -> None:
+    plain, secure = running
+    status, headers = _curl(secrets, f"http://localhost:{plain}/jobs/1?a=b")
+    assert (status.split()[1], headers["location"]) == ("308", "https://localhost/jobs/1?a=b")
+    status, headers = _curl(secrets, f"https://localhost:{secure}/v1/jobs")
+    assert status.split()[:2] == ["HTTP/2", "503"]
+    assert headers["strict-transport-security"] == "max-age=31536000"
+    assert headers["retry-after"] == "2"
+    status, headers = _curl(secrets, f"https://localhost:{secure}/metrics")
+    assert status.split()[1] == "404"
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -53,7 +53,8 @@ def convert(
 ) -> httpx.Response:
     form = {"to": target} | ({"from": source_format} if source_format else {})
     files = {"file": (filename, content)}
-    return httpx.post(f"{server.url}/v1/convert", data=form, files=files, timeout=120, follow_redirects=False)
+    patient = {"Prefer": "wait=110"}
+    return httpx.post(f"{server.url}/v1/convert", data=form, files=files, headers=patient, timeout=120)
 
 
 @pytest.mark.parametrize(("attack", "target"), _handful())

@@ -13,6 +13,8 @@ import pytest
 
 from shapekit.service import EmbeddedService
 
+pytestmark = pytest.mark.both
+
 COMMAND = (sys.executable, "-m", "filewright")
 
 

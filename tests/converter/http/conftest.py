@@ -17,7 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from httpkit import distributed, embedded
-from httpkit.live import Live
+from httpkit.live import Live, port_of
 
 from filewright.chassis.telemetry.logs import configure_logs
 from filewright.chassis.testing.fixtures import missing
@@ -27,6 +27,7 @@ from filewright.stack import programs
 from filewright.stack.errors import ProgramMissing
 
 SMALL = 2 << 20
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -156,9 +157,9 @@ class RawConnection:
         return received
 
     def read_response(self) -> tuple[int, dict[str, str], bytes]:
-        """One response with a Content-Length."""
+        """One response with a Content-Length. That one may go on with the body is no response yet."""
         received = b""
-        while b"\r\n\r\n" not in received:
+        while b"\r\n\r\n" not in (received := received.removeprefix(CONTINUE)):
             piece = self._socket.recv(65536)
             if not piece:
                 break
@@ -179,4 +180,11 @@ class RawConnection:
 
 @pytest.fixture
 def raw() -> Callable[[Live], RawConnection]:
+    """To where people find the service."""
     return lambda live: RawConnection(live.port)
+
+
+@pytest.fixture
+def raw_behind() -> Callable[[Live], RawConnection]:
+    """To a process that answers, past a front: that one reads on for a while after it said no, and throws it away."""
+    return lambda live: RawConnection(port_of(live.replicas[0]))

@@ -8,6 +8,8 @@ import zipfile
 
 import pytest
 
+pytestmark = pytest.mark.both
+
 
 def convert(http, data=b"hello", name="note.txt", headers=None, **fields):
     return http.post("/v1/convert", files={"file": (name, data)}, data={"to": "md", **fields}, headers=headers or {})

@@ -134,7 +134,8 @@ def test_an_unknown_job_is_not_found(http, call, found):
         answer = http.delete(path)
     else:
         answer = http.get(path if call == "get" else f"{path}/{call}")
-    assert code_of(answer) == (404, "not_found")
+    said = {(404, "not_found"), *([(400, "invalid_request")] if found == "%00" else [])}
+    assert code_of(answer) in said, "a front does not pass such an address on"
 
 
 # --- looking ---------------------------------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ def test_who_has_the_job_already_is_told_so(http, finished):
     first = http.get(f"/v1/jobs/{job['id']}")
     again = http.get(f"/v1/jobs/{job['id']}", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert again.headers["etag"] == first.headers["etag"]
+    assert again.headers["etag"] == first.headers["etag"].removeprefix("W/"), "a front may have packed the first"
     assert http.get(f"/v1/jobs/{job['id']}", headers={"If-None-Match": '"other"'}).status_code == 200
 
 

@@ -32,8 +32,8 @@ def uploads_left(live):
 
 
 @pytest.mark.requirement("S15", "B34")
-def test_a_declared_size_over_the_limit_is_refused_before_a_byte_is_read(small, raw):
-    with raw(small) as connection:
+def test_a_declared_size_over_the_limit_is_refused_before_a_byte_is_read(small, raw_behind):
+    with raw_behind(small) as connection:
         connection.send(post(b"/v1/convert", FORM, b"Content-Length: 99999999\r\n", b"Expect: 100-continue\r\n"))
         status, headers, body = connection.read_response()
     assert (status, json.loads(body)["code"]) == (413, "too_large")
@@ -41,11 +41,21 @@ def test_a_declared_size_over_the_limit_is_refused_before_a_byte_is_read(small, 
 
 
 @pytest.mark.requirement("S15", "B34")
+@pytest.mark.parametrize("head", [b"", b"Expect: 100-continue\r\n"])
+def test_who_sends_too_much_hears_why_while_they_send(small, raw, head):
+    with raw(small) as connection:
+        connection.send(post(b"/v1/convert", FORM, b"Content-Length: 99999999\r\n", head))
+        connection.send(TO + FILE + b"a" * 3 * MIB)
+        status, _, body = connection.read_response()
+    assert (status, json.loads(body)["code"]) == (413, "too_large")
+
+
+@pytest.mark.requirement("S15", "B34")
 @pytest.mark.parametrize("framing", [b"Transfer-Encoding: chunked\r\n"])
-def test_a_body_that_goes_on_is_cut_at_the_limit_and_leaves_nothing(small, raw, framing):
+def test_a_body_that_goes_on_is_cut_at_the_limit_and_leaves_nothing(small, raw_behind, framing):
     before = uploads_left(small)
     piece = chunk(b"a" * 65536)
-    with raw(small) as connection:
+    with raw_behind(small) as connection:
         connection.send(post(b"/v1/convert", FORM, framing) + chunk(TO + FILE))
         sent = connection.send_until_closed(piece, 200 * MIB)
         answer = connection.read_all()
@@ -122,8 +132,8 @@ def test_what_is_no_http_is_answered_with_a_problem_or_nothing(small, raw, garba
 
 
 @pytest.mark.requirement("S37")
-def test_endless_headers_are_cut(small, raw):
-    with raw(small) as connection:
+def test_endless_headers_are_cut(small, raw_behind):
+    with raw_behind(small) as connection:
         connection.send(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
         sent = connection.send_until_closed(b"X-Fill: " + b"a" * 1000 + b"\r\n", 50 * MIB)
     assert sent < 20 * MIB

@@ -25,15 +25,25 @@ from filewright.chassis.web.problems import PROBLEM_JSON, HeadersTooLarge, Inval
 
 MAX_HEAD_BYTES = 128 << 10
 HEAD_SECONDS = 20.0
+PARTING_SECONDS = 3.0
+PARTING_BYTES = 4 << 20
+"""What is read and thrown away of a body whose request is answered before all of it came."""
+_WITH_BODY = frozenset({b"content-length", b"transfer-encoding"})
 _REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection. The head of each request is bounded; `llhttp` itself would take it without end."""
+    """One connection. The head of each request is bounded; `llhttp` itself would take it without end.
+
+    Who is refused while they send hears why: a connection that is closed with bytes unread is reset, and a reset takes
+    an answer with it that lies on the other side and was not read yet. So first only our half is closed.
+    """
 
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
     _in_head = True
+    _parting_timer: asyncio.TimerHandle | None = None
+    _thrown_away = 0
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class
@@ -43,10 +53,15 @@ class GuardedProtocol(HttpToolsProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        if self._parting_timer is not None:
+            self._parting_timer.cancel()
         super().connection_lost(exc)
 
     @override
     def data_received(self, data: bytes) -> None:
+        if self._parting_timer is not None:
+            self._throw_away(data)
+            return
         if self._in_head:
             self._head_bytes += len(data)
             self._arm_timer()
@@ -63,6 +78,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not None:
             _give_all_that_came(self.cycle)
+            if any(name in _WITH_BODY for name, _ in self.headers):
+                self.cycle.transport = _Parting(self)  # type: ignore[assignment] # as much of one as a cycle uses
 
     @override
     def on_message_begin(self) -> None:
@@ -72,6 +89,27 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._expect_head()
+
+    @override
+    def on_response_complete(self) -> None:
+        if self._parting_timer is None:
+            super().on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+
+    def part(self) -> None:
+        """Close, once the client has had the time to see that it is of no use to send on."""
+        if not self.cycle.more_body or self.transport.is_closing():
+            self.transport.close()
+            return
+        self._parting_timer = self.loop.call_later(PARTING_SECONDS, self.transport.close)
+        self.transport.write_eof()
+        self.flow.resume_reading()
+
+    def _throw_away(self, data: bytes) -> None:
+        self._thrown_away += len(data)
+        if self._thrown_away > PARTING_BYTES:
+            self.transport.close()
 
     @override
     def send_400_response(self, msg: str) -> None:
@@ -106,6 +144,15 @@ class GuardedProtocol(HttpToolsProtocol):
             cycle.disconnected = True  # the application is told that nobody listens any more
             cycle.message_event.set()
         self.transport.close()
+
+
+class _Parting:
+    """What the answer to a request with a body is written to: its end is not the connection's, not yet."""
+
+    def __init__(self, protocol: GuardedProtocol) -> None:
+        self.write = protocol.transport.write
+        self.is_closing = protocol.transport.is_closing
+        self.close = protocol.part
 
 
 def _give_all_that_came(cycle: RequestResponseCycle) -> None:

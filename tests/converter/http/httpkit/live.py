@@ -62,9 +62,7 @@ class Live(ABC):
 
     @property
     def port(self) -> int:
-        found = urlsplit(self.url).port
-        assert found is not None
-        return found
+        return port_of(self.url)
 
     def client(self, **options: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=30, **options)
@@ -112,3 +110,9 @@ class Live(ABC):
     @abstractmethod
     def stop(self) -> None:
         """Tell every process that answers to end, in order."""
+
+
+def port_of(url: str) -> int:
+    found = urlsplit(url).port
+    assert found is not None
+    return found

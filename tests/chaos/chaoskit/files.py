@@ -31,8 +31,7 @@ def markdown(seed: int) -> Sample:
     return Sample(f"note-{seed}.md", f"# Note {seed}\n\n{' '.join(words)}\n".encode(), "html")
 
 
-def picture(seed: int) -> Sample:
-    side = 48
+def picture(seed: int, side: int = 48) -> Sample:
     rows = b"".join(b"\0" + random.Random(seed + y).randbytes(side * 3) for y in range(side))
     chunks = [
         (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),

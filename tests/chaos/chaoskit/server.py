@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ class Server:
         if warm and self._launcher:
             self.pid = self._launcher.launch(arguments, environment, self.log)
         else:
-            self.pid = _launch_cold(arguments, environment, self.log)
+            self.pid = launch_cold(arguments, environment, self.log)
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -157,7 +158,8 @@ class Server:
         return [where for where in mounted if where.startswith(f"{self.data}/")]
 
 
-def _launch_cold(arguments: list[str], environment: dict[str, str], log: Path) -> int:
+def launch_cold(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> int:
+    """The pid of a new `filewright`, begun from nothing."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "filewright", *arguments],

@@ -27,6 +27,7 @@ def main() -> int:
     options.add_argument("--at-once", type=int, default=16, help="clients at a time")
     options.add_argument("--letters", type=int, default=10, help="every so manieth order is for the office program")
     options.add_argument("--lease", type=float, default=30.0, help="seconds; what is shipped is 30")
+    options.add_argument("--minutes", type=float, help="after so long, be content with what there was")
     options.add_argument("--hold", type=Path, help="while this file is there, no order and no fault begins")
     options.add_argument("--keep", type=Path, help="a folder for the stack, which is left there with its logs")
     chosen = options.parse_args()
@@ -36,7 +37,13 @@ def main() -> int:
     from distkit.storm import Storm, Weather
 
     weather = Weather(
-        chosen.faults, chosen.jobs, chosen.seed, at_once=chosen.at_once, letters=chosen.letters, hold=chosen.hold
+        chosen.faults,
+        chosen.jobs,
+        chosen.seed,
+        at_once=chosen.at_once,
+        letters=chosen.letters,
+        hold=chosen.hold,
+        minutes=chosen.minutes,
     )
     with tempfile.TemporaryDirectory(prefix="filewright-chaos-") as folder:
         shape = Shape(chosen.keep or Path(folder) / "stack", lease_seconds=chosen.lease)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 from chaoskit.launcher import Launcher
 from chaoskit.processes import signal_all, wait_for_exit
+from chaoskit.server import launch_cold
 from distkit.shape import Shape, eventually
 
 from filewright.chassis.sandbox.processes import descendants
@@ -119,7 +120,9 @@ class Extras:
             **more,
         }
         folder = ["--data", str(data or home / "data")] if own_data else []
-        pid = self._launcher.launch([*arguments, *folder], environment, log)
+        # What is preloaded is preloaded by the kernel: such a process begins from nothing.
+        launch = launch_cold if "LD_PRELOAD" in more else self._launcher.launch
+        pid = launch([*arguments, *folder], environment, log)
         extra = Extra(pid, log, url)
         try:
             yield extra

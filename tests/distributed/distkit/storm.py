@@ -44,6 +44,8 @@ class Weather:
     patience: float = 300.0
     hold: Path | None = None
     """While this file is there, no order and no fault begins."""
+    minutes: float | None = None
+    """After so long no order and no fault begins any more, however many there were to be."""
 
 
 @dataclass
@@ -100,6 +102,7 @@ class Storm:
         self._say = say
         self._chance = random.Random(weather.seed)
         self._leftovers: list[Leftovers] = []
+        self._began = 0.0
         self._silences = ThreadPoolExecutor(8)
         self._silent: dict[str, Future[None]] = {}
         self._kinds: dict[str, Callable[[], None]] = {
@@ -123,12 +126,15 @@ class Storm:
         """Returns when everything is quiet again and the books were compared."""
         weather, journal, figures = self._weather, Journal(), Figures(self._weather.seed)
         earlier, began = len(self._shape.deaths), time.monotonic()
+        self._began = began
         with Crowd(self._shape, journal, at_once=weather.at_once, patience=weather.patience) as crowd, self._silences:
             for n in range(weather.jobs):
                 crowd.send(f"s{weather.seed}-{n}", self._held(self._errand(n)))
             kinds = self._order_of_kinds()
             for n, kind in enumerate(kinds):
                 self._wait_until_due(crowd, n * weather.jobs // len(kinds))
+                if self._is_over:
+                    break
                 time.sleep(self._chance.uniform(*weather.pauses))
                 self._kinds[kind]()
                 figures.faults[kind] += 1
@@ -157,10 +163,15 @@ class Storm:
     def _held(self, errand: clients.Errand) -> clients.Errand:
         def run(client: Client) -> None:
             self._wait_while_held()
-            client.begin()
-            errand(client)
+            if not self._is_over:
+                client.begin()
+                errand(client)
 
         return run
+
+    @property
+    def _is_over(self) -> bool:
+        return self._weather.minutes is not None and time.monotonic() > self._began + 60 * self._weather.minutes
 
     def _wait_while_held(self) -> None:
         hold = self._weather.hold

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Download, expect
+from playwright.sync_api import expect
 
 Files = Callable[[str], Path]
 PATIENCE = 60_000
@@ -39,22 +39,44 @@ def test_a_dropped_file_is_done_after_one_key_press_and_fetched_after_two(visit,
     assert "Die Brücke führt über den Fluss" in text_of(Path(download.value.path()))
 
 
-def test_several_picked_files_start_together_and_come_as_files(visit, files: Files, tmp_path: Path):
-    visit.pick(*map(files, ("photo.jpg", "lakeside.md")))
+def test_several_picked_files_start_together_and_come_in_one(visit, files: Files, tmp_path: Path):
+    (tmp_path / "again").mkdir()
+    twin = tmp_path / "again" / "lakeside.md"
+    twin.write_text("# By the sea, Grüße\n")
+    visit.pick(*map(files, ("photo.jpg", "lakeside.md")), twin)
     expect(visit.page.get_by_role("button", name="Convert all", exact=True)).to_be_focused()
     visit.page.keyboard.press("Enter")
     visit.until_all("succeeded")
-    downloads: list[Download] = []
-
-    def are_all(download: Download) -> bool:
-        downloads.append(download)
-        return len(downloads) == 2
-
-    with visit.page.expect_download(are_all):
+    with visit.page.expect_download() as download:
         visit.page.get_by_role("button", name="Download all", exact=True).click()
-    fetched = {download.suggested_filename: Path(download.path()).read_bytes() for download in downloads}
+    assert download.value.suggested_filename == "filewright.zip"
+    with zipfile.ZipFile(download.value.path()) as bundle:
+        assert bundle.testzip() is None
+        fetched = {name: bundle.read(name) for name in bundle.namelist()}
+    assert set(fetched) == {"photo.png", "lakeside.html", "lakeside (2).html"}
     assert size_of(fetched["photo.png"]) == (960, 640)
     assert b"By the lake" in fetched["lakeside.html"]
+    assert "By the sea, Grüße" in fetched["lakeside (2).html"].decode()
+
+
+def test_results_keep_their_folders_and_the_pages_of_one_file_their_own(visit, files: Files, tmp_path: Path):
+    (tmp_path / "Reise" / "Tagebücher").mkdir(parents=True)
+    (tmp_path / "Reise" / "Tagebücher" / "eins.md").write_text("# Eins\n")
+    (tmp_path / "Reise" / "Karten.pdf").write_bytes(files("two-pages.pdf").read_bytes())
+    visit.drop(tmp_path / "Reise")
+    expect(visit.rows).to_have_count(2)
+    visit.until_all("ready")
+    visit.convert(visit.row("Reise/Karten.pdf"), "png")
+    visit.convert(visit.row("Reise/Tagebücher/eins.md"), "html")
+    visit.until_all("succeeded")
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="Download all", exact=True).click()
+    with zipfile.ZipFile(download.value.path()) as bundle:
+        assert bundle.testzip() is None
+        listed = bundle.namelist()
+    pages = [name for name in listed if name.startswith("Reise/Karten/")]
+    assert len(pages) == len(set(pages)) == 2
+    assert set(listed) - set(pages) == {"Reise/Tagebücher/eins.html"}
 
 
 def test_a_folder_keeps_its_paths(visit, tmp_path: Path):

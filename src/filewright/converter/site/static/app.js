@@ -140,13 +140,25 @@ function remove(/** @type {Row} */ row) {
   if (held) /** @type {HTMLElement} */ (next?.querySelector('.end') ?? at('choose')).focus();
 }
 
-/** All that is done, one file after the other; what made several files comes as a ZIP. */
-function download() {
-  for (const row of queue.rows) {
-    if (row.phase !== 'succeeded' || !row.job) continue;
-    const { id, outputs } = row.job;
-    h('a', outputs.length > 1 ? { href: `/v1/jobs/${id}/outputs`, download: '' } : { href: outputs[0].url, download: outputs[0].name }).click();
+/** All that is done in one file, or, where that would be too large or not all can be had any more, one after the other. */
+async function download() {
+  if (downloadAll.ariaBusy) return;
+  const rows = queue.rows.filter(({ phase, job }) => phase === 'succeeded' && job);
+  downloadAll.ariaBusy = 'true';
+  try {
+    const { fits, saveAll } = await import('./bundle.js');
+    if (fits(rows)) await saveAll(rows, api);
+    else rows.forEach(save);
+  } catch {
+    rows.forEach(save);
+  } finally {
+    downloadAll.ariaBusy = null;
   }
+}
+
+function save(/** @type {Row} */ { job }) {
+  const { id, outputs } = /** @type {import('./api.js').Job} */ (job);
+  h('a', outputs.length > 1 ? { href: `/v1/jobs/${id}/outputs`, download: '' } : { href: outputs[0].url, download: outputs[0].name }).click();
 }
 
 // ── From the queue to the page ──────────────────────────────────────────────────────────────────────────────────────
@@ -199,7 +211,8 @@ function drawSummary() {
   if (focused === bar && !busy && isThere(downloadAll)) downloadAll.focus({ preventScroll: true });
 
   offline.hidden = !queue.rows.some((row) => row.offline) && navigator.onLine;
-  document.title = title(all, done, failed, busy);
+  const words = title(all, done, failed, busy);
+  if (document.title !== words) document.title = words;
 }
 
 const isThere = (/** @type {Element} */ button) => !bar.hidden && !button.classList.contains('absent');

@@ -29,7 +29,11 @@ const SAID = /** @type {Record<string, string>} */ ({
   yaml: 'config', xml: 'data markup', zip: 'archive compressed folder', '7z': 'seven zip', 'tar.gz': 'tgz linux unix', srt: 'subtitles captions', vtt: 'subtitles captions web youtube',
   tex: 'latex overleaf', parquet: 'columns spark pandas', sqlite: 'database sql', geojson: 'map gis', kml: 'google earth map', 'shp.zip': 'shapefile esri arcgis map',
   gpx: 'gps track route', stl: '3d print mesh', obj: '3d mesh', glb: '3d web', woff2: 'web font', ics: 'calendar appointment outlook', vcf: 'contact address vcard',
-  eml: 'mail email outlook message', mbox: 'mail email thunderbird',
+  eml: 'mail email outlook message', mbox: 'mail email thunderbird', ppt: 'powerpoint old 97 2003 slides', mobi: 'kindle old ebook', azw3: 'kindle amazon ebook',
+  psd: 'adobe layers', jxl: 'modern small photo picture', eps: 'vector illustrator print logo', aac: 'music audio sound', avi: 'old windows film movie', wmv: 'windows film movie',
+  mpg: 'mpeg2 dvd film movie', ass: 'subtitles captions anime', ndjson: 'json lines jsonl', toml: 'config settings', arrow: 'columns pandas feather', ipynb: 'python notebook',
+  kmz: 'google earth map', gpkg: 'qgis map gis', ply: '3d scan mesh', '3mf': '3d print', gltf: '3d web', dxf: 'cad autocad drawing', ttf: 'desktop font install', otf: 'desktop font install',
+  ps: 'printer', docm: 'word macros', 'tar.xz': 'linux small', ttml: 'subtitles captions broadcast',
 });
 const MOST_REFUSED = 4;
 

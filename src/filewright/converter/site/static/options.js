@@ -80,7 +80,7 @@ function option(/** @type {string} */ name, /** @type {Schema} */ schema, /** @t
   const id = `option-${(ids += 1)}`;
   const label = has(`option.${name}`) ? t(`option.${name}`) : schema.title ?? words(name);
   const unit = schema.unit ?? UNITS[name];
-  const hint = [has(`hint.${name}`) ? t(`hint.${name}`) : language() === 'en' ? schema.description : '', limits(schema)].filter(Boolean).join(' · ');
+  const hint = [has(`hint.${name}`) ? t(`hint.${name}`) : language() === 'en' ? plain(schema.description ?? '') : '', limits(schema)].filter(Boolean).join(' · ');
   const wrong = h('p', { class: 'wrong', hidden: true, role: 'alert' }, t('options.wrong'));
   const control = fieldOf(name, schema, value);
   control.id = id;
@@ -129,6 +129,9 @@ function limits(/** @type {Schema} */ { type, minimum, maximum }) {
   if (minimum !== undefined && maximum !== undefined && maximum <= FAR) return t('options.range', { low: minimum, high: maximum });
   return '';
 }
+
+/** What the service says to callers, for people: other options by the names that they have here, values as they are typed. */
+const plain = (/** @type {string} */ said) => said.replace(/`([^`]+)`/g, (_, name) => `“${has(`option.${name}`) ? t(`option.${name}`) : name}”`);
 
 /** `one_page_per_sheet` → `One page per sheet`. */
 function words(/** @type {string} */ name) {

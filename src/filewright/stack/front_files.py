@@ -27,6 +27,8 @@ _METRICS_ELSEWHERE = """\
 location ~ ^/(metrics$|reports/) {
     return 404;
 }"""
+_OTHER_FILES = 256
+"""Of a worker of nginx: what it has open that is no connection. Each connection is one more, to a client or to the API."""
 _BROTLI_MODULE = "ngx_http_brotli_filter_module.so"
 
 
@@ -49,7 +51,7 @@ def of_stack(*, listen: str, listen_tls: str, open_files: int, cache_size: str, 
         "front/stack.conf",
         modules=f"load_module {brotli};\n" if brotli else "",
         open_files=open_files,
-        worker_connections=min(32_768, open_files // 2),
+        worker_connections=max(256, min(32_768, open_files - _OTHER_FILES)),
         cache_size=cache_size,
         traffic=_traffic("cache", lasting_tls=""),
         listen=listen,

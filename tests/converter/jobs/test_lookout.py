@@ -58,12 +58,18 @@ async def test_who_comes_between_a_lost_announcement_and_a_look_is_told_to_look(
         assert await heard(late)
 
 
+async def test_of_those_who_have_nothing_nobody_is_told_to_look_again(shop, lookout, alice):
+    async with shop.notifier.listen(topics.changed_of(alice.tenant)) as listener:
+        await lookout.run_once()
+        assert not await heard(listener)
+
+
 async def test_a_job_that_is_gone_is_news(shop, lookout):
     async with shop.notifier.listen(topics.changed("job_gone")) as listener:
         await lookout.run_once()
         assert await heard(listener)
         await lookout.run_once()
-        await lookout.run_once()
+        assert not await heard(listener)
 
 
 async def test_who_watches_all_jobs_hears_of_births_changes_and_ends(shop, lookout, alice, bob):

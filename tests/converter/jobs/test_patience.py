@@ -62,3 +62,17 @@ async def test_the_stream_of_all_jobs_goes_on_when_the_database_is_back(shop, al
 
 async def _all(events):
     return [event async for event in events]
+
+
+async def test_very_many_looks_wait_for_their_turn_here():
+    patiently, busy, most = patience.Patience(at_once=3), 0, 0
+
+    async def look() -> None:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        await asyncio.sleep(0)
+        busy -= 1
+
+    await asyncio.gather(*(patiently(look) for _ in range(50)))
+    assert most == 3

@@ -24,7 +24,7 @@ from functools import partial
 from filewright.chassis.coordination.port import Listener, Notifier
 from filewright.chassis.db.database import Database
 from filewright.converter.jobs import repository, topics, views
-from filewright.converter.jobs.patience import patiently
+from filewright.converter.jobs.patience import Patience
 from filewright.converter.jobs.schemas import Job
 from filewright.converter.jobs.states import JobState, PublicStatus
 
@@ -68,18 +68,26 @@ class Feed:
     """The stream of one tenant's jobs. `pause` is the least number of seconds between two looks."""
 
     def __init__(
-        self, database: Database, notifier: Notifier, tenant: str, *, look_again: float, pause: float = 0.1
+        self,
+        database: Database,
+        notifier: Notifier,
+        tenant: str,
+        *,
+        look_again: float,
+        pause: float = 0.1,
+        patience: Patience | None = None,
     ) -> None:
         self._database = database
         self._notifier = notifier
         self._tenant = tenant
         self._look_again = look_again
         self._pause = pause
+        self._patiently = patience or Patience()
 
     async def changes(self, since: int | None = None) -> AsyncGenerator[Change, None]:
         """First every job that is not over and, with a mark, every one that changed since; then each change."""
         async with self._notifier.listen(topics.changed_of(self._tenant)) as listener:
-            seen = await patiently(self._look)
+            seen = await self._patiently(self._look, first=True)
             start = seen.at if since is None else min(seen.at, _EPOCH + since * _MICROSECOND)
             if since is not None:
                 async for job in self._over_since(start - _LATEST_COMMIT):
@@ -88,11 +96,11 @@ class Feed:
             before = start
             while True:
                 for job_ids in _batches(_news(told, seen.jobs)):
-                    for job in await patiently(partial(self._read, job_ids, seen.jobs)):
+                    for job in await self._patiently(partial(self._read, job_ids, seen.jobs)):
                         yield Change(_mark(before), job)
                 told, before = _remembered(told, seen.jobs), seen.at
                 await self._wait(listener)
-                seen = await patiently(partial(self._look, seen.at))
+                seen = await self._patiently(partial(self._look, seen.at))
 
     async def _wait(self, listener: Listener) -> None:
         """Until there may be news. Changes that come thick and fast are told together."""
@@ -117,10 +125,10 @@ class Feed:
         """Jobs that moved since then and are over, by birth."""
         last = ""
         while True:
-            moved = await patiently(partial(self._moved_since, moment, last))
+            moved = await self._patiently(partial(self._moved_since, moment, last))
             if not moved:
                 return
-            for job in await patiently(partial(self._read, list(moved), {})):
+            for job in await self._patiently(partial(self._read, list(moved), {})):
                 if job.status not in _LIVE:
                     yield job
             last = max(moved)

@@ -33,6 +33,10 @@ OWN_LOOK_SECONDS = 300.0
 T = TypeVar("T")
 Seen = Mapping[str, tuple[int, ...]]
 """What is to be compared, by job or tenant."""
+_GONE = (-1,)
+"""Of a job that is not there any more."""
+_NOTHING = (0, 0, 0)
+"""Of a tenant: no job that is not over."""
 
 
 class Lookout:
@@ -78,9 +82,11 @@ class Lookout:
         return {topic.removeprefix(f"{family}:"): topic for topic in self._notifier.listened(family)}
 
     def _wake(self, listened: Mapping[str, str], before: Seen, now: Seen) -> None:
-        """Whoever listens to something that is not as it was, or that is looked at for the first time."""
+        """Whoever listens to something that is not as it was, or that is looked at for the first time; but not who has
+        nothing yet, since of these very many may come at once.
+        """
         for about, topic in listened.items():
-            if now.get(about) != before.get(about, ()):
+            if now.get(about) != before.get(about, _NOTHING):
                 self._notifier.wake(topic)
 
     def _wake_who_moved_up(self, listened: Mapping[str, str]) -> None:
@@ -91,8 +97,7 @@ class Lookout:
 
 
 async def _revisions(session: ReadSession, jobs: Collection[str]) -> Seen:
-    """A job that is gone has none."""
-    seen: dict[str, tuple[int, ...]] = {}
+    seen: dict[str, tuple[int, ...]] = dict.fromkeys(jobs, _GONE)
     for some in _batches(jobs):
         rows = await session.execute(select(JobRow.id, JobRow.revision).where(JobRow.id.in_(some)))
         seen |= {job: (revision,) for job, revision in rows}
@@ -103,7 +108,7 @@ async def _of_tenants(session: ReadSession, tenants: Collection[str]) -> Seen:
     """How many jobs they have that are not over, the sum of their revisions, and how many of them wait: any change of
     any job changes these.
     """
-    seen: dict[str, tuple[int, ...]] = dict.fromkeys(tenants, (0, 0, 0))
+    seen: dict[str, tuple[int, ...]] = dict.fromkeys(tenants, _NOTHING)
     queued = func.sum(case((JobRow.state == JobState.QUEUED, 1), else_=0))
     for some in _batches(tenants):
         query = (

@@ -38,7 +38,7 @@ from filewright.converter.jobs.feed import Change, Feed
 from filewright.converter.jobs.kept import Ask
 from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobRow
 from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder
-from filewright.converter.jobs.patience import patiently
+from filewright.converter.jobs.patience import Patience
 from filewright.converter.jobs.ports import Files, Planner, Sources
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, OpenedOutput, Output, Quote
 from filewright.converter.jobs.sealing import Sealer
@@ -109,6 +109,7 @@ class Jobs:
         self._chosen = chosen
         self._cache = cache or Uncached()
         self._rules = rules or JobRules()
+        self._patiently = Patience()
 
     # --- ordering ------------------------------------------------------------------------------------------------
 
@@ -216,7 +217,13 @@ class Jobs:
 
         `since` is the mark of the last change that arrived, to be told what was missed.
         """
-        feed = Feed(self._database, self._notifier, caller.tenant, look_again=self._rules.look_again)
+        feed = Feed(
+            self._database,
+            self._notifier,
+            caller.tenant,
+            look_again=self._rules.look_again,
+            patience=self._patiently,
+        )
         return feed.changes(since)
 
     async def output(self, caller: Caller, job_id: str, n: int) -> Output:
@@ -463,7 +470,7 @@ class Jobs:
     async def _stream(self, caller: Caller, job_id: str, after: int) -> AsyncIterator[JobEvent]:
         async with self._notifier.listen(topics.changed(job_id)) as listener:
             while True:
-                job, moves = await patiently(partial(self._job_and_moves, caller, job_id, after))
+                job, moves = await self._patiently(partial(self._job_and_moves, caller, job_id, after))
                 for move in moves:
                     yield views.state_event(move)
                 if _is_over(job):
@@ -478,7 +485,7 @@ class Jobs:
         """Until the job is not as it was. Being woken is cheap: many are woken together when Redis comes back."""
         while True:
             await listener.wait(self._rules.look_again * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the looks
-            if await patiently(partial(self._revision, job_id)) != revision:
+            if await self._patiently(partial(self._revision, job_id)) != revision:
                 return
 
     async def _job_and_moves(self, caller: Caller, job_id: str, after: int) -> tuple[Job, Sequence[JobEventRow]]:

@@ -23,7 +23,7 @@ from filewright.chassis.clock import SystemClock
 URL, FOLDER, NAME, READERS = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 COST = 0.05
 RUSHED = Kind[str]("rushed", 1, len, seconds=60.0, shared=Shared(str.encode, bytes.decode, lease=60, patience=60))
-HELD = replace(RUSHED, name="held", seconds=0.1, shared=replace(RUSHED.shared, seconds=0.8))
+HELD = replace(RUSHED, name="held", seconds=0.1, shared=replace(RUSHED.shared, seconds=2.0))
 
 
 def write_down(line: str) -> None:
@@ -50,7 +50,7 @@ async def hold(cache: MemoryCache, key: str, seconds: float) -> Counter[str]:
     async def read() -> None:
         while time.monotonic() < end:
             seen[await cache.get(HELD, key, lambda: make(key))] += 1
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.04)
 
     await asyncio.gather(*(read() for _ in range(READERS)))
     return seen

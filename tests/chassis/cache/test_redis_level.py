@@ -41,7 +41,7 @@ async def test_a_redis_that_is_gone_is_done_without_and_found_again(level, morta
     for n in range(20):
         held = await level.fetch(WORDS, str(n), make)
         assert (held.made, held.value) == (True, f"value-{make.made}")
-    assert level.unanswered <= 3  # and the others did not even ask
+    assert level.redis.unanswered <= 3  # and the others did not even ask
     mortal_redis.restart()
     await found_again(level, make)
 
@@ -55,7 +55,7 @@ async def test_a_redis_that_is_silent_holds_nobody_up_twice(level, mortal_redis)
             held = await asyncio.gather(*(level.fetch(WORDS, str(n), make) for n in range(200)))
             held += [await level.fetch(WORDS, str(n), make) for n in range(200)]
         assert all(one.made for one in held)
-        assert level.unasked >= 180
+        assert level.redis.unasked >= 180
     finally:
         mortal_redis.thaw()
     await found_again(level, make)
@@ -176,7 +176,7 @@ async def test_no_reader_fails_when_redis_is_killed_in_mid_load(level, mortal_re
     await until(lambda: reads > 1000)
     mortal_redis.signal(signal.SIGKILL)
     before = reads
-    await until(lambda: level.unasked > 3 and far.unasked > 3 and reads > before + 1000)
+    await until(lambda: level.redis.unasked > 3 and far.redis.unasked > 3 and reads > before + 1000)
     mortal_redis.restart()
     before = far_reads()
     await until(lambda: all(now > then for now, then in zip(far_reads(), before, strict=True)))

@@ -54,10 +54,16 @@ class _Entry:
     value: Any
     weight: int
     until: float
+    """When this process's copy ends."""
+    took: float
+    """Seconds that it took to get."""
+    far_until: float
+    """When the far one ends, of which this is a copy; never, where there is none."""
     cost: float
-    draws_below: float
+    """Seconds that the far one took to make."""
     mark: bytes
-    """Of the value that is to be made anew when it is time; empty where only this process's copy of it ends."""
+    calm_until: float
+    """Before this moment no draw can say that it is time for either."""
 
 
 class MemoryCache:
@@ -94,9 +100,8 @@ class MemoryCache:
         if entry is None:
             return await self._fetch(kind, key, make, name)
         self._tally(kind).near += 1
-        left = entry.until - now
-        if left < entry.draws_below and is_time(left, entry.cost, self._chance()):
-            self._begin_early(kind, key, make, name, entry)
+        if now >= entry.calm_until:
+            self._consider(kind, key, make, name, entry, now)
         value: T = entry.value
         return value
 
@@ -154,10 +159,18 @@ class MemoryCache:
         value: T = (await asyncio.shield(task)).value
         return value
 
-    def _begin_early(self, kind: Kind[T], key: str, make: Make[T], name: str, entry: _Entry) -> None:
-        if name not in self._making:
-            self._tally(kind).early += 1
-            self._begin(kind, key, make, name, entry.mark)
+    def _consider(self, kind: Kind[T], key: str, make: Make[T], name: str, entry: _Entry, now: float) -> None:
+        """Draw whether to have the value made anew, or else only this copy of it fetched again."""
+        if name in self._making:
+            return
+        if is_time(entry.far_until - now, entry.cost, self._chance()):
+            instead_of = entry.mark
+        elif is_time(entry.until - now, entry.took, self._chance()):
+            instead_of = b""
+        else:
+            return
+        self._tally(kind).early += 1
+        self._begin(kind, key, make, name, instead_of)
 
     def _begin(self, kind: Kind[T], key: str, make: Make[T], name: str, mark: bytes) -> asyncio.Task[Held[Any]]:
         task = self._start(self._ask_and_keep(kind, key, make, name, mark), kind)
@@ -199,7 +212,7 @@ class MemoryCache:
         entry = self._kept.get(name)
         if entry is not None:  # it was early, and nobody waits for it
             log.warning("cache_refresh_failed", kind=name.partition(".")[0], error=type(error).__name__)
-            entry.draws_below = entry.until - self._now() - _NOT_AGAIN_SECONDS
+            entry.calm_until = self._now() + _NOT_AGAIN_SECONDS
 
     # --- keeping -------------------------------------------------------------------------------------------------
 
@@ -219,10 +232,10 @@ class MemoryCache:
         weight = kind.weigh(held.value) + _OVERHEAD
         if min(lasts, held.left) <= 0 or weight > self._most:
             return
-        ends_here = lasts < held.left
-        cost, mark = (took, b"") if ends_here else (held.cost, held.mark)
-        until = self._now() + min(lasts, held.left)
-        self._kept[name] = _Entry(held.value, weight, until, cost, draws_below(cost), mark)
+        now = self._now()
+        until, far_until = now + min(lasts, held.left), now + held.left
+        calm_until = min(until - draws_below(took), far_until - draws_below(held.cost))
+        self._kept[name] = _Entry(held.value, weight, until, took, far_until, held.cost, held.mark, calm_until)
         self.bytes += weight
         while self.bytes > self._most:
             self._remove(next(iter(self._kept)))

@@ -4,50 +4,42 @@ Who misses takes a *lease* on the key, in the same step in which it looks; with 
 The others find the lease taken, and look again until the value is there. Dropping a value voids the lease too, so what
 was made from before the change is refused when it comes to be filled in, and no old value outlives its drop.
 
-Nobody waits for Redis longer than a moment (`answer_seconds`), and after one failure nobody asks for a while
-(`breaker.py`): until then each process makes its own. A drop that could not be told is told before anything else.
+Nobody waits for Redis longer than a moment (`optional_redis.py`), and while it is not asked each process makes its
+own. A drop that could not be told is told before anything else.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
-from filewright.chassis.cache.breaker import Breaker
 from filewright.chassis.cache.early import spread
 from filewright.chassis.cache.frames import MARK_BYTES, Frame, Frames
+from filewright.chassis.cache.optional_redis import ANSWER_SECONDS, OptionalRedis
 from filewright.chassis.cache.port import Held, Kind, Make, Shared
 from filewright.chassis.clock import Clock
-from filewright.chassis.coordination.redis_address import RedisAddress, let_go
 from filewright.chassis.telemetry.logs import get_logger
 
 T = TypeVar("T")
 log = get_logger(__name__)
 
-ANSWER_SECONDS = 0.1
-"""Redis answers in a thousandth of it; who waits longer had better make the value."""
 LARGEST_BYTES = 4 << 20
 """What is larger is not kept: sending it would hold up everybody's small ones."""
-_AT_ONCE = 16
 _LOOK_AGAIN = (0.005, 0.05)
 """Pause before the second look while another makes the value, and the longest."""
-_MOST_OWED = 10_000
 
-# Either the value, if it has another mark than the given one; or the lease, if it is free; or nothing.
+# Either the value, if it has another mark than the given one; or the lease, if it is free; or nothing. The client asks
+# again when a connection breaks, and may find that it has the lease already.
 _LOOK = """
 local value = redis.call('GET', KEYS[1])
 if value and string.sub(value, 1, #ARGV[3]) ~= ARGV[3] then
     return {value, redis.call('PTTL', KEYS[1])}
 end
-if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
+if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) or redis.call('GET', KEYS[2]) == ARGV[1] then
     return 1
 end
 return 0
@@ -95,21 +87,18 @@ class RedisLevel:
         answer_seconds: float = ANSWER_SECONDS,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        limits = {"socket_timeout": answer_seconds, "socket_connect_timeout": answer_seconds}
-        self._redis: Redis = RedisAddress.parse(url).client(**limits)
-        self._look, self._fill, self._give_back = map(self._redis.register_script, (_LOOK, _FILL, _GIVE_BACK))
+        self._redis = OptionalRedis(url, clock, answer_seconds=answer_seconds, chance=chance)
+        scripts = (_LOOK, _FILL, _GIVE_BACK)
+        self._look, self._fill, self._give_back = map(self._redis.client.register_script, scripts)
         self._frames = Frames(secret)
         self._clock = clock
         self._scope = scope
-        self._answer_seconds = answer_seconds
         self._chance = chance
-        self._breaker = Breaker(clock.monotonic, chance)
-        self._room = asyncio.Semaphore(_AT_ONCE)
-        self._owed: dict[str, None] = {}
-        self.unanswered = 0
-        """How often Redis was asked and did not answer in time."""
-        self.unasked = 0
-        """How often it was not asked, because it had not answered before."""
+
+    @property
+    def redis(self) -> OptionalRedis:
+        """How it gets on with Redis, in numbers."""
+        return self._redis
 
     async def fetch(self, kind: Kind[T], key: str, make: Make[T], *, instead_of: bytes = b"") -> Held[T]:
         shared, place = _shared(kind), self._place(kind.named(key))
@@ -133,14 +122,10 @@ class RedisLevel:
 
     async def drop(self, kind: Kind[T], key: str) -> None:
         place = self._place(kind.named(key))
-        if await self._ask(lambda: self._redis.delete(place.value, place.lease)) is not None:
-            return
-        self._owed |= {place.value: None, place.lease: None}
-        while len(self._owed) > _MOST_OWED:
-            del self._owed[next(iter(self._owed))]
+        await self._redis.delete(place.value, place.lease)
 
     async def close(self) -> None:
-        await let_go(self._redis)
+        await self._redis.close()
 
     # --- values --------------------------------------------------------------------------------------------------
 
@@ -159,7 +144,7 @@ class RedisLevel:
             await self._return(place, token)
             return Held(value, left=math.inf, cost=cost, made=True)
         milliseconds = max(1, int(lasts * 1000))
-        filled = await self._ask(
+        filled = await self._redis.ask(
             lambda: self._fill(keys=[place.value, place.lease], args=[token, packed, milliseconds])
         )
         # Refused: it was dropped while it was made, or the lease ran out. Good for those who asked, not to be kept.
@@ -186,37 +171,12 @@ class RedisLevel:
     async def _look_at(self, place: _Place, unwanted: bytes, token: bytes, lease: float) -> Any:
         """The value and its milliseconds, `_OURS` with the lease, 0 while another has that; None without an answer."""
         milliseconds = max(1, int(lease * 1000))
-        return await self._ask(
+        return await self._redis.ask(
             lambda: self._look(keys=[place.value, place.lease], args=[token, milliseconds, unwanted])
         )
 
     async def _return(self, place: _Place, token: bytes) -> None:
-        await self._ask(lambda: self._give_back(keys=[place.lease], args=[token]))
-
-    async def _ask(self, command: Callable[[], Awaitable[Any]]) -> Any:
-        """The answer; None when there was none."""
-        if not self._breaker.allows():
-            self.unasked += 1
-            return None
-        try:
-            async with asyncio.timeout(self._answer_seconds), self._room:
-                if self._owed:
-                    await self._pay()
-                answer = await command()
-        except (RedisError, OSError) as error:
-            self.unanswered += 1
-            if self._breaker.failed():
-                log.warning("cache_lost_redis", error=type(error).__name__)
-            return None
-        if self._breaker.succeeded():
-            log.info("cache_found_redis")
-        return answer
-
-    async def _pay(self) -> None:
-        owed = tuple(self._owed)
-        await self._redis.delete(*owed)
-        for name in owed:
-            self._owed.pop(name, None)
+        await self._redis.ask(lambda: self._give_back(keys=[place.lease], args=[token]))
 
 
 def _shared(kind: Kind[T]) -> Shared[T]:

@@ -4,7 +4,8 @@ writing requests down.
     python benchmarks/data_tier.py             all, about three minutes
     python benchmarks/data_tier.py replicas    one of: replicas, pooler, requests, contents
 
-Private servers on free loopback ports; nothing of the machine's own is touched. Writes `benchmarks/data_tier.json`.
+Private servers on free loopback ports; nothing of the machine's own is touched. Writes `benchmarks/data_tier.json`, and
+with all four known, the section of `docs/scaling.md`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ from filewright.converter.tiers import LOCAL, Caller
 from filewright.converter.uploads.service import Uploads
 
 OUT = Path(__file__).with_name("data_tier.json")
+PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
+BEGIN, END = "<!-- data tier -->", "<!-- end of data tier -->"
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -375,6 +378,56 @@ async def _uploads(database: Database, folder: Path, rounds: int) -> dict[str, A
     return found
 
 
+# --- what is told ----------------------------------------------------------------------------------------------------
+
+
+def section(known: dict[str, Any]) -> str:
+    """The page's section, from what was measured."""
+    storm, pool, log, once = (known[name] for name in ("replicas", "pooler", "requests", "contents"))
+    told, naive = storm["all_rounds"]["with_tokens"], storm["all_rounds"]["without_asking_positions"]
+    first = [item["with_tokens"] for item in storm["rounds"]]
+    share = sum(item["on_replicas_percent"] * item["reads"] for item in first) / told["reads"]
+    lags = [item["undisturbed_lag_milliseconds"] for item in storm["rounds"]]
+    return f"""{BEGIN}
+## The data tier
+
+*Made by `benchmarks/data_tier.py`; {known["when"]}, {known["machine"]["cores"]} cores shared with other work, Python {known["machine"]["python"]}, PostgreSQL
+15 with `fsync` off, PgBouncer 1.18, all on one machine. Counts of errors hold anywhere; times are upper bounds.*
+
+**Reads on replicas.** 32 clients write and read their own and each other's rows through a primary and two streaming replicas, while replay is stopped and resumed at random on either; every read is compared with what
+its client has written and seen before ({len(storm["rounds"])} rounds, each with its seed).
+
+| | reads | stops of replay | own writes not seen | went back in time |
+|---|---|---|---|---|
+| with tokens | {told["reads"]:,} | {told["pauses"]:,} | **{told["stale_own_writes"]}** | **{told["went_back_in_time"]}** |
+| the same, positions not asked (to see that the test can fail) | {naive["reads"]:,} | {naive["pauses"]:,} | {naive["stale_own_writes"]:,} | {naive["went_back_in_time"]:,} |
+
+{share:.0f} % of the reads were answered by a replica although one or both stood still much of the time; the rest by the primary. Undisturbed, a commit was readable on a replica after {lags[0]["p50"]} ms (median) and
+{max(item["p95"] for item in lags)} ms (worst p95 of the rounds).
+
+**1,000 clients through PgBouncer** (transaction mode, `default_pool_size` 25; 125 pools of 8 as 125 processes would have them): {pool["transactions"]:,} transactions, **{pool["errors"]} errors**, never more than
+**{pool["most_server_connections"]}** connections on PostgreSQL; {pool["transactions_per_second"]:,} a second, of which the one process that plays all clients is the limit.
+
+**Writing requests down** (`api_requests`): {log["on_the_path_cpu_microseconds"]} µs of CPU on a request's path, {log["written_cpu_microseconds_each"]} µs beside it when the batch is written, {log["bytes_on_disk_each"]} bytes on disk with its indexes.
+
+**One content, stored once**: uploads of 20 kB through the service to a local folder, 8 at a time.
+
+| | all different | all equal | CPU each, different / equal | objects for 1,200 uploads |
+|---|---|---|---|---|
+| SQLite | {once["sqlite"]["different_per_second"]}/s | {once["sqlite"]["equal_per_second"]}/s | {once["sqlite"]["different_cpu_milliseconds_each"]} / {once["sqlite"]["equal_cpu_milliseconds_each"]} ms | {once["sqlite"]["objects_for_1200_uploads"]} |
+| PostgreSQL | {once["postgresql"]["different_per_second"]}/s | {once["postgresql"]["equal_per_second"]}/s | {once["postgresql"]["different_cpu_milliseconds_each"]} / {once["postgresql"]["equal_cpu_milliseconds_each"]} ms | {once["postgresql"]["objects_for_1200_uploads"]} |
+{END}
+"""  # noqa: E501 - a page has long lines
+
+
+def write_section(known: dict[str, Any]) -> None:
+    """Put it into the page, in place of the one before."""
+    page = PAGE.read_text() if PAGE.exists() else "# Scaling: figures\n\nWhat was measured, with what, and when.\n"
+    before, _, rest = page.partition(BEGIN)
+    after = rest.partition(END)[2].lstrip("\n")
+    PAGE.write_text(f"{before.rstrip()}\n\n{section(known)}" + (f"\n{after}" if after else ""))
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["replicas", "pooler", "requests", "contents"])
@@ -400,6 +453,8 @@ async def main() -> None:
         known[name] = found
         print(json.dumps(known[name], indent=1), flush=True)
         OUT.write_text(json.dumps(known, indent=1) + "\n")
+    if {"replicas", "pooler", "requests", "contents"} <= known.keys():
+        write_section(known)
 
 
 if __name__ == "__main__":

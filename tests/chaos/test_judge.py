@@ -167,6 +167,16 @@ def leave_a_task(history: History) -> None:
     history.remains.rows["outbox"].append({"task_id": "job_x"})
 
 
+def forget_a_user(history: History) -> None:
+    history.remains.rows["artifacts"].append(
+        {**history.remains.rows["artifacts"][0], "sha256": "0" * 64, "shared": True, "erased_at": None}
+    )
+
+
+def count_a_user_that_is_none(history: History) -> None:
+    history.remains.rows["file_hashes"].append({"tenant": "t", "sha256": "0" * 64, "uses": 1})
+
+
 def show_an_end_that_was_none(history: History) -> None:
     history.journal.write(Seen(str(job(history)["id"]), "failed", 100))
 
@@ -202,6 +212,8 @@ DEFECTS: tuple[tuple[str, Doctoring], ...] = (
     ("I9", leave_a_lease),
     ("I9", leave_a_password),
     ("I9", leave_a_task),
+    ("I10", forget_a_user),
+    ("I10", count_a_user_that_is_none),
     ("I11", show_an_end_that_was_none),
     ("I11", show_less_progress),
 )

@@ -4,7 +4,8 @@ I1  every accepted job is there               I6  nothing happens after the end 
 I2  it ended, exactly once                    I7  no more attempts than allowed
 I3  one result, one charge, one success       I8  no object without a row, no row without its object
 I4  one key, one job                          I9  no process, mount, lease, secret or stray file is left
-I5  the result is there, whole, as promised   I11 what clients saw never went back
+I5  the result is there, whole, as promised   I10 what is counted is the count of what there is
+                                              I11 what clients saw never went back
 """
 
 from __future__ import annotations
@@ -187,6 +188,15 @@ def i9_nothing_else_is_left(history: History) -> Iterator[str]:
         yield f"task {row['task_id']} was never published"
 
 
+def i10_counters_are_right(history: History) -> Iterator[str]:
+    living = (row for row in history.remains.rows["artifacts"] if row["shared"] and row["erased_at"] is None)
+    there = Counter((row["tenant"], row["sha256"]) for row in living)
+    told = {(row["tenant"], row["sha256"]): row["uses"] for row in history.remains.rows["file_hashes"]}
+    for content in there.keys() | told.keys():
+        if there[content] != told.get(content, 0):
+            yield f"a content of {content[0]} has {there[content]} users and {told.get(content, 0)} are counted"
+
+
 def i11_nothing_went_back(history: History) -> Iterator[str]:
     over = {"succeeded", "failed", "cancelled", "expired"}
     last: dict[str, Seen] = {}
@@ -214,6 +224,7 @@ RULES = (
     i7_attempts_are_bounded,
     i8_rows_and_objects_agree,
     i9_nothing_else_is_left,
+    i10_counters_are_right,
     i11_nothing_went_back,
 )
 

@@ -37,7 +37,7 @@ from filewright.converter.uploads.service import Uploads
 Row = Mapping[str, Any]
 TABLES = (
     "jobs", "job_events", "attempts", "usage", "job_inputs", "job_outputs", "artifacts", "uploads", "outbox",
-    "job_secrets",
+    "job_secrets", "file_hashes",
 )  # fmt: skip
 
 

@@ -194,7 +194,7 @@ class Database:
     async def position(self) -> int:
         """The end of PostgreSQL's log: what was committed or seen before now lies before it."""
         with _told_as_unavailable():
-            return int((await self._ask(WRITTEN, {}))[0].position)
+            return int((await self.ask(WRITTEN))[0].position)
 
     async def check_pools(
         self, processes: Mapping[str, int], pooler: pools.Pooler | None = None

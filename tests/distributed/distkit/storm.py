@@ -6,8 +6,9 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -103,6 +104,7 @@ class Storm:
         self._chance = random.Random(weather.seed)
         self._leftovers: list[Leftovers] = []
         self._began = 0.0
+        self._broken_off = threading.Event()
         self._silences = ThreadPoolExecutor(8)
         self._silent: dict[str, Future[None]] = {}
         self._kinds: dict[str, Callable[[], None]] = {
@@ -127,7 +129,11 @@ class Storm:
         weather, journal, figures = self._weather, Journal(), Figures(self._weather.seed)
         earlier, began = len(self._shape.deaths), time.monotonic()
         self._began = began
-        with Crowd(self._shape, journal, at_once=weather.at_once, patience=weather.patience) as crowd, self._silences:
+        with (
+            Crowd(self._shape, journal, at_once=weather.at_once, patience=weather.patience) as crowd,
+            self._silences,
+            self._breaking_off(),
+        ):
             for n in range(weather.jobs):
                 crowd.send(f"s{weather.seed}-{n}", self._held(self._errand(n)))
             kinds = self._order_of_kinds()
@@ -147,6 +153,15 @@ class Storm:
         figures.breaches = self._shape.breaches(journal, self._leftovers)
         self._account(figures, journal, self._shape.deaths[earlier:])
         return figures
+
+    @contextmanager
+    def _breaking_off(self) -> Iterator[None]:
+        """Whoever tells the storm to stop does not wait for orders that have not begun."""
+        try:
+            yield
+        except BaseException:
+            self._broken_off.set()
+            raise
 
     # --- what happens --------------------------------------------------------------------------------------------
 
@@ -171,12 +186,13 @@ class Storm:
 
     @property
     def _is_over(self) -> bool:
-        return self._weather.minutes is not None and time.monotonic() > self._began + 60 * self._weather.minutes
+        late = self._weather.minutes is not None and time.monotonic() > self._began + 60 * self._weather.minutes
+        return late or self._broken_off.is_set()
 
     def _wait_while_held(self) -> None:
         hold = self._weather.hold
-        while hold is not None and hold.exists():
-            threading.Event().wait(1)
+        while hold is not None and hold.exists() and not self._broken_off.wait(1):
+            pass
 
     def _wait_until_due(self, crowd: Crowd, due: int) -> None:
         deadline = time.monotonic() + _HURT_SECONDS

@@ -17,6 +17,8 @@ import httpx
 
 CSV = b"name,number\n" + b"".join(b"n%d,%d\n" % (n, n) for n in range(200))
 PATIENCE = httpx.Timeout(90)
+MOST = 16
+"""Callers of a kind at once: when the machine does something else meanwhile, they queue before the door."""
 
 
 @dataclass
@@ -49,11 +51,16 @@ class Load:
 
     async def _at(self, rate: float, what: object, stop: asyncio.Event) -> None:
         assert callable(what)
-        coming = random.Random(1)
+        coming, room = random.Random(1), asyncio.Semaphore(MOST)
         next_at = time.monotonic()
+
+        async def one() -> None:
+            async with room:
+                await what()
+
         async with asyncio.TaskGroup() as callers:
             while not stop.is_set():
-                callers.create_task(what())
+                callers.create_task(one())
                 next_at += coming.expovariate(rate)  # from the moment it was due: a late one makes no gap
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), max(0.0, next_at - time.monotonic()))

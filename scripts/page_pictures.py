@@ -5,6 +5,7 @@ Run the tests first: `python -m pytest tests/e2e/page/whole/test_looks.py`. Exit
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -74,13 +75,37 @@ Every text is in `texts/en.js`; a language is one more file beside it, in which 
 | movement of anything while rows change | none | `test_lightness.py` |
 | requests to another host, in any flow | none | each visit of the tests |
 | key presses from a drop to a finished small conversion | 2 at most | `test_ways.py` |
-| first paint · usable · drop to a useful row · frames | 1 s · 1.5 s · 300 ms · 60 a second | `benchmarks/page.py` |
+| rows that nobody sees, touched while they get on | none | `test_frames.py` |
+| how often what gets on is drawn, whatever is told of it | 4 times a second | `test_frames.py` |
+"""
+FIGURES = """## How fast
+
+As `benchmarks/page.py` found it ({machine}; {browser}, without graphics hardware;
+load of the machine when each part began: {loads}).
+
+| what | wanted | found |
+|---|---|---|
+| first paint, cold | 1 s | {start[first_paint_ms]} ms |
+| usable, cold | 1.5 s | {start[interactive_ms]} ms |
+| from a drop to a row that says what the file is | 300 ms | {start[drop_ms]} ms |
+
+Frames while {elsewhere[rows]} rows are at work. A frame has 16.7 ms. Its cost is time of the page's main thread on a
+processor, which does not change with what else the machine does; whether it comes in time does.
+
+| {elsewhere[rows]} rows at work | all at once, elsewhere | by engines on the same processors |
+|---|---|---|
+| news of jobs a second | {elsewhere[news_a_second]} | {here[news_a_second]} |
+| main thread a frame | {elsewhere[main_thread_cpu_ms_per_frame]} ms | {here[main_thread_cpu_ms_per_frame]} ms |
+| the costliest of a hundred (traced) | {elsewhere[traced_99th_percentile_ms]} ms | |
+| layouts a second | {elsewhere[layouts_a_second]} | {here[layouts_a_second]} |
+| frames a second | {elsewhere[frames_a_second]} | {here[frames_a_second]} |
+| frames in time | {elsewhere[frames_in_time_percent]} % | {here[frames_in_time_percent]} % |
 """
 
 
 def main() -> int:
     KEPT.mkdir(parents=True, exist_ok=True)
-    lines = [LEAD]
+    lines = [LEAD, figures()]
     missing = []
     for title, states in SECTIONS.items():
         lines += [f"## {title}\n"]
@@ -100,6 +125,12 @@ def main() -> int:
     size = sum(path.stat().st_size for path in KEPT.iterdir())
     print(f"{len(list(KEPT.iterdir()))} pictures, {size / 1000:.0f} kB")
     return 0
+
+
+def figures() -> str:
+    found = json.loads((ROOT / "benchmarks" / "page.json").read_text(encoding="utf-8"))
+    loads = ", ".join(str(found[name]["load_at_start"]) for name in ("start", "elsewhere", "here"))
+    return FIGURES.format(**found, loads=loads)
 
 
 def keep(source: Path, place: Path) -> None:

@@ -209,6 +209,7 @@ def test_small_windows_hold_everything(visits, served, files: Files, name: str, 
     assert not is_wider_than_its_window(visit)
     visit.page.keyboard.press("Escape")
     visit.row("photo.jpg").get_by_role("button", name="Preview").click()
+    expect(visit.page.locator(".preview-stage img").first).to_be_visible()
     expect(visit.page.locator(".preview-stage[aria-busy]")).to_have_count(0)
     visit.look(f"{name}-preview")
     assert not is_wider_than_its_window(visit)

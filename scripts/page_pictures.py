@@ -90,7 +90,8 @@ load of the machine when each part began: {loads}).
 | from a drop to a row that says what the file is | 300 ms | {start[drop_ms]} ms |
 
 Frames while {elsewhere[rows]} rows are at work. A frame has 16.7 ms. Its cost is time of the page's main thread on a
-processor, which does not change with what else the machine does; whether it comes in time does.
+processor, which changes less with what else the machine does than whether it comes in time. The machine had much else
+to do, at a lower priority than the browser and the service.
 
 | {elsewhere[rows]} rows at work | all at once, elsewhere | by engines on the same processors |
 |---|---|---|

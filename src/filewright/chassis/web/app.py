@@ -39,6 +39,7 @@ from filewright.chassis.web.problems import (
     problem_response,
 )
 from filewright.chassis.web.reference import reference_router
+from filewright.chassis.web.shortcut import Shortcut
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -98,6 +99,7 @@ def create_web_app(
     for router in (health.router(state_of_health), _document_router(app), reference_router(app), *routers):
         # Not `include_router`: that wraps each router, and neither the document nor `Allow` can look inside.
         app.router.routes.extend(router.routes)
+    app.router.routes.sort(key=lambda route: not isinstance(route, Shortcut))
     return app
 
 

@@ -28,7 +28,7 @@ location ~ ^/(metrics$|reports/) {
     return 404;
 }"""
 _OTHER_FILES = 256
-"""Of a worker of nginx: what it has open that is no connection. Each connection is one more, to a client or to the API."""
+"""Of a worker of nginx: what it has open that is no connection, to a client or to the API."""
 _BROTLI_MODULE = "ngx_http_brotli_filter_module.so"
 
 

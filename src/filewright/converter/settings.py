@@ -59,9 +59,9 @@ class Settings(BaseModel):
     database_replica_urls: Annotated[
         tuple[str, ...],
         Field(
-            description="Streaming replicas of the database (comma-separated `postgresql://…`). A client that sends back "
-            "the `Consistency-Token` of earlier answers may be answered by one that has all it has seen; everybody else "
-            "is answered by the database itself.",
+            description="Streaming replicas of the database (comma-separated `postgresql://…`). A client that sends "
+            "back the `Consistency-Token` of earlier answers may be answered by one that has all it has seen; "
+            "everybody else is answered by the database itself.",
         ),
     ] = ()
     database_pool_size: Annotated[
@@ -104,9 +104,9 @@ class Settings(BaseModel):
     cache_url: Annotated[
         str | None,
         Field(
-            description="Redis for what can be made again (`redis://:password@host:6379/0`): another server than that of "
-            "`REDIS_URL`, with `maxmemory-policy allkeys-lru`. It may be lost at any moment. Without it each process "
-            "keeps such things for itself.",
+            description="Redis for what can be made again (`redis://:password@host:6379/0`): another server than that "
+            "of `REDIS_URL`, with `maxmemory-policy allkeys-lru`. It may be lost at any moment. Without it each "
+            "process keeps such things for itself.",
         ),
     ] = None
     s3_access_key_id: Annotated[

@@ -1,8 +1,8 @@
 """How open streams look at the database: a few at a time, and for as long as it takes.
 
 A stream has nobody to tell that it cannot look at the moment, so it waits until the database is back. And when very
-many want to look at once (all that were cut off with a process come back to another), they wait for their turn here, and
-not in the pool of connections, where they would be in the way of everybody else until all of them ran out of time.
+many want to look at once (all that were cut off with a process come back to another), they wait for their turn here,
+and not in the pool of connections, where they would be in the way of everybody else until all of them ran out of time.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ async def test_a_sender_that_goes_away_leaves_no_file_and_no_open_descriptor(sto
         with pytest.raises(ObjectMissing):
             await anext(reading)
     assert files_below(tmp_path) == []
-    assert open_descriptors() == before
+    assert open_descriptors() <= before  # others of this process may have been collected
 
 
 async def test_a_reader_that_stops_early_leaves_no_open_descriptor(store):

@@ -102,9 +102,14 @@ class Desk:
     def show(self, file: Path, to: str, **options: Any) -> Locator:
         return self.open(self.convert(file, to, **options), file)
 
-    def looks(self) -> list[dict[str, Any]]:
-        """The jobs that were made only to look."""
-        return list(httpx.get(f"{self.url}/v1/jobs", params={"tag": "preview", "limit": 100}).json()["data"])
+    def looks(self) -> dict[str, str]:
+        """The jobs that were made only to look, and how each stands."""
+        found = httpx.get(f"{self.url}/v1/jobs", params={"tag": "preview", "limit": 100}).json()["data"]
+        return {job["id"]: job["status"] for job in found}
+
+    def erased(self, before: dict[str, str]) -> bool:
+        """Whether all looks since then are. (Those of a window that was closed over them wait for their end.)"""
+        return all(status == "expired" for look, status in self.looks().items() if look not in before)
 
     def thumbnail(self, file: Path, media_type: str, format_id: str) -> dict[str, Any] | None:
         asked = {
@@ -432,13 +437,12 @@ def test_escape_closes_and_the_focus_is_where_it_was(desk: Desk, red: Path):
 
 def test_what_was_made_to_look_is_erased_when_the_dialog_closes(desk: Desk, tmp_path: Path):
     Image.new("RGB", (200, 100), "lime").save(tmp_path / "green.tiff")
-    before = {job["id"] for job in desk.looks()}
+    before = desk.looks()
     job = desk.convert(tmp_path / "green.tiff", "jp2")
     desk.open(job, tmp_path / "green.tiff")
-    made = [look for look in desk.looks() if look["id"] not in before]
-    assert len(made) == 2, "one for the result, one for the file it was made of"
+    assert len(desk.looks()) == len(before) + 2, "one for the result, one for the file it was made of"
     desk.page.keyboard.press("Escape")
-    eventually(lambda: all(look["status"] == "expired" for look in desk.looks()), "the looks are erased")
+    eventually(lambda: desk.erased(before), "the looks are erased")
     assert httpx.get(f"{desk.url}{job['outputs'][0]['url']}").status_code == 200, "the result itself is kept"
 
 
@@ -447,14 +451,14 @@ def test_closed_while_it_works_it_leaves_nothing_running(desk: Desk, tmp_path: P
     document.add_paragraph("words")
     document.save(str(tmp_path / "a.docx"))
     job = desk.convert(tmp_path / "a.docx", "odt")
-    before = len(desk.looks())
+    before = desk.looks()
     with desk.page.expect_response(
         lambda response: response.url.endswith("/v1/jobs") and response.request.method == "POST"
     ):
         desk.page.evaluate(_OPEN, {"job": job, "name": "a.odt", "latin": None, "type": ""})
     desk.page.keyboard.press("Escape")
-    eventually(lambda: len(desk.looks()) == before + 1, "the job is there")
-    eventually(lambda: all(look["status"] == "expired" for look in desk.looks()), "the job is erased")
+    eventually(lambda: len(desk.looks()) == len(before) + 1, "the job is there")
+    eventually(lambda: desk.erased(before), "the job is erased")
 
 
 def test_a_result_that_is_gone_is_said_in_words(desk: Desk, red: Path):
@@ -496,12 +500,12 @@ def test_a_picture_has_a_small_one(desk: Desk, red: Path):
 
 
 def test_a_pdf_has_its_first_page_and_nothing_is_left(desk: Desk, book: Path):
-    before = len(desk.looks())
+    before = desk.looks()
     small = desk.thumbnail(book, "application/pdf", "pdf")
     assert small is not None
     assert is_colour(small["middle"], "red")
-    assert len(desk.looks()) == before + 1
-    eventually(lambda: all(look["status"] == "expired" for look in desk.looks()), "the look is erased")
+    assert len(desk.looks()) == len(before) + 1
+    eventually(lambda: desk.erased(before), "the look is erased")
 
 
 def test_a_film_has_a_frame(desk: Desk, tmp_path: Path):

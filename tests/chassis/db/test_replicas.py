@@ -184,7 +184,7 @@ async def test_a_replica_takes_no_write(copied, replica):
         await copied.look(lambda session: session.execute(text("DELETE FROM suite_note")))
 
 
-@pytest.mark.requirement("E5", "G17")
+@pytest.mark.requirement("E5")
 @pytest.mark.slow(8)
 async def test_nobody_reads_an_older_state_while_replay_stops_at_random(copied, replica):
     """The full run of 100,000 reads is `benchmarks/replicas.py`."""

@@ -54,7 +54,7 @@ async def reads_of_replicas(http: httpx.AsyncClient) -> dict[str, int]:
     return found
 
 
-@pytest.mark.requirement("E5", "G17")
+@pytest.mark.requirement("E5")
 async def test_an_upload_and_its_job_are_seen_through_a_replica_that_stops_and_goes_on(http, replica):
     ticket = await http.post("/v1/uploads", json={"filename": "a.txt", "bytes": 5})
     await http.put(ticket.json()["url"], content=b"hello")

@@ -118,7 +118,7 @@ class StackService(Service):
             yield volume.read_bytes()
 
     def workspaces(self) -> list[Path]:
-        return [*(self._layout.run / "work").glob("*/work/*")]
+        return [*(self._layout.run / "work").glob(str(Path("*", "work", "*")))]
 
 
 def _small(folder: Path, smaller_than: int) -> Iterator[bytes]:

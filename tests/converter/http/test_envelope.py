@@ -21,9 +21,9 @@ def test_an_address_without_anything_is_a_problem(http, path):
     assert body["request_id"] == answer.headers["x-request-id"]
 
 
-def test_an_address_that_climbs_is_a_problem(http):
+def test_an_address_that_climbs_is_a_problem(http, live):
     answer = http.get("/%2e%2e/etc/passwd")
-    assert answer.status_code in {400, 404}, "a front takes it for malformed"
+    assert answer.status_code == (400 if live.has_front else 404), "a front takes it for malformed"
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
@@ -33,14 +33,14 @@ def test_an_address_that_climbs_is_a_problem(http):
     [("TRACE", "/v1/jobs"), ("DELETE", "/v1/jobs"), ("PUT", "/v1/convert"), ("GET", "/v1/convert"),
      ("PATCH", "/livez"), ("BREW", "/v1/jobs")],
 )  # fmt: skip
-def test_another_method_is_a_problem_that_names_the_right_ones(http, method, path):
+def test_another_method_is_a_problem_that_names_the_right_ones(http, live, method, path):
     answer = http.request(method, path)
     if method == "BREW":
         assert answer.status_code in {400, 405}
         return
     assert answer.status_code == 405
     assert answer.json()["code"] == "invalid_request"
-    assert answer.headers.get("allow") or method == "TRACE", "a front lets nobody trace and knows no addresses"
+    assert answer.headers.get("allow") or (live.has_front and method == "TRACE"), "a front lets nobody trace"
 
 
 @pytest.mark.parametrize("given", ["abc-123", "a" * 128, "1.2:3/4+5=6@7_8"])
@@ -64,13 +64,14 @@ def test_a_trace_is_echoed_when_it_is_one(http):
 
 @pytest.mark.requirement("S18")
 @pytest.mark.parametrize("path", ["/v1/jobs", "/nope", "/livez", "/v1/formats", "/openapi.json", "/docs"])
-def test_every_answer_is_safe_to_open(http, path):
+def test_every_answer_is_safe_to_open(http, live, path):
     headers = http.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["referrer-policy"] == "no-referrer"
-    assert headers.get("server", "nginx") == "nginx", "at most a front's name, and no version"
+    named = "nginx" if live.has_front else None
+    assert headers.get("server") == named, "at most a front's name, and no version"
     assert "access-control-allow-origin" not in headers
 
 
@@ -170,14 +171,15 @@ def test_a_believed_proxy_makes_different_addresses_different_tenants(trusting):
         assert http.get("/v1/jobs", headers={"X-Forwarded-For": "8.8.8.8"}).json()["data"] == []
 
 
-def test_health_lists_what_it_depends_on(http):
+def test_health_lists_what_it_depends_on(http, live):
+    wanted = {"database", "storage"} if live.has_front else {"database", "storage", "sandbox"}  # an api runs no engines
     assert http.get("/livez").json() == {"status": "alive"}
     for path in ("/readyz", "/health"):
         answer = http.get(path)
         assert answer.status_code == 200
         body = answer.json()
         assert body["status"] == "ready"
-        assert {"database", "storage"} <= set(body["checks"])
+        assert wanted <= set(body["checks"])
         assert all(check["ok"] for check in body["checks"].values())
         assert body["engines"] == [{"name": "obedient", "available": True, "version": "1.0", "conversions": 4}]
         assert http.head(path).status_code == 200

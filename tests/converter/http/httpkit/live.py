@@ -84,6 +84,11 @@ class Live(ABC):
         """Where each process that answers listens, behind whatever stands in front."""
 
     @property
+    def has_front(self) -> bool:
+        """Whether nginx answers for what the processes never see."""
+        return self.replicas != [self.url]
+
+    @property
     @abstractmethod
     def pids(self) -> list[int]:
         """The processes that answer."""

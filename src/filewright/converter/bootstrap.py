@@ -47,6 +47,7 @@ from filewright.chassis.sandbox.workspace import sweep
 from filewright.chassis.storage.bucket import open_bucket
 from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectStore
+from filewright.chassis.tasks import ended
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.web.idempotency import IdempotencyKeys
@@ -267,9 +268,7 @@ async def running(services: Services, *, grace: float = _DRAIN_SECONDS) -> Async
     finally:
         if services.worker is not None:
             await services.worker.stop(grace)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)
         await services.choices.close()
         if services.requests is not None:
             await services.requests.close()

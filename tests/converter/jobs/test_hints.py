@@ -11,6 +11,7 @@ from filewright.chassis.coordination.redis_notifier import RedisNotifier
 from filewright.chassis.queue.celery_queue import CeleryQueue
 from filewright.chassis.queue.outbox import TOPIC, OutboxRow
 from filewright.chassis.queue.relay import Relay
+from filewright.chassis.tasks import ended
 from filewright.converter.jobs.models import JobRow
 from filewright.converter.jobs.worker import Worker, WorkerRules
 from filewright.converter.maintenance.dispatcher import Dispatcher
@@ -41,8 +42,7 @@ async def served(shop, url):
     finally:
         await worker.stop(grace=5)
         await asyncio.wait_for(working, 10)
-        loops.cancel()
-        await asyncio.gather(loops, return_exceptions=True)
+        await asyncio.wait_for(ended([loops]), 30)
         await notifier.close()
         await queue.close()
 

@@ -327,10 +327,12 @@ def test_a_job_that_the_server_died_over_is_finished(service, engine: Begin, poi
 
 
 def test_after_a_loss_the_stream_asks_for_what_follows_the_last_event(service, engine: Begin):
-    page = engine(service.start("jobs.convert.before=sigkill").url)
-    row_id = page.add("notes.md", NOTES)
+    page = engine(service.start().url)
+    row_id = page.add("long.txt", large(2 * MEBIBYTE))
+    page.do("choose", row_id, "docx")
     page.do("start", row_id)
-    service.died()
+    page.until(row_id, "row.phase === 'running'")  # which only the stream can have told
+    service.kill()
     service.start()
     page.until(row_id, "row.phase === 'succeeded'")
     assert "last-event-id" in page.requests("GET", "/v1/jobs/events")[-1].all_headers()

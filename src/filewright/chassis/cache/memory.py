@@ -19,6 +19,7 @@ from filewright.chassis.cache.early import draws_below, is_time, spread
 from filewright.chassis.cache.port import NEWS, Held, Kind, Level, Make
 from filewright.chassis.clock import Clock
 from filewright.chassis.coordination.port import Notifier
+from filewright.chassis.tasks import ended
 from filewright.chassis.telemetry.logs import get_logger
 
 T = TypeVar("T")
@@ -139,9 +140,7 @@ class MemoryCache:
     async def close(self) -> None:
         """Stop what is being made, and let go of the far cache."""
         self.hear(None)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
         if self._far is not None:
             await self._far.close()
 

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from filewright.chassis.coordination.memory import MemoryListener, MemoryNotifier
 from filewright.chassis.coordination.port import Hear
 from filewright.chassis.coordination.redis_address import RedisAddress, let_go
+from filewright.chassis.tasks import ended
 from filewright.chassis.telemetry.logs import get_logger
 
 PING_SECONDS = 5.0
@@ -98,10 +99,7 @@ class RedisNotifier:
     async def close(self) -> None:
         self._closed = True
         tasks, self._tasks = self._tasks, []
-        while unfinished := [task for task in tasks if not task.done()]:
-            for task in unfinished:  # again and again: a cancellation can get lost in the client's own time-outs
-                task.cancel()
-            await asyncio.wait(unfinished, timeout=0.1)
+        await ended(tasks, again=0.1)  # a cancellation can get lost in the client's own time-outs
         self._first_try.set()  # nobody who just came waits for what will not be
         await self._here.close()
         await let_go(self._redis)

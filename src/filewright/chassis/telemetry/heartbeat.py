@@ -21,6 +21,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from filewright.chassis.clock import Clock
+from filewright.chassis.tasks import ended
 from filewright.chassis.telemetry import service_manager
 from filewright.chassis.telemetry.logs import get_logger
 
@@ -103,8 +104,7 @@ class Heartbeat:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended([task])
             self._path.unlink(missing_ok=True)
 
     async def drain(self) -> None:

@@ -15,6 +15,7 @@ from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.errors import DatabaseUnavailable
 from filewright.chassis.queue.port import QueueUnavailable
 from filewright.chassis.storage.port import StoreUnavailable
+from filewright.chassis.tasks import ended
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
 
@@ -53,9 +54,11 @@ class Loops:
 
     async def run(self) -> None:
         """All of them side by side, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for loop in self._loops:
-                group.create_task(self._repeat(loop), name=f"loop-{loop.name}")
+        repeating = [asyncio.create_task(self._repeat(loop), name=f"loop-{loop.name}") for loop in self._loops]
+        try:
+            await asyncio.gather(*repeating)
+        finally:
+            await ended(repeating, again=1.0)  # not a task group: it cancels once, and that can get lost
 
     def overdue(self, patience: float = 30.0) -> list[str]:
         """Names of loops without a successful run for `patience` seconds beyond their interval: for health checks."""

@@ -1,17 +1,20 @@
 """What only a server can do to us: stop, come back, and cut connections."""
 
+import asyncio
 import signal
 import uuid
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from filewright.chassis.db import dialect
 from filewright.chassis.db.database import Database, DatabaseUnavailable
+from filewright.chassis.db.hot import Look
 from filewright.chassis.testing.conformance.database import Note
 from filewright.chassis.testing.servers import PrivatePostgres
 
+COUNTED = Look(lambda _speech: select(func.count().label("found")).select_from(Note))
 pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("database_url", ["postgres"], indirect=True)]
 
 
@@ -22,6 +25,48 @@ async def test_a_connection_that_was_cut_in_between_is_not_noticed(database, pos
     )
     async with database.write() as session:
         session.add(Note(id="one"))
+
+
+async def test_a_question_does_not_notice_that_the_connections_at_hand_were_cut(database, postgres_server):
+    async def all_at_once() -> list[int]:
+        return [rows[0].found for rows in await asyncio.gather(*(database.ask(COUNTED) for _ in range(12)))]
+
+    assert await all_at_once() == [0] * 12
+    async with database.write() as session:
+        session.add(Note(id="one"))
+    postgres_server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'filewright'"
+    )
+    assert await all_at_once() == [1] * 12
+
+
+async def test_a_question_that_was_given_up_leaves_a_connection_that_works(database):
+    slow = Look(lambda _speech: select(func.pg_sleep(20).label("found")))
+    for _ in range(12):  # more than the pool has
+        asking = asyncio.create_task(database.ask(slow))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    assert (await database.ask(COUNTED))[0].found == 0
+    await database.ping()
+
+
+async def test_connections_at_hand_are_the_pools_and_end_with_it(database, database_url):
+    await asyncio.gather(*(database.ask(COUNTED) for _ in range(20)))
+    other = Database(database_url)
+    here = Look(
+        lambda _speech: (
+            select(func.count().label("found"))
+            .select_from(text("pg_stat_activity"))
+            .where(text("datname = current_database()"))
+        )
+    )
+    assert (await other.ask(here))[0].found > 1
+    await database.close()
+    async with asyncio.timeout(10):
+        while (await other.ask(here))[0].found > 1:
+            await asyncio.sleep(0.05)
+    await other.close()
 
 
 async def test_a_connection_cut_inside_a_unit_of_work_is_told_as_unavailable(database, postgres_server):

@@ -83,11 +83,11 @@ async def test_an_outage_loses_no_more_than_there_is_no_room_for(database, kept,
     for _ in range(BATCH + 150):
         await recorded(scope("/v1/jobs/1"), nothing, nothing)
 
-    def unreachable(self):
+    def unreachable(self, *_):
         raise DatabaseUnavailable
 
     with monkeypatch.context() as away:
-        away.setattr(Database, "write", unreachable)
+        away.setattr(Database, "append", unreachable)
         with pytest.raises(DatabaseUnavailable):
             await kept.write_once()
     assert [await kept.write_once(), await kept.write_once(), await kept.write_once()] == [BATCH, 100, 0]

@@ -14,13 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from filewright.chassis import failpoints
 from filewright.chassis.clock import Clock, SystemClock
 from filewright.chassis.db import dialect, horizon, migrations, pools, retry
+from filewright.chassis.db.at_hand import AtHand
+from filewright.chassis.db.bulk import ROWS, bulk_insert
 from filewright.chassis.db.errors import DatabaseUnavailable
 from filewright.chassis.db.hot import Chain, Look, Rows, Way
 from filewright.chassis.db.replicas import WRITTEN, Replicas
@@ -54,6 +55,12 @@ class Database:
         self._pool_size = pool_size
         self._budget: pools.Budget | None = None
         self._writer, self._reader = dialect.engines(self._url, pool_size=pool_size)
+        # Of SQLite's one writer none can be kept from the others.
+        self._readers_at_hand = AtHand(self._reader, most=pool_size // 4)
+        self._writers_at_hand = (
+            AtHand(self._writer, most=0) if self.dialect == dialect.SQLITE else self._readers_at_hand
+        )
+        self._bulk: dict[str, Chain] = {}
         self._write_sessions = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)
         self._read_sessions = async_sessionmaker(
             self._reader, class_=ReadSession, expire_on_commit=False, autoflush=False
@@ -139,6 +146,19 @@ class Database:
                 _hit(AFTER_COMMIT)
                 return row
 
+    async def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put many rows into the table, each with a value for all of its columns, as one unit of work.
+
+        Raises DatabaseUnavailable.
+        """
+        if self.dialect == dialect.SQLITE:
+            async with self.write() as session:
+                await session.execute(insert(table), list(rows))
+            return
+        chain = self._bulk.get(table.name) or self._bulk.setdefault(table.name, bulk_insert(table))
+        with _told_as_unavailable():
+            await self.make(chain, **{ROWS: list(rows)})
+
     async def transact(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
         """Run `work` as one unit of work, and again when the database made it the victim of a conflict.
 
@@ -219,6 +239,7 @@ class Database:
     async def close(self) -> None:
         """End every connection. A closed database opens again on first use."""
         await self._replicas.close()
+        await self._readers_at_hand.let_go()
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -227,11 +248,11 @@ class Database:
             seeing.saw_primary()
 
     async def _ask(self, question: Look, values: dict[str, Any]) -> Rows:
-        async with _pooled(self._reader) as driver:
+        async with self._readers_at_hand.driver() as driver:
             return await question.ask(self._way(driver), values)
 
     async def _make(self, chain: Chain, values: dict[str, Any]) -> Any:
-        async with _pooled(self._writer) as driver:
+        async with self._writers_at_hand.driver() as driver:
             return await chain.make(self._way(driver), values, alone=True)
 
     def _way(self, driver: Any) -> Way:
@@ -266,20 +287,6 @@ class Database:
                 raise _unavailable(error) from error
             case _:
                 raise error
-
-
-@asynccontextmanager
-async def _pooled(engine: AsyncEngine) -> AsyncIterator[Any]:
-    """A connection without a transaction: for one statement, which is one by itself."""
-    connection = await engine.raw_connection()
-    try:
-        if getattr(connection.driver_connection, "is_closed", bool)():  # cut while nobody used it
-            await greenlet_spawn(connection.invalidate)
-            await greenlet_spawn(connection.close)
-            connection = await engine.raw_connection()
-        yield connection.driver_connection
-    finally:
-        await greenlet_spawn(connection.close)
 
 
 async def _commit(session: WriteSession) -> None:

@@ -62,13 +62,13 @@ class RequestContext:
         trace = headers.get("traceparent", "")
         trace = trace if _TRACEPARENT.fullmatch(trace) else ""
         scope.setdefault("state", {}).update(request_id=request_id, traceparent=trace)
+        ids = [(b"x-request-id", request_id.encode())]
+        if trace:
+            ids.append((b"traceparent", trace.encode()))
 
         async def send_with_ids(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                answer["X-Request-ID"] = request_id
-                if trace:
-                    answer["traceparent"] = trace
+                message["headers"] = [*message.get("headers", ()), *ids]
             await send(message)
 
         with log_context(request_id=request_id):
@@ -80,7 +80,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str] = API_HEADERS) -> None:
         self._app = app
-        self._headers = headers
+        self._headers = tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -89,9 +89,9 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    answer.setdefault(name, value)
+                said = list(message.get("headers", ()))
+                names = {name for name, _ in said}
+                message["headers"] = said + [item for item in self._headers if item[0] not in names]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from collections import deque
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
-from sqlalchemy import insert
+from sqlalchemy import Table
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from filewright.chassis.clock import Clock
@@ -22,6 +22,7 @@ from filewright.chassis.web.request_log_model import ApiRequestRow
 BATCH = 500
 MOST_WAITING = 20_000
 """Requests that wait to be written; about 10 MB. More are only counted."""
+_TABLE = cast(Table, ApiRequestRow.__table__)
 _ROUTES = "/v1/"
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -63,10 +64,8 @@ class RequestLog:
         batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
         if not batch:
             return 0
-        rows: list[dict[str, Any]] = [answered._asdict() for answered in batch]
         try:
-            async with self._database.write() as session:
-                await session.execute(insert(ApiRequestRow.__table__), rows)  # type: ignore[arg-type] # it is a Table
+            await self._database.append(_TABLE, [answered._asdict() for answered in batch])
         except DatabaseUnavailable:
             self._waiting.extendleft(reversed(batch))
             raise

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from sqlalchemy import String, func, select, update
+from sqlalchemy import String, Table, func, select, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -236,6 +236,23 @@ class DatabaseSuite:
             assert note.at is not None
             assert note.at.tzinfo is UTC
             assert (await session.scalars(select(func.count()).where(Note.colour == Colour.DEEP_BLUE))).one() == 1
+
+    async def test_many_rows_are_put_there_at_once_as_they_were(self, database: Database) -> None:
+        rows = [
+            {
+                "id": f"n{n:03d}",
+                "seq": n,
+                "at": MOMENT,
+                "colour": Colour.RED,
+                "data": {"ä": [n, "'; --"]},
+                "owner": None,
+            }
+            for n in range(700)
+        ]
+        await database.append(cast(Table, Note.__table__), rows)
+        async with database.read() as session:
+            found = (await session.scalars(select(Note).order_by(Note.id))).all()
+        assert [{key: getattr(note, key) for key in rows[0]} for note in found] == rows
 
     async def test_nothing_is_null_and_not_a_word_for_it(self, database: Database) -> None:
         async with database.write() as session:

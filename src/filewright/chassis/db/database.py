@@ -20,7 +20,6 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 from filewright.chassis import failpoints
 from filewright.chassis.clock import Clock, SystemClock
 from filewright.chassis.db import dialect, horizon, migrations, pools, retry
-from filewright.chassis.db.at_hand import AtHand
 from filewright.chassis.db.bulk import ROWS, bulk_insert
 from filewright.chassis.db.errors import DatabaseUnavailable
 from filewright.chassis.db.hot import Chain, Look, Rows, Way
@@ -55,11 +54,7 @@ class Database:
         self._pool_size = pool_size
         self._budget: pools.Budget | None = None
         self._writer, self._reader = dialect.engines(self._url, pool_size=pool_size)
-        # Of SQLite's one writer none can be kept from the others.
-        self._readers_at_hand = AtHand(self._reader, most=pool_size // 4)
-        self._writers_at_hand = (
-            AtHand(self._writer, most=0) if self.dialect == dialect.SQLITE else self._readers_at_hand
-        )
+        self._readers, self._writers = dialect.connections(self._reader, self._writer, pool_size=pool_size)
         self._bulk: dict[str, Chain] = {}
         self._write_sessions = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)
         self._read_sessions = async_sessionmaker(
@@ -80,7 +75,7 @@ class Database:
         """
         self._mark_primary()
         with _told_as_unavailable():
-            async with self._write_sessions() as session:
+            async with self._writers.turn(), self._write_sessions() as session:
                 await self._begin(session)
                 yield session
                 await _to_its_end(_commit(session))
@@ -90,7 +85,7 @@ class Database:
         """Look, without waiting for anybody who writes; a change made in here raises. Raises DatabaseUnavailable."""
         self._mark_primary()
         with _told_as_unavailable(reading=True):
-            async with self._read_sessions() as session:
+            async with self._readers.turn(), self._read_sessions() as session:
                 await self._begin(session)
                 yield session
                 if session.new or session.dirty or session.deleted:
@@ -169,7 +164,7 @@ class Database:
         while True:
             attempt += 1
             try:
-                async with self._write_sessions() as session:
+                async with self._writers.turn(), self._write_sessions() as session:
                     await self._begin(session)
                     answer = await work(session)
                     await _to_its_end(_commit(session))
@@ -198,7 +193,7 @@ class Database:
     async def revision(self) -> str | None:
         """The schema's present revision; None when nothing was ever migrated."""
         with _told_as_unavailable():
-            async with self._reader.connect() as connection:
+            async with self._readers.turn(), self._reader.connect() as connection:
                 return await connection.run_sync(migrations.current)
 
     async def ping(self) -> None:
@@ -222,7 +217,7 @@ class Database:
         """Whether the connections of these processes fit; None on SQLite. Raises PoolsTooLarge, DatabaseUnavailable."""
         if self.dialect == dialect.POSTGRESQL:
             with _told_as_unavailable():
-                async with self._reader.connect() as connection:
+                async with self._readers.turn(), self._reader.connect() as connection:
                     server = await dialect.server_limits(connection)
             self._budget = pools.check(pools.Fleet(processes, self._pool_size), server, pooler)
         return self._budget
@@ -239,7 +234,7 @@ class Database:
     async def close(self) -> None:
         """End every connection. A closed database opens again on first use."""
         await self._replicas.close()
-        await self._readers_at_hand.let_go()
+        await self._readers.let_go()
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -248,11 +243,11 @@ class Database:
             seeing.saw_primary()
 
     async def _ask(self, question: Look, values: dict[str, Any]) -> Rows:
-        async with self._readers_at_hand.driver() as driver:
+        async with self._readers.driver() as driver:
             return await question.ask(self._way(driver), values)
 
     async def _make(self, chain: Chain, values: dict[str, Any]) -> Any:
-        async with self._writers_at_hand.driver() as driver:
+        async with self._writers.driver() as driver:
             return await chain.make(self._way(driver), values, alone=True)
 
     def _way(self, driver: Any) -> Way:

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
 
+from filewright.chassis.db.connections import Connections
 from filewright.chassis.db.onetrip import OneTripConnection, connection_to
 from filewright.chassis.db.onetrip_postgresql import OneTripConnection as OneTripPostgres
 from filewright.chassis.db.onetrip_postgresql import OneTripDialect
@@ -39,6 +40,8 @@ registry.register("postgresql.onetrip", OneTripDialect.__module__, OneTripDialec
 BUSY_SECONDS = 5.0
 """How long SQLite waits for another process's write before it says busy."""
 CONNECT_SECONDS = 5.0
+QUEUE_SECONDS = 10.0
+"""How long somebody waits until a connection of this process is free."""
 REPLICA_SECONDS = 1.0
 """How long a replica may take to let us in; the primary is there to answer instead."""
 STATEMENT_SECONDS = 30.0
@@ -83,6 +86,15 @@ def engines(url: URL, *, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
         )
     engine = _postgresql(url, pool_size=pool_size, statement_seconds=STATEMENT_SECONDS)
     return engine, engine.execution_options(postgresql_readonly=True)
+
+
+def connections(reader: AsyncEngine, writer: AsyncEngine, *, pool_size: int) -> tuple[Connections, Connections]:
+    """Whose turn it is on these engines; on PostgreSQL one pool serves both."""
+    patience = STATEMENT_SECONDS if reader.dialect.name == SQLITE else QUEUE_SECONDS
+    reading = Connections(reader, size=pool_size, at_hand=pool_size // 4, patience=patience)
+    if reader.dialect.name == SQLITE:
+        return reading, Connections(writer, size=1, at_hand=0, patience=patience)
+    return reading, reading
 
 
 def replica_engine(url: URL, *, pool_size: int) -> AsyncEngine:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
@@ -47,6 +48,10 @@ ALWAYS = (400, 401, 403, 404, 405, 408, 413, 429, 500, 503)
 """Problems that any operation may answer."""
 
 
+_UNUSED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""Of the framework: it would look at each request whether somebody wants it. `Measured` counts."""
+
+
 @dataclass(frozen=True)
 class Site:
     """What the application says about itself."""
@@ -79,6 +84,7 @@ def create_web_app(
         openapi_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        telemetry=_UNUSED,
         middleware=[
             Middleware(RequestContext),
             Middleware(SecurityHeaders),

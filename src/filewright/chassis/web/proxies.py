@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -16,6 +17,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+_REMEMBERED = 4096
+"""Addresses; to read one takes longer than most of what is done with it."""
+_LONGEST_REMEMBERED = 64
 
 
 class Proxies:
@@ -69,6 +75,10 @@ def within(address: Address, networks: Iterable[Network]) -> bool:
 
 def parse_address(text: str) -> Address | None:
     """An address as proxies write it: with or without port, brackets, quotes or zone; IPv4-mapped becomes IPv4."""
+    return _parsed(text) if len(text) <= _LONGEST_REMEMBERED else _parse(text)
+
+
+def _parse(text: str) -> Address | None:
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -80,6 +90,9 @@ def parse_address(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+_parsed = lru_cache(_REMEMBERED)(_parse)
 
 
 def _forwarded_for(scope: Scope) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,7 +65,7 @@ class OutputFiles:
 
 def job_response(job: Job, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The job as JSON, with its entity tag."""
-    return _json(job.text, status, {"ETag": _etag(job, job.text), **(headers or {})})
+    return _json(job.text, status, {"ETag": job.entity_tag, **(headers or {})})
 
 
 def accepted_response(job: Job) -> Response:
@@ -120,11 +119,6 @@ def _bytes(model: BaseModel) -> bytes:
 
 def _json(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
     return Response(body, status_code=status, headers=dict(headers), media_type="application/json")
-
-
-def _etag(job: Job, body: bytes) -> str:
-    # The revision alone would not do: the place in the queue changes without it.
-    return f'"{job.revision}-{hashlib.sha256(body).hexdigest()[:16]}"'
 
 
 def _archive_name(job: Job) -> str:

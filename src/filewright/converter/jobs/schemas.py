@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -104,6 +105,11 @@ class Job(_Shape):
     def text(self) -> bytes:
         """As it is sent, in JSON; written once for all who are shown this very object."""
         return self.model_dump_json(by_alias=True).encode()
+
+    @cached_property
+    def entity_tag(self) -> str:
+        """Of that text. The revision alone would not do: the place in the queue changes without it."""
+        return f'"{self.revision}-{hashlib.sha256(self.text).hexdigest()[:16]}"'
 
 
 class JobPage(_Shape):

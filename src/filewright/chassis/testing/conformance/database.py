@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from filewright.chassis.db.base import BigInt, Id, Json, UtcDateTime, enum_text
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.db.dialect import add_up, insert_or_ignore, skip_locked, upsert
+from filewright.chassis.db.hot import Look
 from filewright.chassis.testing.clock import FakeClock
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
@@ -339,6 +340,23 @@ class DatabaseSuite:
         await database.ping()
         await database.close()
         await database.ping()
+
+    async def test_whoever_asks_again_and_again_takes_nobody_elses_turn(self, database: Database) -> None:
+        counted = Look(lambda _speech: select(func.count().label("found")).select_from(Note))
+        done, apart = [0] * 24, 0
+
+        async def ask(number: int) -> None:
+            nonlocal apart
+            for turn in range(40):
+                if (number + turn) % 4:
+                    await database.ask(counted)
+                else:
+                    await count(database)
+                done[number] += 1
+                apart = max(apart, done[number] - min(done))
+
+        await asyncio.gather(*(ask(number) for number in range(len(done))))
+        assert apart < 20
 
     async def test_more_readers_than_connections_wait_their_turn(self, database: Database) -> None:
         assert await asyncio.gather(*(count(database) for _ in range(50))) == [0] * 50

@@ -93,6 +93,7 @@ def problems_page() -> str:
         "| code | HTTP status | exit code | can a retry help | meaning |",
         "|---|---|---|---|---|",
     ]
+    import filewright.chassis.egress.errors
     import filewright.chassis.web.problems  # noqa: F401
 
     kinds = {kind.code: kind for kind in _descendants(ProblemError) if "code" in vars(kind)}

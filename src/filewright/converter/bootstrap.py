@@ -17,6 +17,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from filewright.chassis.db.database import Database
 from filewright.chassis.db.materialized import keeps_views
 from filewright.chassis.db.migrations import is_behind
 from filewright.chassis.db.pools import Budget, Pooler, PoolsTooLarge
+from filewright.chassis.egress.client import Egress
+from filewright.chassis.egress.wire import Policy
 from filewright.chassis.ids import IdSource, RandomIds
 from filewright.chassis.queue.celery_queue import CeleryQueue
 from filewright.chassis.queue.embedded import EmbeddedQueue
@@ -60,6 +63,7 @@ from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.jobs import repository as jobs_repository
 from filewright.converter.jobs.erasing import Eraser
+from filewright.converter.jobs.fetching import Fetching
 from filewright.converter.jobs.lease import LeaseRules
 from filewright.converter.jobs.lookout import EVERY_SECONDS as LOOKOUT_SECONDS
 from filewright.converter.jobs.lookout import OWN_LOOK_SECONDS, Lookout
@@ -82,6 +86,7 @@ from filewright.converter.maintenance.vitals import Facts, no_facts
 from filewright.converter.reports.service import LOOK_SECONDS as REPORTS_SECONDS
 from filewright.converter.reports.service import Reports
 from filewright.converter.settings import DEFAULT_REQUEST_LOG_DAYS, Settings, SettingsError
+from filewright.converter.uploads.imports import Imports
 from filewright.converter.uploads.service import Uploads
 
 log = get_logger(__name__)
@@ -110,6 +115,7 @@ class Platform:
     notifier: Notifier
     queue: TaskQueue
     cache: Cache
+    egress: Egress
 
     @property
     def jobs_dir(self) -> Path:
@@ -128,6 +134,7 @@ class Features:
     idempotency: IdempotencyKeys
     eraser: Eraser
     reports: Reports
+    fetching: Fetching
 
 
 @dataclass(frozen=True)
@@ -297,11 +304,12 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
         secret = _secret(settings)
         notifier, queue = _adapters(settings, secret, lanes)
         cache = _cache(settings, secret, clock, notifier)
+        metrics = Metrics(process=True)
         on = Platform(
             settings=settings,
             clock=clock,
             ids=RandomIds(clock),
-            metrics=Metrics(process=True),
+            metrics=metrics,
             secret=secret,
             database=_database(settings),
             store=open_store(
@@ -312,6 +320,7 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
             notifier=notifier,
             queue=queue,
             cache=cache,
+            egress=Egress(Policy(tuple(map(ip_network, settings.egress_allow))), metrics=metrics),
         )
         try:
             async with notifier.follow(NEWS, cache.hear):
@@ -378,7 +387,8 @@ def _features(on: Platform, converter: Converter) -> Features:
     )
     idempotency = IdempotencyKeys(on.database, on.ids, on.clock)
     reports = Reports(on.database, on.cache, on.clock)
-    return Features(artifacts, uploads, choices, jobs, idempotency, eraser, reports)
+    fetching = Fetching(Imports(on.egress, uploads), uploads)
+    return Features(artifacts, uploads, choices, jobs, idempotency, eraser, reports, fetching)
 
 
 def _worker(on: Platform, converter: Converter, features: Features, lanes: Sequence[str] = LANES) -> Worker:

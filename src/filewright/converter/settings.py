@@ -132,6 +132,13 @@ class Settings(BaseModel):
             "are believed. Empty: nobody's.",
         ),
     ] = ()
+    egress_allow: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Networks (comma-separated, as `10.1.0.0/16`) that imports by address, webhooks and other "
+            "calls to the outside may reach although they are not public, on any port and without TLS. Empty: none.",
+        ),
+    ] = ()
     log_format: Annotated[
         Literal["console", "json"], Field(description="How log lines are written to standard error.")
     ] = "console"
@@ -180,7 +187,7 @@ class Settings(BaseModel):
         str, Field(description="For tests of failure only: points of the code at which to die or fail.")
     ] = ""
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "egress_allow", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -297,7 +304,6 @@ LATER: Mapping[str, str] = {
     "master_key_file": "encryption at rest",
     "clamd_url": "virus scanning",
     "anonymous": "accounts",
-    "egress_allow": "webhooks and imports",
 }
 """Settings of the contract whose capability this version does not have: setting one is refused, never ignored."""
 

@@ -33,6 +33,7 @@ from filewright.converter.jobs.answers import (
     revision_seen,
 )
 from filewright.converter.jobs.feed import Change
+from filewright.converter.jobs.fetching import Fetching
 from filewright.converter.jobs.requests import MAX_TAG, JobRequest, RatingRequest
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, Quote
 from filewright.converter.jobs.service import JOB_PREFIX, Jobs
@@ -76,6 +77,7 @@ class JobEndpoints:
     edge: Edge[Caller]
     jobs: Jobs
     files: OutputFiles
+    fetching: Fetching
 
     async def create(self, request: Request, order: Annotated[JobRequest, Depends(JsonBody(JobRequest))]) -> Response:
         caller = await self.edge.identify(request)
@@ -88,7 +90,8 @@ class JobEndpoints:
             async def keep(session: WriteSession, job: Job) -> None:
                 await claim.keep(session, accepted_response(job))
 
-            return accepted_response(await self.jobs.submit(caller, order.as_order(), within=keep))
+            async with self.fetching.brought(caller, order.as_order()) as brought:
+                return accepted_response(await self.jobs.submit(caller, brought, within=keep))
 
     async def show(
         self,
@@ -230,9 +233,9 @@ def _last_id(request: Request, *, digits: int) -> int | None:
     return int(value)
 
 
-def router(edge: Edge[Caller], jobs: Jobs) -> APIRouter:
+def router(edge: Edge[Caller], jobs: Jobs, fetching: Fetching) -> APIRouter:
     """The addresses of jobs."""
-    on = JobEndpoints(edge, jobs, OutputFiles(jobs))
+    on = JobEndpoints(edge, jobs, OutputFiles(jobs), fetching)
     routes = APIRouter(prefix="/v1/jobs", tags=["jobs"])
     _collection(routes, on)
     _one_job(routes, on)

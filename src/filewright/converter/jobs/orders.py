@@ -11,9 +11,12 @@ CONVERT = "convert"
 
 @dataclass(frozen=True)
 class JobInput:
-    """One file to work on: an upload of the caller, or an output of an earlier job of the caller. Exactly one."""
+    """One file to work on: an upload of the caller, an output of an earlier job of the caller, or an address from which
+    it is to be fetched first. Exactly one.
+    """
 
     upload: str | None = None
+    url: str | None = None
     job: str | None = None
     output: int = 0
     """Which output of `job`, counted from 0."""

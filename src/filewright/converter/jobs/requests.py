@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from filewright.chassis.egress.targets import MAX_URL_CHARS
 from filewright.chassis.web.jsonbody import WholeNumber
 from filewright.converter.jobs.orders import JobInput, JobOrder, OrderedStep
 
@@ -25,16 +26,24 @@ class _Asked(BaseModel):
 
 
 class InputRequest(_Asked):
-    """One input: `{upload}`, or `{job, output}` for an output of an earlier job."""
+    """One input: `{upload}`, `{url}`, or `{job, output}` for an output of an earlier job."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [{"required": ["upload"]}, {"required": ["job"]}],
-            "examples": [{"upload": _UPLOAD}],
+            "oneOf": [{"required": ["upload"]}, {"required": ["url"]}, {"required": ["job"]}],
+            "examples": [{"upload": _UPLOAD}, {"url": "https://example.com/report.docx"}],
         }
     )
 
     upload: _Id = ""
+    url: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=MAX_URL_CHARS,
+            description="Where to fetch the file: `https://` or `http://`, on the public internet, without redirects.",
+        ),
+    ] = ""
     job: _Id = ""
     output: Annotated[
         WholeNumber, Field(ge=0, le=1_000_000, description="Counted from 0; only together with `job`.")
@@ -45,15 +54,19 @@ class InputRequest(_Asked):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if bool(self.upload) == bool(self.job):
-            raise ValueError("name either an `upload`, or a `job` and its `output`")
-        if self.upload and "output" in self.model_fields_set:
+        if [bool(self.upload), bool(self.url), bool(self.job)].count(True) != 1:
+            raise ValueError("name an `upload`, a `url`, or a `job` and its `output`")
+        if not self.job and "output" in self.model_fields_set:
             raise ValueError("an `output` goes with a `job`")
         return self
 
     def as_input(self) -> JobInput:
         return JobInput(
-            upload=self.upload or None, job=self.job or None, output=self.output, source_format=self.source_format
+            upload=self.upload or None,
+            url=self.url or None,
+            job=self.job or None,
+            output=self.output,
+            source_format=self.source_format,
         )
 
 

@@ -45,6 +45,7 @@ from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.statements import TASK_KIND
 from filewright.converter.jobs.states import PUBLIC_STATUS, Actor, JobState, PublicStatus, sources_of, stored_states
 from filewright.converter.tiers import Caller
+from filewright.converter.uploads.imports import name_in
 
 JOB_PREFIX = "job"
 MAX_PAGE = 100
@@ -135,8 +136,11 @@ class Jobs:
         return job
 
     async def dry_run(self, caller: Caller, order: JobOrder) -> Quote:
-        """What `submit` would do, or raise; nothing is stored."""
+        """What `submit` would do, or raise; nothing is stored, and nothing fetched."""
         _check_shape(order)
+        if order.inputs[0].url is not None:
+            plan = self._planner.plan(_promised_format(order.inputs[0]), order.to or "", order.options)
+            return views.quote(plan, caller.tier)
         async with self._database.read() as session:
             artifacts = [await self._resolve(session, caller, n, item) for n, item in enumerate(order.inputs)]
         return views.quote(self._plan(order, artifacts), caller.tier)
@@ -532,8 +536,17 @@ def _check_shape(order: JobOrder) -> None:
         raise invalid("/to", "Name the target: a format id or an extension, such as `pdf`.")
     if order.tag is not None and len(order.tag) > MAX_TAG_CHARS:
         raise invalid("/tag", f"Use at most {MAX_TAG_CHARS} characters.")
-    if (order.inputs[0].upload is None) == (order.inputs[0].job is None):
-        raise invalid("/inputs/0", "Name either an `upload`, or a `job` and its `output`.")
+    first = order.inputs[0]
+    if [first.upload, first.url, first.job].count(None) != 2:
+        raise invalid("/inputs/0", "Name an `upload`, a `url`, or a `job` and its `output`.")
+
+
+def _promised_format(item: JobInput) -> str:
+    """What a file that was not fetched yet is said to be."""
+    named = by_name(item.source_format) if item.source_format else claimed_format(name_in(item.url or ""))
+    if named is None:
+        raise invalid("/inputs/0/from", "Nothing is fetched for a dry run, and the address does not name a format.")
+    return named.id
 
 
 def _source_format(artifact: Artifact, named: str | None) -> str:

@@ -30,6 +30,7 @@ from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.jobs import convert_endpoint
 from filewright.converter.jobs import endpoints as job_endpoints
+from filewright.converter.jobs.fetching import Fetching
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.reports import endpoints as report_endpoints
 from filewright.converter.reports.service import Reports
@@ -70,6 +71,8 @@ class Services(Protocol):
     def choices(self) -> Choices: ...
     @property
     def jobs(self) -> Jobs: ...
+    @property
+    def fetching(self) -> Fetching: ...
     @property
     def uploads(self) -> Uploads: ...
     @property
@@ -121,7 +124,7 @@ def create_app(
         routers=(
             convert_endpoint.router(edge, services.uploads, services.jobs, services.converter),
             upload_endpoints.router(edge, services.uploads, listed),
-            job_endpoints.router(edge, services.jobs),
+            job_endpoints.router(edge, services.jobs, services.fetching),
             catalogue.router(listed),
             me.router(exposure.callers.identify, learned_targets=services.choices.learning),
             report_endpoints.router(services.reports, exposure.check_operator),

@@ -89,7 +89,7 @@ def test_a_file_is_fetched_from_its_address_and_converted(http: httpx.Client, sh
     while job["status"] in {"queued", "running"}:
         job = http.get(f"/v1/jobs/{job['id']}", params={"wait": 20}).raise_for_status().json()
     assert job["status"] == "succeeded", job
-    assert b"hello from afar" in http.get(job["outputs"][0]["url"]).content
+    assert b"HELLO FROM AFAR" in http.get(job["outputs"][0]["url"]).content
 
 
 @pytest.mark.requirement("B33")

@@ -76,7 +76,7 @@ def test_an_output_can_be_the_input_of_the_next_job(http, finished):
         ({"inputs": None}, "/inputs"),
         ({"inputs": [{}]}, "/inputs/0"),
         ({"inputs": [{"upload": "a", "job": "b"}]}, "/inputs/0"),
-        ({"inputs": [{"url": "http://127.0.0.1/"}]}, "/inputs/0/url"),
+        ({"inputs": [{"url": 5}]}, "/inputs/0/url"),
         ({"inputs": [{"upload": 5}]}, "/inputs/0/upload"),
         ({"inputs": [{"job": "x", "output": -1}]}, "/inputs/0/output"),
         ({"inputs": [{"upload": "a"}] * 2}, "/inputs"),

@@ -47,6 +47,10 @@ from filewright.chassis.sandbox.absent import NoSandbox
 from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
 from filewright.chassis.sandbox.runner import open_sandbox
 from filewright.chassis.sandbox.workspace import sweep
+from filewright.chassis.scanning.address import parse_addresses
+from filewright.chassis.scanning.nothing import NoScanner
+from filewright.chassis.scanning.port import Scanner
+from filewright.chassis.scanning.several import ClamdPool
 from filewright.chassis.storage.bucket import open_bucket
 from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectStore
@@ -145,6 +149,8 @@ class Services(Platform, Features):
     loops: Loops
     sandbox: Sandbox | None = None
     """None where no engine runs."""
+    scanner: Scanner | None = None
+    """None where no file is opened."""
     worker: Worker | None = None
     """None where no job runs."""
     requests: RequestLog | None = None
@@ -183,7 +189,8 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
         converter = make_converter(sandbox, on.clock)
         features = _features(on, converter)
         rescuer = Rescuer(on.database, on.notifier, on.metrics)
-        worker = _worker(on, converter, features)
+        scanner = _scanner(on)
+        worker = _worker(on, converter, features, scanner)
         # Nobody else works on this database: whoever held a lease in it, or was answering a keyed request, is dead.
         await rescuer.adopt(worker.instance)
         await features.idempotency.abandon_all()
@@ -191,7 +198,7 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
         loops = _loops(
             on, _lookout(on), *_relaying(on, features), *_upkeep(on, features, rescuer), *_recording(requests)
         )
-        yield replace(_services(on, features, converter, loops, sandbox, worker), requests=requests)
+        yield replace(_services(on, features, converter, loops, sandbox, worker), requests=requests, scanner=scanner)
 
 
 @asynccontextmanager
@@ -218,12 +225,13 @@ async def build_worker(
         await _require_database(on, "worker")
         converter = make_converter(sandbox, on.clock)
         features = _features(on, converter)
-        worker = _worker(on, converter, features, lanes)
+        scanner = _scanner(on)
+        worker = _worker(on, converter, features, scanner, lanes)
 
         async def facts() -> Mapping[str, Any]:
-            return {"lanes": list(lanes)}
+            return {"lanes": list(lanes), "scanner": dict(scanner.facts())}
 
-        yield replace(_services(on, features, converter, _loops(on), sandbox, worker), facts=facts)
+        yield replace(_services(on, features, converter, _loops(on), sandbox, worker), facts=facts, scanner=scanner)
 
 
 @asynccontextmanager
@@ -391,7 +399,24 @@ def _features(on: Platform, converter: Converter) -> Features:
     return Features(artifacts, uploads, choices, jobs, idempotency, eraser, reports, fetching)
 
 
-def _worker(on: Platform, converter: Converter, features: Features, lanes: Sequence[str] = LANES) -> Worker:
+def _scanner(on: Platform) -> Scanner:
+    """What looks at files before they are opened. To convert without any is the operator's choice, and is said."""
+    found = scanner_of(on.settings, on.clock, on.metrics)
+    if not found.active:
+        log.info("files_are_not_scanned", hint="FILEWRIGHT_CLAMD_URL=unix:///run/clamav/clamd.ctl")
+    return found
+
+
+def scanner_of(settings: Settings, clock: Clock, metrics: Metrics) -> Scanner:
+    """The scanner that these settings name."""
+    if settings.clamd_url is None or settings.scanning == "off":
+        return NoScanner()
+    return ClamdPool(parse_addresses(settings.clamd_url), clock, metrics)
+
+
+def _worker(
+    on: Platform, converter: Converter, features: Features, scanner: Scanner, lanes: Sequence[str] = LANES
+) -> Worker:
     runner = JobRunner(
         database=on.database,
         store=on.store,
@@ -405,6 +430,7 @@ def _worker(on: Platform, converter: Converter, features: Features, lanes: Seque
         instance=on.ids.new("wrk"),
         metrics=on.metrics,
         rules=_lease_rules(on.settings.lease_seconds),
+        scanner=scanner,
     )
     return Worker(
         runner,
@@ -412,7 +438,7 @@ def _worker(on: Platform, converter: Converter, features: Features, lanes: Seque
         clock=on.clock,
         metrics=on.metrics,
         rules=WorkerRules(slots=on.settings.slots, lanes=lanes),
-        may_claim=Readiness(on.store, on.jobs_dir, on.clock),
+        may_claim=Readiness(on.store, on.jobs_dir, on.clock, scanner=scanner),
     )
 
 

@@ -11,6 +11,7 @@
         │   └── ResourceLimit  Timeout
         ├── EngineError               our tools failed: a retry or an operator helps
         │   ├── EngineMissing  EngineCrashed  OutputInvalid  Quarantined
+        │   └── ScanUnavailable
         ├── InvalidOptions            the order is the problem: another option or value helps
         └── JobEnded                  Cancelled  Expired
 
@@ -162,6 +163,15 @@ class Quarantined(EngineError):
     code = "quarantined"
     status = 422
     title = "This file crashed the conversion program again and again"
+
+
+class ScanUnavailable(EngineError):
+    """No scanner has looked at the file, so nothing else may."""
+
+    code = "scan_unavailable"
+    status = 503
+    title = "The virus scanner does not answer, and no file is converted without it"
+    retryable = True
 
 
 class JobEnded(ConversionError):

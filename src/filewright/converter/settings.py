@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from filewright.chassis.scanning.address import parse_addresses
 from filewright.chassis.storage.s3_address import parse_s3_address
 
 PREFIX = "FILEWRIGHT_"
@@ -125,6 +126,21 @@ class Settings(BaseModel):
             "made at the first start in `DATA_DIR`.",
         ),
     ] = None
+    clamd_url: Annotated[
+        str | None,
+        Field(
+            description="ClamAV daemons that look at every file before it is converted, and at what came of it: "
+            "`tcp://host:3310` or `unix:///run/clamav/clamd.ctl`, several with commas between them. Each needs "
+            "`AlertExceedsMax yes`. While none of them answers, files wait. Without it: nothing is scanned.",
+        ),
+    ] = None
+    scanning: Annotated[
+        Literal["auto", "required", "off"],
+        Field(
+            description="`auto`: files are scanned where `CLAMD_URL` is set. `required`: do not start without it. "
+            "`off`: do not scan, although it is set.",
+        ),
+    ] = "auto"
     trusted_proxies: Annotated[
         tuple[str, ...],
         Field(
@@ -238,6 +254,21 @@ class Settings(BaseModel):
             parse_s3_address(value)
         return value
 
+    @field_validator("clamd_url")
+    @classmethod
+    def _known_scanners(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_addresses(value)
+        return value
+
+    @model_validator(mode="after")
+    def _scanning_is_possible(self) -> Settings:
+        if self.scanning == "required" and self.clamd_url is None:
+            raise ValueError(
+                "scanning: `required` needs a scanner; set FILEWRIGHT_CLAMD_URL=unix:///run/clamav/clamd.ctl"
+            )
+        return self
+
     @field_validator("cache_url")
     @classmethod
     def _known_cache(cls, value: str | None) -> str | None:
@@ -302,7 +333,6 @@ class Settings(BaseModel):
 LATER: Mapping[str, str] = {
     "tiers_file": "tiers of your own",
     "master_key_file": "encryption at rest",
-    "clamd_url": "virus scanning",
     "anonymous": "accounts",
 }
 """Settings of the contract whose capability this version does not have: setting one is refused, never ignored."""

@@ -261,6 +261,7 @@ class Planner:
             "CONFIG": str(self.layout.settings_file),
             "DATA_DIR": str(scratch),
             **{key: value.format(**values) for key, value in role.settings.items()},
+            **self._scanner(),
         }
         command = role.command or (sys.executable, "-m", "filewright")
         return self._service(
@@ -276,6 +277,10 @@ class Planner:
             start_seconds=role.start_seconds,
             settings={f"FILEWRIGHT_{key}": value for key, value in settings.items()},
         )
+
+    def _scanner(self) -> Mapping[str, str]:
+        """In the environment and not only in the file: where it comes or goes, processes have to be replaced."""
+        return {"CLAMD_URL": f"tcp://127.0.0.1:{self._port('clamd')}"} if self.memory.shape.clamd else {}
 
     def _write_settings(self) -> None:
         text = render(
@@ -294,6 +299,7 @@ class Planner:
             processes=",".join(f"{role}={count}" for role, count in self.memory.shape.counts.items() if count),
             pooler=f"clients={_max_clients()},servers={POOL_SIZE + RESERVE_SIZE}",
         )
+        text += "".join(f"FILEWRIGHT_{name}={value}\n" for name, value in self._scanner().items())
         write_private(self.layout.settings_file, text)
 
     # --- the small things ----------------------------------------------------------------------------------------

@@ -25,7 +25,10 @@ OUTAGES = [
 ]
 
 
-@pytest.mark.parametrize("code", sorted(set(errors.conversion_errors()) - {"engine_crashed", "infected", "internal"}))
+NOT_FINAL = {"engine_crashed", "infected", "internal", "scan_unavailable"}
+
+
+@pytest.mark.parametrize("code", sorted(set(errors.conversion_errors()) - NOT_FINAL))
 def test_what_is_the_files_or_a_limits_fault_is_never_tried_again(code):
     decision = after(errors.conversion_errors()[code](), Counters(), jitter=0.5)
     assert isinstance(decision, GiveUp)
@@ -63,6 +66,14 @@ def test_the_eighth_outage_is_the_last():
     last = after(StoreUnavailable(), Counters(transients=7), jitter=0)
     assert isinstance(last, GiveUp)
     assert (last.state, last.error.code, last.error.retryable) == (JobState.FAILED, "storage_unavailable", True)
+
+
+@pytest.mark.requirement("F20")
+def test_a_file_that_no_scanner_looked_at_waits_and_is_told_why_in_the_end():
+    assert isinstance(after(errors.ScanUnavailable(), Counters(transients=6), jitter=0), RetryAt)
+    last = after(errors.ScanUnavailable(), Counters(transients=7), jitter=0)
+    assert isinstance(last, GiveUp)
+    assert (last.state, last.error.code, last.error.retryable) == (JobState.FAILED, "scan_unavailable", True)
 
 
 def test_an_input_that_is_gone_ends_the_job():

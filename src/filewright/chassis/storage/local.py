@@ -58,8 +58,9 @@ class LocalStore:
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def put(
-        self, key: str, chunks: AsyncIterable[bytes] | bytes, *, max_bytes: int | None = None
+        self, key: str, chunks: AsyncIterable[bytes] | bytes, *, max_bytes: int | None = None, owner: str = ""
     ) -> StoredObject:
+        del owner  # nothing is sealed here
         target = self._path(key)
         intake = Intake(max_bytes)
         file = _Incoming(self._incoming)

@@ -1,7 +1,8 @@
 """What a store of objects promises, whatever it is made of.
 
 An object has a key and bytes. It appears whole, at once, or not at all; it is not changed afterwards (writing the same
-key again replaces it whole). A store knows nothing of who owns an object or how long it lives.
+key again replaces it whole). A store knows nothing of how long an object lives, and of its owner only whose key seals
+it, where objects are sealed.
 
     ObjectMissing                  there is none under that key
     TooManyBytes                   more came than was allowed; nothing was kept
@@ -92,9 +93,11 @@ class ObjectStore(Protocol):
     """Keeps objects. Every method may raise StoreUnavailable, and ValueError for a key that `check_key` refuses."""
 
     async def put(
-        self, key: str, chunks: AsyncIterable[bytes] | bytes, *, max_bytes: int | None = None
+        self, key: str, chunks: AsyncIterable[bytes] | bytes, *, max_bytes: int | None = None, owner: str = ""
     ) -> StoredObject:
         """Store what comes, hashing it on the way; at most 16 MiB of it are in memory at once.
+
+        `owner` is the tenant whose bytes they are, for a store that keeps a key for each.
 
         When this returns, the object is whole and survives a power failure as well as the store does. When it raises
         (also what `chunks` raises), or is cancelled, the key has what it had before; only a failure in the very last

@@ -27,6 +27,7 @@ from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.testing.clock import FakeClock
 from filewright.chassis.testing.ids import SequentialIds
 from filewright.chassis.testing.servers import (
+    PrivateClamd,
     PrivatePgBouncer,
     PrivatePostgres,
     PrivateRedis,
@@ -140,6 +141,18 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[PrivatePostgres]
 def pgbouncer_server(request: pytest.FixtureRequest, postgres_server: PrivatePostgres) -> Iterator[PrivatePgBouncer]:
     """A pooler in front of that cluster, for any of its databases."""
     yield from _private(request, lambda: PrivatePgBouncer(postgres_server))
+
+
+@pytest.fixture(scope="session")
+def clamd_server(request: pytest.FixtureRequest) -> Iterator[PrivateClamd]:
+    """A private virus scanner. Leave it as it was: up."""
+    yield from _private(request, PrivateClamd)
+
+
+@pytest.fixture
+def own_clamd(request: pytest.FixtureRequest) -> Iterator[PrivateClamd]:
+    """One to kill and to freeze."""
+    yield from _private(request, PrivateClamd)
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,7 @@ def routes(
 
 
 def doctor(*, as_json: AsJson = False) -> None:
-    """Say which engines work here, what is missing and how to install it, and how strong the sandbox is.
+    """Say which engines work here, what is missing and how to install it, how strong the sandbox is, and what scans.
 
     \b
     Examples:
@@ -114,6 +114,7 @@ def doctor(*, as_json: AsJson = False) -> None:
     diagnoses = _registry().diagnose()
     sandbox = asyncio.run(_sandbox())
     database = asyncio.run(_database())
+    scanner = asyncio.run(_scanner())
     if as_json:
         engines = [
             {
@@ -126,7 +127,8 @@ def doctor(*, as_json: AsJson = False) -> None:
             }
             for found in diagnoses
         ]
-        typer.echo(json.dumps({"engines": engines, "sandbox": sandbox, "database": database}, ensure_ascii=False))
+        found = {"engines": engines, "sandbox": sandbox, "database": database, "scanner": scanner}
+        typer.echo(json.dumps(found, ensure_ascii=False))
         return
     typer.echo("engines:")
     _table(
@@ -156,6 +158,27 @@ def doctor(*, as_json: AsJson = False) -> None:
         typer.echo(f"  {pool['connections']} connections at most, {allowed}")
     if "problem" in database:
         typer.echo(f"  {database['problem']}")
+    typer.echo(f"virus scanner: {scanner['kind']}")
+    if "note" in scanner:
+        typer.echo(f"  {scanner['note']}")
+    _table([("ok" if one["ok"] else "BROKEN", one["address"], one["trouble"]) for one in scanner["scanners"]], indent=2)
+
+
+async def _scanner() -> dict[str, Any]:
+    """What looks for viruses, each daemon asked now."""
+    from filewright.chassis.clock import SystemClock  # noqa: PLC0415 - keeps --help quick
+    from filewright.chassis.telemetry.logs import configure_logs  # noqa: PLC0415
+    from filewright.chassis.telemetry.metrics import Metrics  # noqa: PLC0415
+    from filewright.converter.bootstrap import scanner_of  # noqa: PLC0415
+    from filewright.converter.settings import SettingsError, load  # noqa: PLC0415
+
+    try:
+        scanner = scanner_of(load(), SystemClock(), Metrics())
+    except SettingsError as error:
+        return {"kind": "unusable", "note": str(error), "scanners": []}
+    configure_logs("console", "CRITICAL")  # what is wrong is shown below
+    await scanner.usable()
+    return {"scanners": [], **scanner.facts()}
 
 
 async def _database() -> dict[str, Any]:

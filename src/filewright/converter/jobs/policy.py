@@ -3,7 +3,7 @@
     the file, a limit, a missing engine, a defect of ours   GiveUp(failed)
     malware                                                 GiveUp(infected)
     an engine died                                          RetryAt, and at the third time GiveUp(quarantined)
-    storage, database, disk, sandbox                        RetryAt, and at the eighth time GiveUp(failed)
+    storage, database, disk, sandbox, virus scanner         RetryAt, and at the eighth time GiveUp(failed)
 
 A crash is blamed on the file; an outage never is.
 """
@@ -18,7 +18,7 @@ from filewright.chassis.errors import InternalError, ProblemError
 from filewright.chassis.sandbox.port import SandboxUnavailable
 from filewright.chassis.storage.port import ObjectDamaged, ObjectMissing, StoreUnavailable
 from filewright.chassis.web.problems import StorageUnavailable
-from filewright.converter.errors import ConversionError, EngineCrashed, Expired, Infected, Quarantined
+from filewright.converter.errors import ConversionError, EngineCrashed, Expired, Infected, Quarantined, ScanUnavailable
 from filewright.converter.jobs.states import JobState
 
 MAX_CRASHES = 3
@@ -26,6 +26,7 @@ MAX_TRANSIENT = 8
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
 _OUTAGES = (StoreUnavailable, ObjectDamaged, DatabaseUnavailable, SandboxUnavailable, OSError)
+_OUTAGE = "Our storage or machine failed while the file was converted; order it again later"
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,14 @@ def after(error: BaseException, counters: Counters, *, jitter: float) -> RetryAt
         return _after_crash(error, counters, jitter)
     if isinstance(error, Infected):
         return GiveUp(JobState.INFECTED, counters, error)
+    if isinstance(error, ScanUnavailable):
+        return _after_outage(counters, jitter, error)
     if isinstance(error, ConversionError):
         return GiveUp(JobState.FAILED, counters, error)
     if isinstance(error, ObjectMissing):
         return GiveUp(JobState.FAILED, counters, Expired("The input was deleted before the job could read it"))
     if is_transient(error):
-        return _after_outage(counters, jitter)
+        return _after_outage(counters, jitter, StorageUnavailable(_OUTAGE))
     return GiveUp(JobState.FAILED, counters, InternalError())
 
 
@@ -87,9 +90,8 @@ def _after_crash(error: EngineCrashed, counters: Counters, jitter: float) -> Ret
     return RetryAt(window(counted.crashes) * jitter, counted, error)
 
 
-def _after_outage(counters: Counters, jitter: float) -> RetryAt | GiveUp:
+def _after_outage(counters: Counters, jitter: float, error: ProblemError) -> RetryAt | GiveUp:
     counted = Counters(counters.crashes, counters.transients + 1)
-    error = StorageUnavailable("Our storage or machine failed while the file was converted; order it again later")
     if counted.transients >= MAX_TRANSIENT:
         return GiveUp(JobState.FAILED, counted, error)
     return RetryAt(window(counted.transients) * jitter, counted, error)

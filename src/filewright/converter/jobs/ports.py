@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from filewright.chassis.db.sessions import ReadSession
+from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.chassis.storage.port import SignedRequest
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.conversion.orders import Assignment, Converted, Plan
@@ -75,6 +75,10 @@ class Files(Protocol):
 
     def link(self, artifact: Artifact, *, at: datetime, disposition: str) -> SignedRequest | None:
         """How to read the bytes straight from the store, for one without keys; None where that is not possible."""
+        ...
+
+    async def mark_erased(self, session: WriteSession, artifact_ids: Sequence[str]) -> None:
+        """Make these unreadable, in the caller's unit of work; `erase` deletes their bytes afterwards."""
         ...
 
     async def erase(self, artifact_ids: Sequence[str]) -> int:

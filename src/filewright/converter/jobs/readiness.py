@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 from filewright.chassis.clock import Clock
+from filewright.chassis.scanning.nothing import NoScanner
+from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.storage.port import ObjectMissing, ObjectStore, StoreUnavailable
 from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger
@@ -18,7 +20,7 @@ _ANSWER_SECONDS = 5.0
 
 
 class Readiness:
-    """Asks the store and looks at the disk, at most once in `every` seconds.
+    """Asks the store and the virus scanner and looks at the disk, at most once in `every` seconds.
 
     There is room with `min_free_bytes` free, or on a small disk with `min_free_share` of all of it.
     """
@@ -32,6 +34,7 @@ class Readiness:
         min_free_bytes: int = 256 << 20,
         min_free_share: float = 0.02,
         every: float = 5.0,
+        scanner: Scanner | None = None,
     ) -> None:
         self._store = store
         self._jobs_dir = jobs_dir
@@ -39,6 +42,7 @@ class Readiness:
         self._min_free_bytes = min_free_bytes
         self._min_free_share = min_free_share
         self._every = every
+        self._scanner = scanner or NoScanner()
         self._asked: float | None = None
         self._ready = True
 
@@ -47,10 +51,20 @@ class Readiness:
         now = self._clock.monotonic()
         if self._asked is None or now - self._asked >= self._every:
             self._asked = now
-            was, self._ready = self._ready, await self._store_answers() and await self._has_space()
+            was, self._ready = self._ready, await self._is_ready()
             if was != self._ready:
                 log.warning("claims_resumed" if self._ready else "claims_paused")
         return self._ready
+
+    async def _is_ready(self) -> bool:
+        return await self._store_answers() and await self._scanner_answers() and await self._has_space()
+
+    async def _scanner_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await self._scanner.usable()
+        except TimeoutError:
+            return False
 
     async def _store_answers(self) -> bool:
         try:

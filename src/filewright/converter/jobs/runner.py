@@ -1,6 +1,6 @@
 """One attempt at one job, from the claim to the commit.
 
-    claim ─▶ fetch ─▶ convert (scan, engines, checks) ─▶ store ─▶ commit
+    claim ─▶ fetch ─▶ scan ─▶ convert (engines, checks) ─▶ scan ─▶ store ─▶ commit
                  every step under a lease that is renewed beside it
 
 Whatever happens on the way ends in exactly one guarded move of the job, or in none when the job is no longer this
@@ -26,6 +26,8 @@ from filewright.chassis.db.database import Database, DatabaseUnavailable, WriteS
 from filewright.chassis.errors import InternalError
 from filewright.chassis.ids import IdSource
 from filewright.chassis.sandbox.workspace import Workspace
+from filewright.chassis.scanning.nothing import NoScanner
+from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.storage.port import ObjectStore, StoreUnavailable
 from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger, log_context
@@ -41,6 +43,7 @@ from filewright.converter.jobs.policy import Counters, GiveUp, RetryAt
 from filewright.converter.jobs.ports import Converter, Files
 from filewright.converter.jobs.repository import Ended, Lease
 from filewright.converter.jobs.results import StoredProduct, drop_products, rows_of, store_products
+from filewright.converter.jobs.scanning import require_clean
 from filewright.converter.jobs.sealing import CannotOpen, Sealer
 from filewright.converter.jobs.states import JobState, Stage
 from filewright.converter.tiers import Tier
@@ -103,6 +106,7 @@ class JobRunner:
         instance: str,
         metrics: Metrics,
         rules: LeaseRules | None = None,
+        scanner: Scanner | None = None,
     ) -> None:
         self._database = database
         self._store = store
@@ -115,6 +119,7 @@ class JobRunner:
         self._jobs_dir = jobs_dir
         self.instance = instance
         self._rules = rules or LeaseRules()
+        self._scanner = scanner or NoScanner()
         self._attempts = metrics.counter("attempts_finished", "Attempts at jobs that ended.", ("outcome",))
         self._seconds = metrics.histogram("attempt_seconds", "Seconds of an attempt.", ("outcome",))
         self._stale = metrics.counter("stale_commits", "Results refused because the job was no longer the attempt's.")
@@ -204,6 +209,9 @@ class JobRunner:
         source = workspace.inputs / "input"
         await self._files.fetch(artifact, source)
         failpoints.hit(FETCHED)
+        if self._scanner.active:
+            keeper.note(Stage.SCANNING)
+            await require_clean(self._scanner, [source], folder=workspace.path, what="the file")
         assignment = Assignment(
             source=source,
             filename=artifact.filename,
@@ -217,6 +225,9 @@ class JobRunner:
         failpoints.hit(CONVERTING)
         converted = await self._convert(assignment, workspace, keeper)
         failpoints.hit(CONVERTED)
+        if self._scanner.active:
+            made = [item.path for item in converted.products]
+            await require_clean(self._scanner, made, folder=workspace.path, what="what came out of it")
         await keeper.enter(Stage.STORING)
         stored = await store_products(self._store, job.lease, converted.products, max_bytes=job.tier.max_output_bytes)
         failpoints.hit(STORED)
@@ -289,11 +300,18 @@ class JobRunner:
 
         async def end(session: WriteSession) -> JobRow | None:
             now = await self._database.now(session)
-            return await repository.end(
+            row: JobRow | None = await repository.end(
                 session, job.lease, target, now=now, ended=ended, **_values(decision, now=now)
-            ) or await repository.end(session, job.lease, JobState.CANCELLED, now=now, ended=ended, **_CANCELLED)
+            )
+            if row is not None and target is JobState.INFECTED and job.artifact is not None:
+                await self._files.mark_erased(session, [job.artifact.id])
+            return row or await repository.end(
+                session, job.lease, JobState.CANCELLED, now=now, ended=ended, **_CANCELLED
+            )
 
         outcome = await self._write_end(job, keeper, target, end)
+        if outcome == JobState.INFECTED and job.artifact is not None:
+            await self._empty(job.artifact.id)
         return outcome if outcome != STALE else await self._go_silently(job, ended)
 
     def _decide(self, job: Claimed, keeper: LeaseKeeper, error: Exception) -> RetryAt | GiveUp:
@@ -372,6 +390,13 @@ class JobRunner:
                 await drop_products(self._store, job.lease.job_id, job.lease.attempt)
         except (StoreUnavailable, DatabaseUnavailable, OSError) as error:
             log.info("drop_left_to_pruner", error=type(error).__name__)
+
+    async def _empty(self, artifact_id: str) -> None:
+        """Delete the bytes of an infected file, which nobody can read by now; if that fails, upkeep does it."""
+        try:
+            await self._files.erase([artifact_id])
+        except (StoreUnavailable, DatabaseUnavailable, OSError) as error:
+            log.info("erase_left_to_pruner", error=type(error).__name__)
 
 
 class _Stopped(Exception):

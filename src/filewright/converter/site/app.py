@@ -15,6 +15,7 @@ from filewright.chassis.cache.port import Cache
 from filewright.chassis.clock import Clock
 from filewright.chassis.db.database import Database
 from filewright.chassis.sandbox.port import Sandbox
+from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.web.app import Site, create_web_app
@@ -52,6 +53,9 @@ text) with your next GET, and a replica that has all you have seen may answer it
 """
 
 
+_SCANNER_SECONDS = 1.5
+
+
 class Services(Protocol):
     """What the application needs of `bootstrap`'s services."""
 
@@ -65,6 +69,8 @@ class Services(Protocol):
     def metrics(self) -> Metrics: ...
     @property
     def sandbox(self) -> Sandbox | None: ...
+    @property
+    def scanner(self) -> Scanner | None: ...
     @property
     def converter(self) -> Converter: ...
     @property
@@ -173,7 +179,23 @@ def _checks(services: Services) -> Mapping[str, Check]:
             return {"level": boundary.level.name.lower()}
 
         checks["sandbox"] = sandbox
+    if services.scanner is not None:
+        checks["scanner"] = _scanner_check(services.scanner)
     return checks
+
+
+def _scanner_check(asked: Scanner) -> Check:
+    """With its facts also when it is not well: they say which daemon has what trouble."""
+
+    async def scanner() -> Mapping[str, Any]:
+        try:
+            async with asyncio.timeout(_SCANNER_SECONDS):
+                usable = await asked.usable()
+        except TimeoutError:
+            usable = False
+        return {"ok": usable, **asked.facts()}
+
+    return scanner
 
 
 def _engines(registry: Registry) -> list[dict[str, Any]]:

@@ -238,7 +238,7 @@ def nobody_holds(lock: Path) -> bool:
 class TestKillLadder:
     async def test_a_program_may_tidy_up_after_term(self, sandbox: Sandbox, workspace: Workspace) -> None:
         program = shell("trap 'echo tidied; exit 0' TERM; while :; do sleep 0.05; done")
-        outcome = await sandbox.run(program, workspace=workspace.path, limits=limits(wall_seconds=0.4))
+        outcome = await sandbox.run(program, workspace=workspace.path, limits=limits(wall_seconds=2))
         assert outcome.ending is Ending.WALL_LIMIT
         assert outcome.untrusted_stdout == b"tidied\n"
 

@@ -278,10 +278,13 @@ def _table(path: Path) -> None:
 
 
 def _film(path: Path) -> None:
-    """Long enough to be still at work when somebody looks."""
-    source = ("-f", "lavfi", "-i", "testsrc2=duration=60:size=960x540:rate=30")
-    argv = ("ffmpeg", "-v", "error", "-y", *source, "-c:v", "libx264", "-preset", "ultrafast", "-qp", "40", str(path))
-    subprocess.run(argv, check=True, timeout=120)
+    """Long enough to be still at work when somebody looks: ten seconds, fifteen times."""
+    part = path.with_suffix(".part.mp4")
+    source = ("-f", "lavfi", "-i", "testsrc2=duration=10:size=960x540:rate=30")
+    ffmpeg = ("ffmpeg", "-v", "error", "-y")
+    subprocess.run([*ffmpeg, *source, "-c:v", "libx264", "-preset", "ultrafast", "-qp", "40", part], check=True)
+    subprocess.run([*ffmpeg, "-stream_loop", "14", "-i", part, "-c", "copy", path], check=True)
+    part.unlink()
 
 
 _MAKERS: dict[str, Callable[[Path], None]] = {

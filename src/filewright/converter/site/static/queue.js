@@ -75,6 +75,7 @@ class Queue {
 
   #live = 0;
   #ordering = 0;
+  #lastAdded = 0;
   #looking = false;
   /** @type {Map<string, Job>} news of jobs that came before the answer which says whose they are */
   #strays = new Map();
@@ -118,13 +119,19 @@ class Queue {
   add(files) {
     return files.map(({ file, path }) => {
       const row = this.#enter({ ...blank(), id: newId(), name: file.name, path, bytes: file.size, file,
-        addedAt: this.now() });
+        addedAt: this.#addedNow() });
       this.rows.push(row);
       this.#believe(row);
       this.keep.putFile(row.id, file);
       this.#send(row);
       return row.id;
     });
+  }
+
+  /** Each later than the one before: many files come in one millisecond, and a reload sorts by this. */
+  #addedNow() {
+    this.#lastAdded = Math.max(this.now(), this.#lastAdded + 0.001);
+    return this.#lastAdded;
   }
 
   /** @param {string} id @param {string} target @param {Record<string, unknown>} [options] */
@@ -228,6 +235,7 @@ class Queue {
     const restored = kept.sort((one, other) => one.row.addedAt - other.row.addedAt)
       .map(({ id, row, memory, file }) => this.#enter({ ...blank(), ...row, id, file }, memory));
     this.rows = [...restored, ...this.rows];
+    this.#lastAdded = Math.max(this.#lastAdded, ...restored.map(({ addedAt }) => addedAt));
     for (const row of restored) {
       if (row.phase === 'uploading') this.#send(row);
       else if (row.phase === 'starting') this.#resume(row);

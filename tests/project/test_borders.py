@@ -43,14 +43,13 @@ def test_the_borders_hold(tree: Path):
     assert outcome.returncode == 0, outcome.stdout
 
 
-@pytest.mark.parametrize("contract", PLANTED)
-def test_a_bad_import_breaks_its_contract(tree: Path, contract: str):
-    module, imported = PLANTED[contract]
-    file = tree / "src" / "filewright" / module
-    file.write_text(f"{file.read_text(encoding='utf-8')}\nimport {imported}\n", encoding="utf-8")
+def test_a_bad_import_breaks_its_contract(tree: Path):
+    for module, imported in PLANTED.values():
+        with (tree / "src" / "filewright" / module).open("a", encoding="utf-8") as file:
+            file.write(f"\nimport {imported}\n")
     outcome = lint(tree)
     assert outcome.returncode == 1
-    assert f"{contract} BROKEN" in outcome.stdout
+    assert [contract for contract in PLANTED if f"{contract} BROKEN" not in outcome.stdout] == []
 
 
 def test_every_contract_has_a_planted_import():

@@ -23,6 +23,7 @@ from typing import Any
 
 from filewright.chassis import failpoints
 from filewright.chassis.cache.memory import MemoryCache
+from filewright.chassis.cache.optional_redis import OptionalRedis
 from filewright.chassis.cache.port import NEWS, Cache
 from filewright.chassis.cache.redis_level import RedisLevel
 from filewright.chassis.clock import Clock, SystemClock
@@ -43,6 +44,9 @@ from filewright.chassis.queue.embedded import EmbeddedQueue
 from filewright.chassis.queue.outbox import TOPIC as OUTBOX
 from filewright.chassis.queue.port import LANES, TaskQueue
 from filewright.chassis.queue.relay import BATCH, Relay
+from filewright.chassis.quota.memory import MemoryLimiter
+from filewright.chassis.quota.port import Limiter
+from filewright.chassis.quota.shared import SharedLimiter
 from filewright.chassis.sandbox.absent import NoSandbox
 from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
 from filewright.chassis.sandbox.runner import open_sandbox
@@ -90,6 +94,9 @@ from filewright.converter.maintenance.vitals import Facts, no_facts
 from filewright.converter.reports.service import LOOK_SECONDS as REPORTS_SECONDS
 from filewright.converter.reports.service import Reports
 from filewright.converter.settings import DEFAULT_REQUEST_LOG_DAYS, Settings, SettingsError
+from filewright.converter.tier_file import TiersError
+from filewright.converter.tier_file import load as load_tiers
+from filewright.converter.tiers import Tiers
 from filewright.converter.uploads.imports import Imports
 from filewright.converter.uploads.service import Uploads
 
@@ -120,6 +127,8 @@ class Platform:
     queue: TaskQueue
     cache: Cache
     egress: Egress
+    limiter: Limiter
+    tiers: Tiers
 
     @property
     def jobs_dir(self) -> Path:
@@ -307,12 +316,14 @@ def _services(
 async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIterator[Platform]:
     """Open what everything stands on, and close it at the end."""
     failpoints.arm(settings.failpoints)
+    tiers = _tiers(settings)
     with _owned(settings.data_dir):
         clock = SystemClock()
         secret = _secret(settings)
         notifier, queue = _adapters(settings, secret, lanes)
         cache = _cache(settings, secret, clock, notifier)
         metrics = Metrics(process=True)
+        limiter = _limiter(settings, clock)
         on = Platform(
             settings=settings,
             clock=clock,
@@ -329,12 +340,16 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
             queue=queue,
             cache=cache,
             egress=Egress(Policy(tuple(map(ip_network, settings.egress_allow))), metrics=metrics),
+            limiter=limiter,
+            tiers=tiers,
         )
         try:
             async with notifier.follow(NEWS, cache.hear):
                 yield on
         finally:
             await cache.close()
+            if isinstance(limiter, SharedLimiter):
+                await limiter.close()
             await on.queue.close()
             await on.notifier.close()
             await on.store.close()
@@ -352,6 +367,19 @@ def _cache(settings: Settings, secret: bytes, clock: Clock, notifier: Notifier) 
     """Embedded: this process's memory. Distributed: over a Redis of its own, where there is one; never the broker's."""
     far = None if settings.cache_url is None else RedisLevel(settings.cache_url, secret, clock)
     return MemoryCache(clock, far=far, notifier=notifier)
+
+
+def _limiter(settings: Settings, clock: Clock) -> Limiter:
+    """Embedded: this process counts. Distributed: all count together in Redis; that of the cache, if there is one."""
+    url = settings.cache_url or settings.redis_url
+    return MemoryLimiter(clock) if url is None else SharedLimiter(OptionalRedis(url, clock), clock)
+
+
+def _tiers(settings: Settings) -> Tiers:
+    try:
+        return load_tiers(settings.tiers_file)
+    except TiersError as error:
+        raise SettingsError(f"FILEWRIGHT_TIERS_FILE: {error}") from None
 
 
 @asynccontextmanager

@@ -155,6 +155,22 @@ class Settings(BaseModel):
             "calls to the outside may reach although they are not public, on any port and without TLS. Empty: none.",
         ),
     ] = ()
+    tiers_file: Annotated[
+        Path | None,
+        Field(
+            description="YAML file with tiers of your own; `filewright tiers` shows those that hold, to start from. "
+            "With it limits hold on 127.0.0.1 too.",
+        ),
+    ] = None
+    allowed_networks: Annotated[
+        tuple[str, ...],
+        Field(description="Networks (comma-separated) that may use the service. Empty: all that are not blocked."),
+    ] = ()
+    blocked_networks: Annotated[tuple[str, ...], Field(description="Networks (comma-separated) that may not.")] = ()
+    unlimited_networks: Annotated[
+        tuple[str, ...],
+        Field(description="Networks (comma-separated) whose callers may ask and order as fast as they like."),
+    ] = ()
     log_format: Annotated[
         Literal["console", "json"], Field(description="How log lines are written to standard error.")
     ] = "console"
@@ -203,7 +219,9 @@ class Settings(BaseModel):
         str, Field(description="For tests of failure only: points of the code at which to die or fail.")
     ] = ""
 
-    @field_validator("trusted_proxies", "egress_allow", mode="before")
+    @field_validator(
+        "trusted_proxies", "egress_allow", "allowed_networks", "blocked_networks", "unlimited_networks", mode="before"
+    )
     @classmethod
     def _networks(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -331,7 +349,6 @@ class Settings(BaseModel):
 
 
 LATER: Mapping[str, str] = {
-    "tiers_file": "tiers of your own",
     "master_key_file": "encryption at rest",
     "anonymous": "accounts",
 }

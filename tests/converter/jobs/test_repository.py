@@ -32,7 +32,7 @@ async def commit(shop, lease: Lease) -> bool:
         now = await shop.database.now(session)
         usage = {"seconds": 1.0, "input_bytes": 5, "output_bytes": 5}
         row = await repository.commit(
-            session, lease, now=now, ended=NOTHING, usage=usage, keep_for=LEASE, outputs=[], route=[]
+            session, lease, now=now, ended=NOTHING, usage=usage, tier="local", keep_for=LEASE, outputs=[], route=[]
         )
         return row is not None
 

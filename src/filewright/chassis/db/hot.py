@@ -33,12 +33,14 @@ from sqlalchemy import (
     Insert,
     Interval,
     Select,
+    String,
     Table,
     Update,
     bindparam,
     func,
     select,
     text,
+    type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
@@ -105,6 +107,28 @@ class Speech:
         if self.postgresql:
             return self.now.op("+", return_type=UtcDateTime())(given(name, Interval()))
         return given(_AFTER + name, UtcDateTime())
+
+    def later(self, moment: ColumnElement[datetime], seconds: ColumnElement[float] | float) -> ColumnElement[datetime]:
+        """That moment of a row, later by so many seconds. SQLite counts it in whole milliseconds."""
+        if self.postgresql:
+            shift = func.make_interval(0, 0, 0, 0, 0, 0, seconds, type_=Interval())
+            return moment.op("+", return_type=UtcDateTime())(shift)
+        shifted = func.strftime("%Y-%m-%d %H:%M:%f000", moment, func.printf("%+.3f seconds", seconds))
+        return type_coerce(shifted, UtcDateTime())
+
+    def earliest(self, *moments: ColumnElement[datetime]) -> ColumnElement[datetime]:
+        """The first of them."""
+        return (func.least if self.postgresql else func.min)(*moments, type_=UtcDateTime())
+
+    def latest(self, *moments: ColumnElement[datetime]) -> ColumnElement[datetime]:
+        """The last of them."""
+        return (func.greatest if self.postgresql else func.max)(*moments, type_=UtcDateTime())
+
+    def month(self, moment: ColumnElement[datetime]) -> ColumnElement[str]:
+        """The calendar month of a moment, in UTC, as `2026-11`."""
+        if self.postgresql:
+            return func.to_char(func.timezone("UTC", moment), "YYYY-MM", type_=String())
+        return func.strftime("%Y-%m", moment, type_=String())
 
     def listed(self, rows: Select[Any]) -> ColumnElement[Any]:
         """The rows of that query as one value: a list of lists."""

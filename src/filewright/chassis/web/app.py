@@ -5,7 +5,7 @@ What a product adds are routers, health checks and a description. What every ans
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
@@ -74,8 +74,12 @@ def create_web_app(
     metrics: Metrics,
     clock: Clock,
     lifespan: Lifespan = _nothing_to_start,
+    guards: Sequence[Middleware] = (),
 ) -> FastAPI:
-    """The application. `lifespan` starts and stops what must run beside the requests."""
+    """The application. `lifespan` starts and stops what must run beside the requests.
+
+    `guards` stand around everything that a request can reach; what they answer has an id and is measured like the rest.
+    """
     app = FastAPI(
         title=site.title,
         version=site.version,
@@ -89,6 +93,7 @@ def create_web_app(
             Middleware(RequestContext),
             Middleware(SecurityHeaders),
             Middleware(Measured, metrics=metrics, clock=clock),
+            *guards,
             Middleware(Compressed),
             Middleware(BodyWatch),
             Middleware(Faults),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from starlette.requests import Request
 
@@ -27,6 +27,10 @@ class Tenanted(Protocol):
 C = TypeVar("C", bound=Tenanted)
 
 
+async def _all_welcome(_request: Request, _caller: Any, _cost: int = 1) -> None:
+    """For whoever limits nobody."""
+
+
 @dataclass(frozen=True)
 class Edge(Generic[C]):
     """The border between HTTP and a product's services."""
@@ -36,6 +40,8 @@ class Edge(Generic[C]):
     keys: IdempotencyKeys
     drain: Drain
     proxies: Proxies
+    admit: Callable[[Request, C, int], Awaitable[None]] = _all_welcome
+    """Ask before so much work is taken on. Raises what says that now is not the time, as RateLimited or Overloaded."""
 
     def once(self, request: Request, caller: C, *content: bytes) -> AbstractAsyncContextManager[Claim]:
         """Hold the request's idempotency key, if it has one. `content` is what makes the body the same body."""

@@ -23,6 +23,7 @@ _REF = "#/components/schemas/{model}"
 _SENTENCES: Mapping[int, str] = {
     400: "A field, header or parameter is not right; `errors` points at each.",
     401: "The token is missing, wrong or worn out.",
+    402: "The conversions of this month are spent, and there are no credits.",
     403: "Not allowed.",
     404: "There is nothing here, or it is not yours.",
     405: "This path does not take that method.",

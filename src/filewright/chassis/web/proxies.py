@@ -16,6 +16,7 @@ from starlette.types import Scope
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_IPV6_PREFIX = 64
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
@@ -71,6 +72,13 @@ NO_PROXIES = Proxies()
 def within(address: Address, networks: Iterable[Network]) -> bool:
     """Whether the address is in one of the networks."""
     return any(address.version == network.version and address in network for network in networks)
+
+
+def neighbourhood(address: Address | None) -> str:
+    """The address as one customer: of an IPv6 network of 64 bits one machine may have every address."""
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
+    return str(address)
 
 
 def parse_address(text: str) -> Address | None:

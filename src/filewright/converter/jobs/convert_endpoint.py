@@ -55,8 +55,11 @@ class ConvertEndpoint:
     files: OutputFiles
 
     async def convert(self, request: Request) -> Response:
-        idempotency_key(request)  # a key that is none is refused before a byte is read
+        key = idempotency_key(request)  # a key that is none is refused before a byte is read
         caller = await self.edge.identify(request)
+        await self.edge.admit(request, caller, 1)
+        if key is None:  # with one it may be answered already, and needs no room
+            await self.jobs.check_room(caller)
         arrived: list[Completed] = []
         try:
             form = await self._receive(request, caller, arrived)
@@ -171,7 +174,7 @@ def router(edge: Edge[Caller], uploads: Uploads, jobs: Jobs, converter: Converte
             "Not finished yet; `Location` says where it is.",
             {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}},
         )
-        | problems(409, 410, 415, 422),
+        | problems(402, 409, 410, 415, 422),
         openapi_extra={"requestBody": _FORM_SCHEMA},
     )
     return routes

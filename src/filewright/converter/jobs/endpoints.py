@@ -83,6 +83,7 @@ class JobEndpoints:
         caller = await self.edge.identify(request)
         if order.dry_run:
             return model_response(await self.jobs.dry_run(caller, order.as_order()))
+        await self.edge.admit(request, caller, 1)
         async with self.edge.once(request, caller, await read_body(request, MAX_JSON_BYTES)) as claim:
             if claim.replay:
                 return claim.replay.response()
@@ -145,7 +146,11 @@ class JobEndpoints:
         return await self._steer(request, lambda caller: self.jobs.cancel(caller, job_id))
 
     async def retry(self, request: Request, job_id: JobId) -> Response:
-        return await self._steer(request, lambda caller: self.jobs.retry(caller, job_id), status=202)
+        async def order_again(caller: Caller) -> Job:
+            await self.edge.admit(request, caller, 1)
+            return await self.jobs.retry(caller, job_id)
+
+        return await self._steer(request, order_again, status=202)
 
     async def rate(
         self, request: Request, job_id: JobId, rating: Annotated[RatingRequest, Depends(JsonBody(RatingRequest))]
@@ -256,7 +261,7 @@ def _collection(routes: APIRouter, on: JobEndpoints) -> None:
         status_code=202,
         responses=answers(Job, "Accepted; `Location` says where it is.", status=202)
         | answers(Quote, "With `dry_run`: what would be done.")
-        | problems(409, 410, 415, 422),
+        | problems(402, 409, 410, 415, 422),
     )
     routes.add_api_route(
         "",
@@ -337,7 +342,7 @@ def _commands(routes: APIRouter, on: JobEndpoints) -> None:
             operation_id=f"job_{name}",
             summary=summary,
             status_code=status,
-            responses=answers(Job, "The job.", status=status) | problems(409, 410, 415, 422),
+            responses=answers(Job, "The job.", status=status) | problems(402, 409, 410, 415, 422),
         )
 
 

@@ -1,7 +1,8 @@
 """What the job feature refuses beyond the errors of a conversion.
 
 ProblemError
-└── ConcurrencyLimited        the tenant has as many unfinished jobs as its tier allows; wait for one to end
+├── ConcurrencyLimited        the tenant has as many unfinished jobs as its tier allows; wait for one to end
+└── QuotaExceeded             the month's conversions are spent, and there are no credits; buy some, or wait
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ class ConcurrencyLimited(ProblemError):
     status = 429
     title = "Too many of your jobs are waiting or running; wait until one has ended"
     retryable = True
+
+
+class QuotaExceeded(ProblemError):
+    code = "quota_exceeded"
+    status = 402
+    title = "The conversions of this month are spent"
 
 
 def stored(error: ProblemError) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The tables of jobs. Every row names its tenant; every statement that serves a caller is filtered by it.
 
 `jobs` is the truth about a job now, `job_events` (append-only) how it came there, `attempts` what each try did and
-where its objects lie, `usage` what is charged, once per job. `job_secrets` holds a file's password while the job
-lives and not a moment longer.
+where its objects lie, `usage` what is charged, once per job, and `usage_months` the same in sums. `job_secrets` holds
+a file's password while the job lives and not a moment longer.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class JobRow(Base):
     """As planned; after success as taken: `{engine, engine_version, from, to, lossy}`."""
     limits: Mapped[dict[str, Any]] = mapped_column(Json)
     """The tier of the caller when it was accepted; a later change of tiers does not change a job."""
+    included: Mapped[int | None] = mapped_column(Integer)
+    """How many conversions of a month the caller's tier had when it was accepted; None: they are not counted."""
     tag: Mapped[str | None] = mapped_column(Text)
     estimated_seconds: Mapped[float | None] = mapped_column(Float)
     fidelity: Mapped[float | None] = mapped_column(Float)
@@ -77,6 +79,8 @@ class JobRow(Base):
     updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=present(), onupdate=present())
     """When anything in this row was last written, by the database's own clock: for operators, never for a decision."""
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """Since when it counts as waiting, which is what turns are taken by: later than it was accepted if its owner had
+    others waiting (`statements.ACCEPT`)."""
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -169,6 +173,41 @@ class UsageRow(Base):
     seconds: Mapped[float] = mapped_column(Float)
     input_bytes: Mapped[int] = mapped_column(BigInteger)
     output_bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+class UsageMonthRow(Base):
+    """What a tenant used in a calendar month (UTC): the sums of its rows in `usage`, written in the same commits."""
+
+    __tablename__ = "usage_months"
+    __table_args__ = (Index("ix_usage_months_month_closed_at", "month", "closed_at"),)
+
+    tenant: Mapped[str] = mapped_column(_TENANT, primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    conversions: Mapped[int] = mapped_column(Integer)
+    credits: Mapped[int] = mapped_column(Integer)
+    """How many of them were beyond what the tier includes."""
+    seconds: Mapped[float] = mapped_column(Float)
+    input_bytes: Mapped[int] = mapped_column(BigInteger)
+    output_bytes: Mapped[int] = mapped_column(BigInteger)
+    tier: Mapped[str] = mapped_column(_WORD)
+    """Of the last of them."""
+    included: Mapped[int | None] = mapped_column(Integer)
+    """The same: how many the tier includes."""
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the month was seen to be over and its sums to be right; from then on nothing is added."""
+
+
+class CreditRow(Base):
+    """Credits that a tenant was given or bought; append-only. What was spent of them is in `usage_months`."""
+
+    __tablename__ = "credits"
+    __table_args__ = (Index("ix_credits_tenant", "tenant"),)
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    tenant: Mapped[str] = mapped_column(_TENANT)
+    amount: Mapped[int] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class JobSecretRow(Base):

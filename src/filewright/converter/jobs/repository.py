@@ -237,20 +237,27 @@ async def insert(
     secret: bytes | None,
     most: int | None = None,
     keep_until: datetime | None = None,
+    weight: float = 1.0,
 ) -> int | None:
     """Write a new job, queued, with its inputs, its first event, its secret and its hint; its place in the queue.
 
-    None, and nothing is written, when its tenant has `most` jobs that are not over. The files of its inputs are not
-    pruned before `keep_until`.
+    None, and nothing is written, when its tenant has `most` jobs that are not over, or no conversion left; `standing`
+    tells which. The files of its inputs are not pruned before `keep_until`. `weight` brings its turn nearer.
     """
     values = _prefixed("job", job)
-    accepted = await session.make(statements.ACCEPT, **values, most=most, sealed=secret, now=now)
+    apart = statements.TURN_SECONDS / weight
+    accepted = await session.make(statements.ACCEPT, **values, most=most, sealed=secret, now=now, apart=apart)
     if accepted is None:
         return None
     for row in inputs:
         await session.make(statements.ADD_INPUT, **_prefixed("input", row), until=keep_until)
     place: int = accepted.place
     return place
+
+
+async def standing(on: ReadSession | Database, tenant: str, *, now: datetime | None = None) -> Any:
+    """How the tenant stands: `unfinished` jobs, conversions `used` of the month, and `credits` left."""
+    return (await on.ask(statements.STANDING, of_tenant=tenant, now=now))[0]
 
 
 async def keep_artifacts(session: WriteSession, artifact_ids: Sequence[str], *, until: datetime) -> None:
@@ -323,6 +330,7 @@ async def commit(
     *,
     ended: Ended,
     usage: Mapping[str, Any],
+    tier: str,
     keep_for: timedelta,
     outputs: Sequence[tuple[ArtifactRow, JobOutputRow]],
     route: Sequence[Mapping[str, Any]],
@@ -337,6 +345,7 @@ async def commit(
         statements.COMMIT,
         **lease.named(),
         **{f"used_{name}": amount for name, amount in usage.items()},
+        of_tier=tier,
         keep_for=keep_for,
         at_stage=ended.stage.value if ended.stage else None,
         took=ended.seconds,

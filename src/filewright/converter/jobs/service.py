@@ -10,30 +10,32 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from filewright.chassis import failpoints
 from filewright.chassis.cache.port import Cache, Uncached
 from filewright.chassis.coordination.port import Listener, Notifier
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.db.hot import Rows
+from filewright.chassis.errors import ProblemError
 from filewright.chassis.ids import IdSource, is_id
 from filewright.chassis.queue.outbox import TOPIC as OUTBOX
 from filewright.chassis.queue.outbox import enqueue
-from filewright.chassis.queue.port import STANDARD, Task
+from filewright.chassis.queue.port import Task
 from filewright.chassis.storage.port import SignedRequest
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.downloads import content_disposition
-from filewright.chassis.web.problems import Conflict, NotFound, invalid
+from filewright.chassis.web.problems import Conflict, Forbidden, NotFound, invalid
 from filewright.converter.artifacts.models import Artifact, artifact_of
 from filewright.converter.conversion.orders import Plan
 from filewright.converter.errors import Cancelled, CorruptInput, EmptyInput, Expired, UnsupportedConversion
 from filewright.converter.formats.catalogue import by_name
 from filewright.converter.formats.detection import Detection, claimed_format, settle
 from filewright.converter.jobs import kept, repository, statements, topics, views
-from filewright.converter.jobs.errors import ConcurrencyLimited, stored
+from filewright.converter.jobs.errors import ConcurrencyLimited, QuotaExceeded, stored
 from filewright.converter.jobs.feed import Change, Feed
 from filewright.converter.jobs.kept import Ask
 from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobRow
@@ -44,7 +46,7 @@ from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, OpenedOutp
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.statements import TASK_KIND
 from filewright.converter.jobs.states import PUBLIC_STATUS, Actor, JobState, PublicStatus, sources_of, stored_states
-from filewright.converter.tiers import Caller
+from filewright.converter.tiers import Caller, Tier
 from filewright.converter.uploads.imports import name_in
 
 JOB_PREFIX = "job"
@@ -72,7 +74,19 @@ class JobRules:
     """The outbox tells the queue at once; after this the dispatcher tells it again."""
     look_again: float = 2.0
     """Seconds after which a waiter looks at the database although nobody announced anything."""
-    lane: str = STANDARD
+    lane: str | None = None
+    """Where all jobs queue; None: where their callers' tiers say."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a caller has under way and has used."""
+
+    unfinished: int
+    used: int
+    """Conversions of this month."""
+    credits: int
+    """That are left."""
 
 
 def _by_the_way(_source: str, _target: str) -> None:
@@ -120,7 +134,7 @@ class Jobs:
         `within` runs in the same unit of work, so that what it writes is there if and only if the job is. Raises
         InvalidRequest, NotFound, Expired, ConcurrencyLimited, and what the planner refuses.
         """
-        _check_shape(order)
+        _check_shape(order, caller.tier)
         async with self._database.write() as session:
             artifacts = [await self._resolve(session, caller, n, item) for n, item in enumerate(order.inputs)]
             plan = self._plan(order, artifacts)
@@ -135,9 +149,22 @@ class Jobs:
         log.info("job_accepted", job_id=job.id, source=job.source_format, target=job.target_format)
         return job
 
+    async def standing(self, caller: Caller) -> Standing:
+        """How much of what it may have the caller has."""
+        row = await repository.standing(self._database, caller.tenant)
+        return Standing(row.unfinished, row.used, row.credits)
+
+    async def check_room(self, caller: Caller) -> None:
+        """Refuse now what `submit` would refuse later for want of room: before a file is taken in. Raises
+        ConcurrencyLimited, QuotaExceeded.
+        """
+        standing = await repository.standing(self._database, caller.tenant)
+        if not _has_room(caller.tier, standing):
+            raise _refusal(caller.tier, standing)
+
     async def dry_run(self, caller: Caller, order: JobOrder) -> Quote:
         """What `submit` would do, or raise; nothing is stored, and nothing fetched."""
-        _check_shape(order)
+        _check_shape(order, caller.tier)
         if order.inputs[0].url is not None:
             plan = self._planner.plan(_promised_format(order.inputs[0]), order.to or "", order.options)
             return views.quote(plan, caller.tier)
@@ -281,8 +308,9 @@ class Jobs:
             if JobState(before.state) not in sources_of(JobState.QUEUED, Actor.CALLER):
                 raise Conflict(_NO_RETRY[PUBLIC_STATUS[JobState(before.state)]])
             now = await repository.hold_gate(session, caller.tenant)
-            if await repository.live_jobs(session, caller.tenant) >= caller.tier.max_queued_jobs:
-                raise ConcurrencyLimited(retry_after=5.0)
+            standing = await repository.standing(session, caller.tenant, now=now)
+            if not _has_room(caller.tier, standing):
+                raise _refusal(caller.tier, standing)
             await self._keep_inputs(session, job_id)
             row = await repository.move_for_caller(
                 session,
@@ -392,10 +420,11 @@ class Jobs:
             target_format=plan.target_format,
             options=dict(sorted(plan.options.items())),
             route=[hop.as_json() for hop in plan.route],
-            limits=asdict(caller.tier),
+            limits=caller.tier.of_a_job(),
+            included=caller.tier.monthly_conversions,
             tag=order.tag,
             estimated_seconds=plan.estimated_seconds,
-            lane=self._rules.lane,
+            lane=self._rules.lane or caller.tier.lane,
             not_before=now,
             deadline_at=now + self._rules.deadline,
             hint_at=now + self._rules.first_hint,
@@ -423,9 +452,10 @@ class Jobs:
             secret=None if order.password is None else self._sealer.seal(order.password, context=row.id),
             most=caller.tier.max_queued_jobs,
             keep_until=row.deadline_at + timedelta(seconds=caller.tier.retention_seconds),
+            weight=caller.tier.weight,
         )
         if place is None:
-            raise ConcurrencyLimited(retry_after=5.0)
+            raise _refusal(caller.tier, await repository.standing(session, caller.tenant, now=now))
         return views.accepted(row, list(zip(inputs, artifacts, strict=True)), place)
 
     async def _keep_inputs(self, session: WriteSession, job_id: str) -> None:
@@ -524,8 +554,28 @@ def _shown(rows: Rows) -> Job:
     return views.shown(rows[0])
 
 
-def _check_shape(order: JobOrder) -> None:
+def _has_room(tier: Tier, standing: Any) -> bool:
+    """As `statements.ACCEPT` decides."""
+    included = tier.monthly_conversions
+    if standing.unfinished >= tier.max_queued_jobs:
+        return False
+    return included is None or standing.unfinished < max(included - standing.used, 0) + standing.credits
+
+
+def _refusal(tier: Tier, standing: Any) -> ProblemError:
+    """Why there was none."""
+    if standing.unfinished >= tier.max_queued_jobs:
+        return ConcurrencyLimited(retry_after=5.0)
+    return QuotaExceeded(
+        f"The {tier.monthly_conversions} conversions of this month are spent or under way, and {standing.credits} "
+        "credits are left. Buy credits, take a larger tier, or come back when the next month begins (UTC)."
+    )
+
+
+def _check_shape(order: JobOrder, tier: Tier) -> None:
     """What can be refused without looking anything up."""
+    if tier.operations is not None and order.operation not in tier.operations:
+        raise Forbidden(f"The operation {order.operation[:40]!r} is not part of the tier {tier.name!r}.")
     if order.operation != CONVERT:
         raise UnsupportedConversion(f"The operation {order.operation!r} is not offered here; `convert` is.")
     if order.steps:

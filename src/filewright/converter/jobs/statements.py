@@ -7,13 +7,16 @@ a guard matched nothing, is in `repository.py`; moves that few jobs make are wri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
+    Float,
     FromClause,
     Insert,
     Integer,
+    ScalarSelect,
     Select,
     String,
     Table,
@@ -26,29 +29,36 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
 
-from filewright.chassis.db.base import Base
+from filewright.chassis.db.base import Base, UtcDateTime
 from filewright.chassis.db.dialect import skip_locked
 from filewright.chassis.db.hot import Chain, Change, Look, Speech, given
 from filewright.chassis.queue.outbox import OutboxRow
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.jobs.models import (
     AttemptRow,
+    CreditRow,
     JobEventRow,
     JobInputRow,
     JobOutputRow,
     JobRow,
     JobSecretRow,
     TenantGateRow,
+    UsageMonthRow,
     UsageRow,
 )
 from filewright.converter.jobs.policy import MAX_CRASHES
 from filewright.converter.jobs.states import LEASED, LIVE, Actor, JobState, Stage
 
 TASK_KIND = "job"
+TURN_SECONDS = 5.0
+"""By how much the turn of a job comes after that of its owner's job before it, while that waits; less by its weight."""
+LONGEST_TURN_SECONDS = 1800.0
+"""No turn is put off by more."""
 
 
 def _table(model: type[Base]) -> Table:
@@ -57,6 +67,7 @@ def _table(model: type[Base]) -> Table:
 
 _JOBS, _INPUTS, _OUTPUTS = _table(JobRow), _table(JobInputRow), _table(JobOutputRow)
 _ARTIFACTS, _ATTEMPTS, _EVENTS = _table(ArtifactRow), _table(AttemptRow), _table(JobEventRow)
+_MONTHS, _CREDITS = _table(UsageMonthRow), _table(CreditRow)
 _SECRETS, _GATES, _USAGE, _OUTBOX = _table(JobSecretRow), _table(TenantGateRow), _table(UsageRow), _table(OutboxRow)
 
 _OF_JOB = given("of_job", String())
@@ -125,7 +136,7 @@ GATE = Chain(_gate)
 """Hold the row of `of_tenant` until the unit of work ends. Tells `at`: the moment at which it was got."""
 
 _ORDERED = (
-    "id", "tenant", "operation", "source_format", "target_format", "options", "route", "limits", "tag",
+    "id", "tenant", "operation", "source_format", "target_format", "options", "route", "limits", "included", "tag",
     "estimated_seconds", "lane", "not_before", "deadline_at", "hint_at", "created_at", "queued_at",
 )  # fmt: skip
 _FRESH: Mapping[str, Any] = {
@@ -135,15 +146,49 @@ _FRESH: Mapping[str, Any] = {
 }
 
 
-def _insert_job(_speech: Speech) -> Any:
-    told = _given(_JOBS, "job", *_ORDERED)
-    most = given("most", Integer())
+def _unfinished(tenant: ColumnElement[str]) -> ScalarSelect[int]:
     other = _JOBS.alias("other")
-    unfinished = select(func.count()).where(other.c.tenant == told["tenant"], other.c.state.in_(sorted(LIVE)))
+    return select(func.count()).where(other.c.tenant == tenant, other.c.state.in_(sorted(LIVE))).scalar_subquery()
+
+
+def _used(tenant: ColumnElement[str], month: ColumnElement[str]) -> ColumnElement[int]:
+    """Conversions of the month so far."""
+    used = select(_MONTHS.c.conversions).where(_MONTHS.c.tenant == tenant, _MONTHS.c.month == month)
+    return func.coalesce(used.scalar_subquery(), 0)
+
+
+def _credits(tenant: ColumnElement[str]) -> ColumnElement[int]:
+    """What is left of all that were ever given."""
+    given_ever = select(func.coalesce(func.sum(_CREDITS.c.amount), 0)).where(_CREDITS.c.tenant == tenant)
+    spent = select(func.coalesce(func.sum(_MONTHS.c.credits), 0)).where(_MONTHS.c.tenant == tenant)
+    return given_ever.scalar_subquery() - spent.scalar_subquery()
+
+
+def _turn(speech: Speech, moment: ColumnElement[datetime], tenant: ColumnElement[str]) -> ColumnElement[datetime]:
+    """Now, if none of the tenant's jobs waits; else some time after the turn of its last one, so that who orders a
+    hundred at once does not stand before who orders one after that. Never out of the tenant's own order.
+    """
+    other = _JOBS.alias("before")
+    last = select(func.max(other.c.queued_at, type_=UtcDateTime()))
+    last = last.where(other.c.tenant == tenant, other.c.state == JobState.QUEUED)
+    after = speech.later(last.scalar_subquery(), given("apart", Float()))
+    latest = speech.latest(moment, func.coalesce(after, moment, type_=UtcDateTime()))
+    return speech.earliest(latest, speech.later(moment, LONGEST_TURN_SECONDS))
+
+
+def _insert_job(speech: Speech) -> Any:
+    told = dict(_given(_JOBS, "job", *_ORDERED))
+    most, included, tenant, now = given("most", Integer()), told["included"], told["tenant"], told["queued_at"]
+    unfinished = _unfinished(tenant)
+    left = case((included > _used(tenant, speech.month(now)), included - _used(tenant, speech.month(now))), else_=0)
+    told["queued_at"] = _turn(speech, now, tenant)
     row = select(
         *(value.label(name) for name, value in told.items()),
         *(literal(value).label(name) for name, value in _FRESH.items()),
-    ).where(or_(most.is_(None), unfinished.scalar_subquery() < most))
+    ).where(
+        or_(most.is_(None), unfinished < most),
+        or_(included.is_(None), unfinished < left + _credits(tenant)),
+    )
     returned = ("id", "tenant", "lane", "queued_at", "revision", "state", "attempt", "progress")
     return _insert(_JOBS, [*_ORDERED, *_FRESH], row).returning(*(_JOBS.c[name] for name in returned))
 
@@ -181,10 +226,26 @@ ACCEPT = Chain(
     [_event(None, Actor.CALLER), _hint, _insert_secret],
     lambda moved, _: select(moved.c.id, _place(moved).label("place")),
 )
-"""A new job, queued, with its event, its hint and what is `sealed`, unless its tenant has `most` that are not over.
+"""A new job, queued, with its event, its hint and what is `sealed`, unless its tenant has `most` that are not over, or
+as many as the month and its credits have room for.
 
-Tells its place in the queue.
+Only under the tenant's gate. Every unfinished job is counted as if it were to succeed, so that what succeeds is never
+more than there was room for. Tells its place in the queue.
 """
+
+
+def _standing(speech: Speech) -> Select[Any]:
+    found: Select[Any] = select(
+        _unfinished(_OF_TENANT).label("unfinished"),
+        _used(_OF_TENANT, speech.month(speech.now)).label("used"),
+        _credits(_OF_TENANT).label("credits"),
+    )
+    return found
+
+
+STANDING = Look(_standing)
+"""Of `of_tenant`: how many jobs are `unfinished`, how many conversions of this month are `used`, and the `credits` that
+are left."""
 
 
 def _insert_input(_speech: Speech) -> Any:
@@ -332,7 +393,7 @@ REPORT = Chain(_reported)
 """The same, and where the attempt is: `at_stage`, `done` per cent. What a caller was shown never goes back."""
 
 
-_ENDED = ("id", "tenant", "state", "attempt", "progress", "revision", "expires_at")
+_ENDED = ("id", "tenant", "state", "attempt", "progress", "revision", "expires_at", "included")
 
 
 def _succeed(speech: Speech) -> Any:
@@ -382,16 +443,40 @@ def _charge(moved: FromClause, speech: Speech) -> Change:
     return _insert(_USAGE, ["job_id", "tenant", "at", *amounts], row)
 
 
+def _add_to_month(moved: FromClause, speech: Speech) -> Change:
+    """One more, and what it used. Of a month's conversions those after the included ones cost a credit each."""
+    used = _given(_USAGE, "used", "seconds", "input_bytes", "output_bytes")
+    values: dict[str, Any] = {
+        "tenant": moved.c.tenant,
+        "month": speech.month(speech.now),
+        "conversions": literal(1),
+        "credits": case((moved.c.included <= 0, 1), else_=0),
+        "tier": given("of_tier", String()),
+        "included": moved.c.included,
+        **used,
+    }
+    row = select(*values.values()).where(text("1 = 1"))  # SQLite takes ON CONFLICT for a join's without it
+    insertion = speech.insert(_MONTHS).from_select(list(values), row, include_defaults=False)
+    new, old = insertion.excluded, _MONTHS.c
+    changes: dict[str, Any] = {name: old[name] + new[name] for name in ("conversions", *used)}
+    changes["credits"] = old.credits + case((new.included <= old.conversions, 1), else_=0)
+    changes |= {"tier": new.tier, "included": new.included}
+    return insertion.on_conflict_do_update(index_elements=["tenant", "month"], set_=changes)
+
+
 def _forget_secret(moved: FromClause, _speech: Speech) -> Change:
     return delete(_SECRETS).where(_SECRETS.c.job_id == select(moved.c.id).scalar_subquery())
 
 
 COMMIT = Chain(
     _succeed,
-    [_event(JobState.RUNNING, Actor.WORKER), _end_attempt, _charge, _forget_secret],
+    [_event(JobState.RUNNING, Actor.WORKER), _end_attempt, _charge, _add_to_month, _forget_secret],
     lambda moved, _: select(moved.c.id, moved.c.tenant, moved.c.state, moved.c.at, moved.c.expires_at),
 )
-"""The one way to success: move, event, attempt and usage, if the attempt still holds the job. Tells `at`."""
+"""The one way to success: move, event, attempt, usage and the month's sums, if the attempt still holds the job.
+
+Tells `at`.
+"""
 
 
 _FILE = ("id", "tenant", "filename", "media_type", "format", "bytes", "sha256", "parts", "created_at", "expires_at")

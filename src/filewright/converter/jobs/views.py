@@ -93,7 +93,7 @@ def quote(plan: Plan, tier: Tier) -> Quote:
             max_pixels=tier.max_pixels,
         ),
         estimated_seconds=plan.estimated_seconds,
-        cost=0.0,
+        cost=0.0 if tier.monthly_conversions is None else 1.0,
     )
 
 

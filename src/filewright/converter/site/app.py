@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI, Request
+from starlette.middleware import Middleware
 
 import filewright
 from filewright.chassis.cache.port import Cache
 from filewright.chassis.clock import Clock
 from filewright.chassis.db.database import Database
+from filewright.chassis.quota.port import Limiter
 from filewright.chassis.sandbox.port import Sandbox
 from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.storage.port import ObjectStore
@@ -23,9 +25,11 @@ from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.edge import Edge
 from filewright.chassis.web.health import Check, Health
 from filewright.chassis.web.idempotency import IdempotencyKeys
+from filewright.chassis.web.networks import KnownNetworksOnly, Networks
 from filewright.chassis.web.problems import Forbidden
 from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies, within
 from filewright.chassis.web.request_log import RequestLog
+from filewright.chassis.web.throttling import BudgetHeaders
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
@@ -37,7 +41,8 @@ from filewright.converter.reports import endpoints as report_endpoints
 from filewright.converter.reports.service import Reports
 from filewright.converter.site import catalogue, me
 from filewright.converter.site.callers import Callers
-from filewright.converter.tiers import Caller
+from filewright.converter.site.throttle import NO_THROTTLE, Throttle
+from filewright.converter.tiers import Caller, Tiers
 from filewright.converter.uploads import endpoints as upload_endpoints
 from filewright.converter.uploads.service import Uploads
 
@@ -89,6 +94,10 @@ class Services(Protocol):
     def cache(self) -> Cache: ...
     @property
     def requests(self) -> RequestLog | None: ...
+    @property
+    def tiers(self) -> Tiers: ...
+    @property
+    def limiter(self) -> Limiter: ...
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,8 @@ class Exposure:
     callers: Callers
     proxies: Proxies = NO_PROXIES
     operators: tuple[Network, ...] = LOOPBACK
+    throttle: Throttle = NO_THROTTLE
+    networks: Networks = field(default_factory=Networks)
 
     def check_operator(self, request: Request) -> None:
         """Raises Forbidden for everybody else."""
@@ -115,7 +126,8 @@ def create_app(
     running: AbstractAsyncContextManager[None] | None = None,
 ) -> FastAPI:
     """The application. `pages` are mounted beside the API; `running` is entered while the server runs."""
-    edge = Edge(_noted(exposure.callers.identify), services.idempotency, drain, exposure.proxies)
+    identify = exposure.throttle.around(_noted(exposure.callers.identify))
+    edge = Edge(identify, services.idempotency, drain, exposure.proxies, exposure.throttle.order)
     listed = catalogue.Catalogue(services.converter, services.converter.registry, services.choices, services.cache)
 
     @asynccontextmanager
@@ -132,7 +144,12 @@ def create_app(
             upload_endpoints.router(edge, services.uploads, listed),
             job_endpoints.router(edge, services.jobs, services.fetching),
             catalogue.router(listed),
-            me.router(exposure.callers.identify, learned_targets=services.choices.learning),
+            me.router(
+                identify,
+                exposure.throttle.left,
+                services.jobs.standing,
+                learned_targets=services.choices.learning,
+            ),
             report_endpoints.router(services.reports, exposure.check_operator),
             *pages,
         ),
@@ -147,6 +164,10 @@ def create_app(
         metrics=services.metrics,
         clock=services.clock,
         lifespan=lifespan,
+        guards=(
+            Middleware(KnownNetworksOnly, networks=exposure.networks, proxies=exposure.proxies),
+            Middleware(BudgetHeaders),
+        ),
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from fastapi import FastAPI
 
 from filewright.chassis.web.drain import Drain
-from filewright.chassis.web.proxies import Proxies
+from filewright.chassis.web.networks import Networks
+from filewright.chassis.web.proxies import Network, Proxies
 from filewright.chassis.web.request_log import Recorded
 from filewright.chassis.web.seen import SeenSoFar
 from filewright.converter.settings import Settings
@@ -19,6 +21,7 @@ from filewright.converter.site.callers import Callers
 from filewright.converter.site.hosts import OwnNamesOnly
 from filewright.converter.site.pages import Pages
 from filewright.converter.site.pages import router as pages_router
+from filewright.converter.site.throttle import Throttle
 from filewright.converter.tiers import ANONYMOUS, LOCAL, Tier
 
 
@@ -31,15 +34,22 @@ def application(
     running: AbstractAsyncContextManager[None] | None = None,
 ) -> FastAPI:
     """The application for these settings. `local`: it listens on loopback only."""
-    proxies = Proxies(ipaddress.ip_network(network) for network in settings.trusted_proxies)
+    proxies = Proxies(_networks(settings.trusted_proxies))
+    stranger = _kept_for(services.tiers.named(ANONYMOUS.name), settings.retention_hours)
     callers = Callers(
-        local=local,
+        local=local and settings.tiers_file is None,  # with tiers of their own operators want them to hold here too
         proxies=proxies,
-        local_tier=_kept_for(LOCAL, settings.retention_hours),
-        anonymous_tier=_kept_for(ANONYMOUS, settings.retention_hours),
+        local_tier=_kept_for(services.tiers.named(LOCAL.name), settings.retention_hours),
+        anonymous_tier=stranger,
+    )
+    exposure = Exposure(
+        callers,
+        proxies,
+        throttle=Throttle(services.limiter, proxies, stranger, _networks(settings.unlimited_networks)),
+        networks=Networks(allowed=_networks(settings.allowed_networks), blocked=_networks(settings.blocked_networks)),
     )
     pages = pages_router(Pages(services.jobs, services.converter.planner, callers.of))
-    app = create_app(services, exposure=Exposure(callers, proxies), drain=drain, pages=[pages], running=running)
+    app = create_app(services, exposure=exposure, drain=drain, pages=[pages], running=running)
     if services.requests is not None:
         app.add_middleware(Recorded, log=services.requests)
     if services.database.has_replicas:
@@ -48,6 +58,10 @@ def application(
     if local and not settings.trusted_proxies:
         app.add_middleware(OwnNamesOnly)
     return app
+
+
+def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(text) for text in texts)
 
 
 def _kept_for(tier: Tier, hours: float | None) -> Tier:

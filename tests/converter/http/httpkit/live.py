@@ -21,6 +21,7 @@ from filewright.chassis.web.proxies import Proxies
 from filewright.converter.bootstrap import Services
 from filewright.converter.site.app import Exposure, create_app
 from filewright.converter.site.callers import Callers
+from filewright.converter.site.serving import application
 from filewright.converter.tiers import LOCAL
 from httpkit.obedient import Gate
 
@@ -38,11 +39,15 @@ class Manner:
     """Strangers are let in."""
     trusted: tuple[str, ...] = ()
     """Networks that are believed about others' addresses."""
+    as_set: bool = False
+    """All of it as the settings of the service say, and nothing as above but `local`."""
 
     def application(
         self, services: Services, drain: Drain, running: AbstractAsyncContextManager[None] | None
     ) -> FastAPI:
         """The application that behaves so."""
+        if self.as_set:
+            return application(services, services.settings, local=self.local, drain=drain, running=running)
         proxies = Proxies(ipaddress.ip_network(network) for network in self.trusted)
         tier = replace(LOCAL, max_input_bytes=self.max_input_bytes)
         callers = Callers(

@@ -1,0 +1,42 @@
+"""Limits within one process: all there is when the service is one process, and what is left when Redis is away."""
+
+from __future__ import annotations
+
+import threading
+
+from filewright.chassis.clock import Clock
+from filewright.chassis.quota.gcra import SECOND, Rate, Verdict, decide
+
+MOST_KEYS = 200_000
+"""Beyond this keys are forgotten, those first that would be fresh the soonest."""
+
+
+class MemoryLimiter:
+    """A `Limiter` for any number of tasks and threads of this process."""
+
+    def __init__(self, clock: Clock, *, most_keys: int = MOST_KEYS) -> None:
+        self._clock = clock
+        self._most_keys = most_keys
+        self._fresh_at: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    async def take(self, key: str, rate: Rate, cost: int = 1) -> Verdict:
+        return self.take_now(key, rate, cost)
+
+    def take_now(self, key: str, rate: Rate, cost: int = 1) -> Verdict:
+        """As `take`, for who cannot wait."""
+        with self._lock:
+            now = int(self._clock.monotonic() * SECOND)
+            verdict, fresh_at = decide(rate.interval, rate.most, self._fresh_at.get(key), now, cost)
+            if cost and verdict.allowed:
+                self._fresh_at[key] = fresh_at
+                if len(self._fresh_at) > self._most_keys:
+                    self._forget(now)
+            return verdict
+
+    def _forget(self, now: int) -> None:
+        """What is fresh is as good as unknown; if all are in use, the half that is nearest to fresh goes."""
+        kept = {key: moment for key, moment in self._fresh_at.items() if moment > now}
+        if len(kept) > self._most_keys:
+            kept = dict(sorted(kept.items(), key=lambda item: item[1])[len(kept) // 2 :])
+        self._fresh_at = kept

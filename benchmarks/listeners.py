@@ -121,6 +121,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="listeners-") as folder:
         stack = Stack(Path(folder) / "stack", report=print)
         try:
+            os.environ["FILEWRIGHT_TIERS_FILE"] = str(Path(__file__).with_name("tiers.yaml").resolve())
             stack.up({"api": 1, "worker": 1, "beat": 1}, slots=1)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 result = runner.run(measure(stack, asked))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 _PREFIX = "FILEWRIGHT_"
 _DECIDED = frozenset(
@@ -26,7 +27,9 @@ def plain_environment() -> dict[str, str]:
 def settings_of_caller() -> dict[str, str]:
     """The product's settings that were given to `up`, without their prefix."""
     ours = {name.removeprefix(_PREFIX): value for name, value in _environ().items() if name.startswith(_PREFIX)}
-    return {name: value for name, value in ours.items() if name not in _DECIDED and value}
+    given = {name: value for name, value in ours.items() if name not in _DECIDED and value}
+    # Its processes run in folders of their own.
+    return {name: str(Path(value).absolute()) if name.endswith("_FILE") else value for name, value in given.items()}
 
 
 def cores() -> int:

@@ -87,10 +87,11 @@ def test_looking_and_ordering_are_paid_from_budgets_of_their_own(client_at):
 
 @pytest.mark.requirement("S13")
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/v1/jobs/"), ("POST", "//v1/jobs"), ("POST", "/V1/jobs"), ("PUT", "/v1/jobs")]
+    ("n", "method", "path"),
+    [(1, "POST", "/v1/jobs/"), (2, "POST", "//v1/jobs"), (3, "POST", "/V1/jobs"), (4, "PUT", "/v1/jobs")],
 )
-def test_no_other_way_of_writing_the_address_gives_another_budget(client_at, method, path):
-    http = client_at(f"203.0.113.{10 + len(path) + len(method)}")
+def test_no_other_way_of_writing_the_address_gives_another_budget(client_at, n, method, path):
+    http = client_at(f"203.0.113.2{n}")
     for _ in range(2):
         assert http.post("/v1/jobs", json=NOT_THERE).status_code == 404
     assert http.request(method, path, json=NOT_THERE).status_code in {404, 405}
@@ -119,15 +120,9 @@ def test_requests_in_a_row_on_one_connection_are_counted_one_by_one(strict, raw)
         b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     )
     with raw(strict) as connection:
-        connection.send(request * 3)
-        statuses = []
-        for _ in range(3):
-            status, _, _ = connection.read_response()
-            statuses.append(status)
-            if len(statuses) == 1:
-                break
-    with strict.client(headers={"X-Forwarded-For": "203.0.113.50"}) as http:
-        assert http.post("/v1/jobs", json=NOT_THERE).status_code == 429
+        connection.send(request * 2 + request.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+        answers = re.findall(rb"HTTP/1.1 (\d+)", connection.read_all())
+    assert answers == [b"404", b"404", b"429"]
 
 
 def test_an_order_that_cannot_be_paid_is_refused_before_its_file_is_read(strict, raw_behind):

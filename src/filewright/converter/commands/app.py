@@ -25,6 +25,7 @@ from filewright.converter.commands.roles import (
 from filewright.converter.commands.serve import EXAMPLES as SERVE_EXAMPLES
 from filewright.converter.commands.serve import HELP as SERVE_HELP
 from filewright.converter.commands.serve import serve
+from filewright.converter.commands.tiers import tiers
 
 app = typer.Typer(
     name="filewright",
@@ -57,6 +58,7 @@ app.command(epilog=CODES_EPILOG, no_args_is_help=True)(convert)
 app.command()(formats)
 app.command(epilog=CODES_EPILOG)(routes)
 app.command()(doctor)
+app.command()(tiers)
 app.command(help=SERVE_HELP, epilog=SERVE_EXAMPLES)(serve)
 app.command(help=API_HELP, epilog=API_EXAMPLES)(api)
 app.command(help=WORKER_HELP, epilog=WORKER_EXAMPLES)(worker)

@@ -234,13 +234,12 @@ more than there was room for. Tells its place in the queue.
 """
 
 
-def _standing(speech: Speech) -> Select[Any]:
-    found: Select[Any] = select(
+def _standing(speech: Speech) -> Any:
+    return select(
         _unfinished(_OF_TENANT).label("unfinished"),
         _used(_OF_TENANT, speech.month(speech.now)).label("used"),
         _credits(_OF_TENANT).label("credits"),
     )
-    return found
 
 
 STANDING = Look(_standing)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from filewright.chassis.clock import Clock
@@ -40,6 +41,16 @@ class RandomIds:
 def is_id(text: str, prefix: str) -> bool:
     """Whether `text` has the shape of an id of that kind; says nothing about its existence."""
     return text.startswith(f"{prefix}_") and _SHAPE.fullmatch(text) is not None
+
+
+def moment_of(identifier: str) -> datetime:
+    """The moment in an id of ours, to the millisecond. Raises ValueError for what is none."""
+    if _SHAPE.fullmatch(identifier) is None:
+        raise ValueError("not an id")
+    number = 0
+    for character in identifier.rpartition("_")[2]:
+        number = number * 32 + _ALPHABET.index(character)
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=number >> _RANDOM_BITS)
 
 
 def _base32(number: int) -> str:

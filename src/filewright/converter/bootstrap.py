@@ -38,7 +38,21 @@ from filewright.chassis.db.migrations import is_behind
 from filewright.chassis.db.pools import Budget, Pooler, PoolsTooLarge
 from filewright.chassis.egress.client import Egress
 from filewright.chassis.egress.wire import Policy
+from filewright.chassis.identity.access import BELIEVED, AccessTokens
+from filewright.chassis.identity.known_passwords import AnyOf, BreachedPasswords, FrequentPasswords
+from filewright.chassis.identity.passwords import Passwords
+from filewright.chassis.identity.refresh import RefreshTokens
+from filewright.chassis.identity.sessions import LOOK_SECONDS as SESSIONS_SECONDS
+from filewright.chassis.identity.sessions import NEWS as SESSION_NEWS
+from filewright.chassis.identity.sessions import Sessions
+from filewright.chassis.identity.signing import REFRESH_SECONDS as SIGNING_SECONDS
+from filewright.chassis.identity.signing import SigningKeys
 from filewright.chassis.ids import IdSource, RandomIds
+from filewright.chassis.mail.folder import FolderMail
+from filewright.chassis.mail.outbox import TOPIC as MAIL
+from filewright.chassis.mail.outbox import MailOutbox
+from filewright.chassis.mail.port import Mail
+from filewright.chassis.mail.smtp import SmtpMail
 from filewright.chassis.queue.celery_queue import CeleryQueue
 from filewright.chassis.queue.embedded import EmbeddedQueue
 from filewright.chassis.queue.outbox import TOPIC as OUTBOX
@@ -55,6 +69,7 @@ from filewright.chassis.scanning.address import parse_addresses
 from filewright.chassis.scanning.nothing import NoScanner
 from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.scanning.several import ClamdPool
+from filewright.chassis.sealing import Box, derived
 from filewright.chassis.storage.bucket import open_bucket
 from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectStore
@@ -64,6 +79,14 @@ from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.chassis.web.request_log import BATCH as REQUESTS_BATCH
 from filewright.chassis.web.request_log import RequestLog
+from filewright.converter.accounts.api_keys import LOOK_SECONDS as KEYS_SECONDS
+from filewright.converter.accounts.api_keys import ApiKeys
+from filewright.converter.accounts.choosing import Choosing
+from filewright.converter.accounts.codes import Codes
+from filewright.converter.accounts.letters import Letters
+from filewright.converter.accounts.people import People
+from filewright.converter.accounts.private import PrivateAnswers
+from filewright.converter.accounts.service import FACTS, AccountRules, Accounts
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
@@ -106,6 +129,8 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _SECRET_BYTES = 48
 _LEVELS = {level.name.lower(): level for level in SandboxLevel}
 _DRAIN_SECONDS = 20.0
+_NEVER_MORE = 1_000_000
+"""Of a loop that does in one run all there is."""
 
 
 class DataDirectoryInUse(SettingsError):
@@ -148,6 +173,7 @@ class Features:
     eraser: Eraser
     reports: Reports
     fetching: Fetching
+    people: People
 
 
 @dataclass(frozen=True)
@@ -205,9 +231,16 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
         await features.idempotency.abandon_all()
         requests = _request_log(on, default=0)
         loops = _loops(
-            on, _lookout(on), *_relaying(on, features), *_upkeep(on, features, rescuer), *_recording(requests)
+            on,
+            _lookout(on),
+            *_relaying(on, features),
+            *_knowing(on, features.people),
+            *_upkeep(on, features, rescuer),
+            *_recording(requests),
         )
-        yield replace(_services(on, features, converter, loops, sandbox, worker), requests=requests, scanner=scanner)
+        async with _people_known(on, features.people):
+            services = _services(on, features, converter, loops, sandbox, worker)
+            yield replace(services, requests=requests, scanner=scanner)
 
 
 @asynccontextmanager
@@ -221,8 +254,11 @@ async def build_api(settings: Settings, make_converter: MakeConverter = standard
         converter = make_converter(NoSandbox(), on.clock)
         features = _features(on, converter)
         requests = _request_log(on, default=DEFAULT_REQUEST_LOG_DAYS)
-        loops = _loops(on, _lookout(on), *_relaying(on, features), *_recording(requests))
-        yield replace(_services(on, features, converter, loops), requests=requests)
+        loops = _loops(
+            on, _lookout(on), *_relaying(on, features), *_knowing(on, features.people), *_recording(requests)
+        )
+        async with _people_known(on, features.people):
+            yield replace(_services(on, features, converter, loops), requests=requests)
 
 
 @asynccontextmanager
@@ -294,6 +330,7 @@ async def running(services: Services, *, grace: float = _DRAIN_SECONDS) -> Async
             await services.worker.stop(grace)
         await ended(tasks)
         await services.choices.close()
+        await services.people.close()
         if services.requests is not None:
             await services.requests.close()
 
@@ -424,7 +461,45 @@ def _features(on: Platform, converter: Converter) -> Features:
     idempotency = IdempotencyKeys(on.database, on.ids, on.clock)
     reports = Reports(on.database, on.cache, on.clock)
     fetching = Fetching(Imports(on.egress, uploads), uploads)
-    return Features(artifacts, uploads, choices, jobs, idempotency, eraser, reports, fetching)
+    people = _people(on, idempotency)
+    return Features(artifacts, uploads, choices, jobs, idempotency, eraser, reports, fetching, people)
+
+
+def _people(on: Platform, idempotency: IdempotencyKeys) -> People:
+    settings, database = on.settings, on.database
+    known = FrequentPasswords()
+    breached = settings.breached_passwords_file
+    signing = SigningKeys(database, Box(on.secret, "filewright signing keys"), on.ids, on.clock, token_life=BELIEVED)
+    access = AccessTokens(signing, on.ids, on.clock, service="filewright", facts=FACTS)
+    refresh = RefreshTokens(derived(on.secret, "filewright refresh tokens"))
+    sessions = Sessions(database, refresh, on.ids, on.clock, on.notifier)
+    outbox = MailOutbox(
+        database, _mail(settings), Box(on.secret, "filewright letters"), on.ids, on.metrics, on.notifier
+    )
+    codes = Codes(database)
+    accounts = Accounts(
+        database=database,
+        passwords=Passwords(),
+        choosing=Choosing(AnyOf(known, BreachedPasswords(breached)) if breached else known),
+        codes=codes,
+        sessions=sessions,
+        access=access,
+        outbox=outbox,
+        letters=Letters(settings.public_url),
+        ids=on.ids,
+        rules=AccountRules(open_to_all=settings.registration == "open", verified_only=settings.mail_url is not None),
+    )
+    keys = ApiKeys(database, on.cache, on.ids, on.clock)
+    private = PrivateAnswers(idempotency, on.secret)
+    return People(accounts, keys, codes, sessions, access, signing, outbox, private)
+
+
+def _mail(settings: Settings) -> Mail:
+    """By SMTP where there is a server; else into a folder, for the operator to look at."""
+    server = settings.mail_server
+    if server is None:
+        return FolderMail(settings.data_dir.absolute() / "letters", settings.mail_from)
+    return SmtpMail(server, settings.mail_from)
 
 
 def _scanner(on: Platform) -> Scanner:
@@ -487,6 +562,25 @@ def _relaying(on: Platform, features: Features) -> tuple[Loop, ...]:
     )
 
 
+@asynccontextmanager
+async def _people_known(on: Platform, people: People) -> AsyncIterator[None]:
+    """While in the block, tokens can be made and checked, and news of sessions that end is heard."""
+    async with on.notifier.follow(SESSION_NEWS, people.sessions.hear):
+        await people.open()
+        yield
+
+
+def _knowing(on: Platform, people: People) -> tuple[Loop, ...]:
+    """What every process that answers requests does to know whom to believe."""
+    return (
+        Loop("sessions", people.sessions.look_once, every=SESSIONS_SECONDS),
+        Loop("keys", people.keys.look_once, every=KEYS_SECONDS),
+        Loop("key-uses", people.keys.write_uses_once, every=15.0, batch=_NEVER_MORE),
+        Loop("signing-keys", people.signing.refresh_once, every=SIGNING_SECONDS),
+        Loop("mail", people.outbox.send_once, every=5.0, topic=MAIL),
+    )
+
+
 def _request_log(on: Platform, *, default: int) -> RequestLog | None:
     days = on.settings.request_log_days
     return RequestLog(on.database, on.clock, on.metrics) if (default if days is None else days) else None
@@ -498,7 +592,12 @@ def _recording(requests: RequestLog | None) -> tuple[Loop, ...]:
 
 def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, ...]:
     """What one process does for all of them."""
-    pruners = (features.uploads.prune_once, features.artifacts.prune_once, features.idempotency.prune_once)
+    pruners = (
+        features.uploads.prune_once,
+        features.artifacts.prune_once,
+        features.idempotency.prune_once,
+        features.people.codes.prune_once,
+    )
     pruner = Pruner(on.database, on.store, features.eraser, others=pruners)
     orphans = OrphanCollector(on.database, on.store, on.metrics)
     partitions = Partitions(on.database, on.metrics, partitioned(on.settings.request_log_days))
@@ -508,6 +607,7 @@ def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, .
         Loop("pruner", pruner.run_once, every=60.0),
         Loop("orphans", orphans.run_once, every=3600.0, batch=ORPHANS_BATCH),
         Loop("partitions", partitions.run_once, every=PARTITIONS_SECONDS),
+        Loop("signing-keys-follow", features.people.signing.rotate_once, every=3600.0, batch=_NEVER_MORE),
         *_reporting(on, features.reports),
     )
 

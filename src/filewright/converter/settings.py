@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,10 +19,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from filewright.chassis.scanning.address import parse_addresses
+from filewright.chassis.identity.known_passwords import BreachedPasswords
+from filewright.chassis.mail.smtp_address import SmtpServer, parse_smtp_address
 from filewright.chassis.storage.s3_address import parse_s3_address
 
 PREFIX = "FILEWRIGHT_"
 DEFAULT_REQUEST_LOG_DAYS = 30
+_SENDER = re.compile(r"[^\s<>@]+@[^\s<>@]+|[^<>@\x00-\x1f]+ <[^\s<>@]+@[^\s<>@]+>")
 SandboxName = Literal["isolated", "confined", "limited"]
 
 
@@ -171,6 +175,41 @@ class Settings(BaseModel):
         tuple[str, ...],
         Field(description="Networks (comma-separated) whose callers may ask and order as fast as they like."),
     ] = ()
+    anonymous: Annotated[
+        bool,
+        Field(
+            description="Whether those who do not say who they are are let in, by address. On a loopback address "
+            "whoever owns the machine always is."
+        ),
+    ] = True
+    registration: Annotated[
+        Literal["open", "closed"],
+        Field(description="Whether anybody may open an account, or only the operator (`filewright admin user add`)."),
+    ] = "open"
+    public_url: Annotated[
+        str | None,
+        Field(description="Where people find this service (`https://files.example.com`): for links in letters."),
+    ] = None
+    mail_url: Annotated[
+        str | None,
+        Field(
+            repr=False,
+            description="Where letters are handed in: `smtp://user@host:587` (STARTTLS), `smtps://user@host:465`, or "
+            "on this machine `smtp://127.0.0.1:25?tls=none`. With it an address must be confirmed before its owner can "
+            "sign in. Without it letters are kept in `DATA_DIR/letters`, and addresses need no confirming.",
+        ),
+    ] = None
+    mail_password_file: Annotated[
+        Path | None, Field(description="File with the password of the user in `MAIL_URL`.")
+    ] = None
+    mail_from: Annotated[str, Field(description="Whom letters come from.")] = "Filewright <filewright@localhost>"
+    breached_passwords_file: Annotated[
+        Path | None,
+        Field(
+            description="Passwords that nobody may choose, beside the packaged list of frequent ones: the file of Have "
+            "I Been Pwned with SHA-1 digests ordered by hash."
+        ),
+    ] = None
     log_format: Annotated[
         Literal["console", "json"], Field(description="How log lines are written to standard error.")
     ] = "console"
@@ -263,6 +302,40 @@ class Settings(BaseModel):
             raise ValueError("database_replica_urls: only a database in PostgreSQL has replicas; set DATABASE_URL too")
         return self
 
+    @field_validator("public_url")
+    @classmethod
+    def _known_public_url(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+            raise ValueError("use https://host, as people enter it")
+        return value.rstrip("/") if value is not None else None
+
+    @field_validator("mail_from")
+    @classmethod
+    def _known_sender(cls, value: str) -> str:
+        if _SENDER.fullmatch(value) is None:
+            raise ValueError("use name@host, or Name <name@host>")
+        return value
+
+    @model_validator(mode="after")
+    def _mail_server_is_one(self) -> Settings:
+        if self.mail_password_file is not None and self.mail_url is None:
+            raise ValueError("mail_password_file: it goes with FILEWRIGHT_MAIL_URL")
+        try:
+            _ = self.mail_server
+        except (OSError, ValueError) as error:
+            raise ValueError(f"mail_url: {error}") from None
+        return self
+
+    @field_validator("breached_passwords_file")
+    @classmethod
+    def _known_passwords(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                BreachedPasswords(value)
+            except OSError:
+                raise ValueError("there is no such file") from None
+        return value
+
     @field_validator("storage_url")
     @classmethod
     def _known_storage(cls, value: str | None) -> str | None:
@@ -338,6 +411,15 @@ class Settings(BaseModel):
             )
 
     @property
+    def mail_server(self) -> SmtpServer | None:
+        """Where letters are handed in; None: nowhere. Raises ValueError, OSError."""
+        if self.mail_url is None:
+            return None
+        file = self.mail_password_file
+        password = file.read_text(encoding="utf-8").strip() if file is not None else None
+        return parse_smtp_address(self.mail_url, password)
+
+    @property
     def effective_database_url(self) -> str:
         """The database to use."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'filewright.db'}"
@@ -350,7 +432,6 @@ class Settings(BaseModel):
 
 LATER: Mapping[str, str] = {
     "master_key_file": "encryption at rest",
-    "anonymous": "accounts",
 }
 """Settings of the contract whose capability this version does not have: setting one is refused, never ignored."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any, Self
 
 MEBIBYTE = 1 << 20
@@ -99,6 +100,31 @@ ANONYMOUS = Tier(
 """A stranger on any other address."""
 
 
+FREE_TIER = "free"
+"""The tier of whoever has just opened an account."""
+
+ADMIN = "admin"
+"""The one scope that nobody has by having an account."""
+
+SCOPES = frozenset(
+    {
+        "jobs:read",
+        "jobs:write",
+        "uploads:write",
+        "keys:read",
+        "keys:write",
+        "webhooks:read",
+        "webhooks:write",
+        "account:read",
+        "account:write",
+        ADMIN,
+    }
+)
+"""Everything that a caller can be allowed."""
+
+EVERYBODYS_SCOPES = SCOPES - {ADMIN}
+
+
 @dataclass(frozen=True)
 class Tiers:
     """All of them, by name, and what is counted in."""
@@ -119,3 +145,15 @@ class Caller:
 
     tenant: str
     tier: Tier
+    scopes: frozenset[str] = frozenset()
+    """What the caller may do; without any, nothing that a route asks a scope for."""
+    user: str | None = None
+    """The account; None for whoever has not said who they are."""
+    session: str | None = None
+    """The session, of whoever signed in themselves."""
+    key: str | None = None
+    """The id of the API key that speaks for the account."""
+    live: bool = True
+    """False for a key to try things out with, whose work is not charged."""
+    authenticated_at: datetime | None = None
+    """When the person last proved who they are; None for keys and for those without an account."""

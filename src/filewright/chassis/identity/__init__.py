@@ -1,1 +1,1 @@
-"""Who people are: so far the table of their sessions, partitioned by time from the first day."""
+"""Who people are: passwords, keys, access tokens, sessions. What they may do with it, each product says for itself."""

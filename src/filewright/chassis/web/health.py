@@ -18,6 +18,7 @@ from filewright.chassis.telemetry.metrics import CONTENT_TYPE_LATEST, Metrics
 from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.problems import Forbidden
 from filewright.chassis.web.proxies import LOOPBACK, Network, Proxies, within
+from filewright.chassis.web.scopes import PUBLIC
 
 _log = get_logger(__name__)
 _CHECK_SECONDS = 2.0
@@ -42,7 +43,9 @@ def router(health: Health) -> APIRouter:
     """The endpoints of an operator and of a load balancer."""
     routes = APIRouter(tags=["operations"])
 
-    @routes.get("/livez", operation_id="livez", summary="Whether the process answers at all")
+    @routes.get(
+        "/livez", operation_id="livez", summary="Whether the process answers at all", openapi_extra=dict(PUBLIC)
+    )
     async def livez() -> Response:
         return _json({"status": "alive"})
 
@@ -60,11 +63,17 @@ def router(health: Health) -> APIRouter:
             methods=["GET"],
             operation_id=path[1:],
             summary="Whether it can do its work, and with what",
+            openapi_extra=dict(PUBLIC),
         )
     for path, call in (("/livez", livez), ("/readyz", readiness), ("/health", readiness)):
         routes.add_api_route(path, call, methods=["HEAD"], include_in_schema=False)
 
-    @routes.get("/metrics", operation_id="metrics", summary="Prometheus metrics, for the operator's networks")
+    @routes.get(
+        "/metrics",
+        operation_id="metrics",
+        summary="Prometheus metrics, for the operator's networks",
+        openapi_extra=dict(PUBLIC),
+    )
     async def metrics(request: Request) -> Response:
         address = health.proxies.client(request.scope)
         if address is not None and not within(address, health.operators):

@@ -17,6 +17,7 @@ from pydantic.json_schema import models_json_schema
 
 from filewright.chassis.web.jsonbody import JsonBody
 from filewright.chassis.web.problems import PROBLEM_JSON
+from filewright.chassis.web.scopes import BEARER
 
 _REF = "#/components/schemas/{model}"
 
@@ -113,7 +114,11 @@ def install(app: FastAPI, *, always: Iterable[int], description: str) -> None:
 
 
 def _correct(document: dict[str, Any], routes: list[APIRoute], always: tuple[int, ...]) -> None:
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {
+        BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "an access token (JWT) or an API key"}
+    }
+    schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     models: list[type[BaseModel]] = [body.model for route in routes if (body := _json_body(route)) is not None]

@@ -28,8 +28,11 @@ class Shortcut(BaseRoute):
         answer: Callable[[Request, str], Awaitable[Response]],
         *,
         path: str,
+        scope: str | None = None,
     ) -> None:
         self.path = path
+        self.scope = scope
+        """What the caller must be allowed, as on the long way (`scopes.py`)."""
         self._prefix = prefix
         self._fits = fits
         self._answer = answer

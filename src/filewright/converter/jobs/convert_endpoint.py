@@ -21,6 +21,7 @@ from filewright.chassis.web.multipart import FilePart, Form, read_form
 from filewright.chassis.web.openapi import described, problems
 from filewright.chassis.web.preferences import preference
 from filewright.chassis.web.problems import NotFound, invalid
+from filewright.chassis.web.scopes import needs
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.errors import Expired, TooLarge, UnsupportedFormat
 from filewright.converter.formats.catalogue import by_name
@@ -175,7 +176,7 @@ def router(edge: Edge[Caller], uploads: Uploads, jobs: Jobs, converter: Converte
             {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}},
         )
         | problems(402, 409, 410, 415, 422),
-        openapi_extra={"requestBody": _FORM_SCHEMA},
+        openapi_extra=needs("jobs:write", requestBody=_FORM_SCHEMA),
     )
     return routes
 

@@ -19,6 +19,7 @@ from filewright.chassis.web.edge import Edge
 from filewright.chassis.web.jsonbody import MAX_JSON_BYTES, JsonBody
 from filewright.chassis.web.openapi import answers, described, problems
 from filewright.chassis.web.problems import Conflict, InvalidRequest
+from filewright.chassis.web.scopes import needs
 from filewright.chassis.web.shortcut import Shortcut
 from filewright.chassis.web.sse import Event, event_stream
 from filewright.converter.errors import Expired
@@ -41,6 +42,7 @@ from filewright.converter.jobs.states import PublicStatus
 from filewright.converter.tiers import Caller
 
 MAX_WAIT_SECONDS = 60.0
+_READ, _WRITE = "jobs:read", "jobs:write"
 _EXAMPLE = "job_01jd6qx2v7c8e9f0g1h2j3k4m5"
 JobId = Annotated[str, Path(description="The job's id, `job_…`.", examples=[_EXAMPLE])]
 OutputNumber = Annotated[int, Path(ge=0, le=1_000_000, description="Counted from 0.", examples=[0])]
@@ -247,7 +249,7 @@ def router(edge: Edge[Caller], jobs: Jobs, fetching: Fetching) -> APIRouter:
     _commands(routes, on)
     _outputs(routes, on)
     is_job = partial(is_id, prefix=JOB_PREFIX)
-    routes.routes.append(Shortcut("/v1/jobs/", is_job, on.show_now, path="/v1/jobs/{job_id}"))
+    routes.routes.append(Shortcut("/v1/jobs/", is_job, on.show_now, path="/v1/jobs/{job_id}", scope=_READ))
     return routes
 
 
@@ -257,6 +259,7 @@ def _collection(routes: APIRouter, on: JobEndpoints) -> None:
         on.create,
         methods=["POST"],
         operation_id="create_job",
+        openapi_extra=needs(_WRITE),
         summary="Order a conversion",
         status_code=202,
         responses=answers(Job, "Accepted; `Location` says where it is.", status=202)
@@ -268,6 +271,7 @@ def _collection(routes: APIRouter, on: JobEndpoints) -> None:
         on.page,
         methods=["GET"],
         operation_id="list_jobs",
+        openapi_extra=needs(_READ),
         summary="Own jobs, newest first",
         responses=answers(JobPage, "One page."),
     )
@@ -276,6 +280,7 @@ def _collection(routes: APIRouter, on: JobEndpoints) -> None:
         on.all_events,
         methods=["GET"],
         operation_id="jobs_events",
+        openapi_extra=needs(_READ),
         summary="What happens to all own jobs, as one stream of server-sent events",
         description="Events `job`; the data is the whole job as `GET /v1/jobs/{id}` shows it, whenever its status, "
         "stage, progress or place in the queue has changed (places beyond the 20th, when they have changed by a "
@@ -298,6 +303,7 @@ def _one_job(routes: APIRouter, on: JobEndpoints) -> None:
         on.show,
         methods=["GET"],
         operation_id="get_job",
+        openapi_extra=needs(_READ),
         summary="A job; with `wait`, as soon as its status changes",
         responses=answers(Job, "The job.") | described(304, "The client has exactly this already (`If-None-Match`)."),
     )
@@ -306,6 +312,7 @@ def _one_job(routes: APIRouter, on: JobEndpoints) -> None:
         on.delete,
         methods=["DELETE"],
         operation_id="delete_job",
+        openapi_extra=needs(_WRITE),
         summary="Erase the job's inputs and outputs now",
         status_code=204,
         response_class=Response,
@@ -316,6 +323,7 @@ def _one_job(routes: APIRouter, on: JobEndpoints) -> None:
         on.events,
         methods=["GET"],
         operation_id="job_events",
+        openapi_extra=needs(_READ),
         summary="What happens to the job, as server-sent events",
         response_class=Response,
         responses={
@@ -340,6 +348,7 @@ def _commands(routes: APIRouter, on: JobEndpoints) -> None:
             handler,
             methods=["POST"],
             operation_id=f"job_{name}",
+            openapi_extra=needs(_WRITE),
             summary=summary,
             status_code=status,
             responses=answers(Job, "The job.", status=status) | problems(402, 409, 410, 415, 422),
@@ -358,6 +367,7 @@ def _outputs(routes: APIRouter, on: JobEndpoints) -> None:
         on.output,
         methods=["GET"],
         operation_id="get_output",
+        openapi_extra=needs(_READ),
         summary="An output's bytes",
         response_class=Response,
         responses=bytes_answer | moved | problems(*_FAILURES, 416),
@@ -367,6 +377,7 @@ def _outputs(routes: APIRouter, on: JobEndpoints) -> None:
         on.output_head,
         methods=["HEAD"],
         operation_id="head_output",
+        openapi_extra=needs(_READ),
         summary="What an output is, without its bytes",
         response_class=Response,
         responses=bytes_answer | problems(*_FAILURES, 416),
@@ -376,6 +387,7 @@ def _outputs(routes: APIRouter, on: JobEndpoints) -> None:
         on.outputs,
         methods=["GET"],
         operation_id="get_outputs",
+        openapi_extra=needs(_READ),
         summary="All outputs as one ZIP",
         response_class=Response,
         responses=described(200, "A ZIP file.", {"application/zip": _BYTES}) | problems(*_FAILURES),

@@ -6,6 +6,7 @@ from filewright.chassis.audit import models as audit
 from filewright.chassis.coordination import leader, ticks
 from filewright.chassis.db.base import Base
 from filewright.chassis.identity import models as identity
+from filewright.chassis.mail import outbox_model as mail
 from filewright.chassis.queue import outbox
 from filewright.chassis.web import idempotency_model, request_log_model
 from filewright.converter.artifacts import models as artifacts
@@ -21,6 +22,7 @@ __all__ = [
     "identity",
     "jobs",
     "leader",
+    "mail",
     "metadata",
     "outbox",
     "request_log_model",

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from filewright.chassis.web.openapi import answers
+from filewright.chassis.web.scopes import PUBLIC
 from filewright.converter.reports.service import MOST_DAYS, Reports
 
 
@@ -78,6 +79,7 @@ def router(reports: Reports, check_operator: Callable[[Request], None]) -> APIRo
         conversions,
         methods=["GET"],
         operation_id="report_conversions",
+        openapi_extra=dict(PUBLIC),
         summary="Conversions by day, kind of file and target, with success and times; for the operator's networks",
         responses=answers(ConversionList, "The report."),
     )

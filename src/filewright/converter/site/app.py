@@ -30,6 +30,10 @@ from filewright.chassis.web.problems import Forbidden
 from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies, within
 from filewright.chassis.web.request_log import RequestLog
 from filewright.chassis.web.throttling import BudgetHeaders
+from filewright.chassis.web.scopes import check_declared, require
+from filewright.converter.accounts import endpoints as auth_endpoints
+from filewright.converter.accounts import own_endpoints
+from filewright.converter.accounts.people import People
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
@@ -93,6 +97,8 @@ class Services(Protocol):
     @property
     def cache(self) -> Cache: ...
     @property
+    def people(self) -> People: ...
+    @property
     def requests(self) -> RequestLog | None: ...
     @property
     def tiers(self) -> Tiers: ...
@@ -126,8 +132,9 @@ def create_app(
     running: AbstractAsyncContextManager[None] | None = None,
 ) -> FastAPI:
     """The application. `pages` are mounted beside the API; `running` is entered while the server runs."""
-    identify = exposure.throttle.around(_noted(exposure.callers.identify))
+    identify = _allowed(exposure.throttle.around(_noted(exposure.callers.identify)))
     edge = Edge(identify, services.idempotency, drain, exposure.proxies, exposure.throttle.order)
+    people = services.people
     listed = catalogue.Catalogue(services.converter, services.converter.registry, services.choices, services.cache)
 
     @asynccontextmanager
@@ -137,7 +144,7 @@ def create_app(
             yield
         await ready
 
-    return create_web_app(
+    app = create_web_app(
         Site("Filewright", filewright.__version__, DESCRIPTION),
         routers=(
             convert_endpoint.router(edge, services.uploads, services.jobs, services.converter),
@@ -150,6 +157,8 @@ def create_app(
                 services.jobs.standing,
                 learned_targets=services.choices.learning,
             ),
+            auth_endpoints.router(edge, people.accounts, people.private),
+            own_endpoints.router(edge, people.accounts, people.keys, people.private),
             report_endpoints.router(services.reports, exposure.check_operator),
             *pages,
         ),
@@ -169,6 +178,19 @@ def create_app(
             Middleware(BudgetHeaders),
         ),
     )
+    check_declared(app.routes)
+    return app
+
+
+def _allowed(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:
+    """The same, and nobody passes whom the request's route does not allow."""
+
+    async def allowing(request: Request) -> Caller:
+        caller = await identify(request)
+        require(request, caller.scopes)
+        return caller
+
+    return allowing
 
 
 def _noted(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:

@@ -1,7 +1,8 @@
-"""Who calls, as long as nobody has to say who they are: by address, or the owner of this very machine.
+"""Who calls: whoever a token or key speaks for, the owner of this very machine, or a stranger by address.
 
-On a loopback binding the machine belongs to the caller, so there is one tenant. Anywhere else a stranger is a tenant
-by address (an IPv6 network of 64 bits counts as one address). A token that is sent must be good: it is never ignored.
+A token that is sent must be good: it is never ignored. Without one, on a loopback binding the machine belongs to the
+caller, so there is one tenant that may do everything; anywhere else a stranger is a tenant by address (an IPv6 network
+of 64 bits counts as one address), unless the operator lets no strangers in.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from starlette.requests import Request
 
 from filewright.chassis.web.problems import Unauthenticated
 from filewright.chassis.web.proxies import NO_PROXIES, Address, Proxies
-from filewright.converter.tiers import ANONYMOUS, LOCAL, Caller, Tier
+from filewright.converter.accounts.bearers import Bearers
+from filewright.converter.tiers import ANONYMOUS, EVERYBODYS_SCOPES, LOCAL, SCOPES, Caller, Tier
 
 LOCAL_TENANT = "local"
 _IPV6_PREFIX = 64
+_SCHEME = "bearer "
 
 
 @dataclass(frozen=True)
@@ -28,20 +31,32 @@ class Callers:
     proxies: Proxies = NO_PROXIES
     local_tier: Tier = LOCAL
     anonymous_tier: Tier = ANONYMOUS
-
-    def of(self, request: Request) -> Caller:
-        """The caller. Raises Unauthenticated."""
-        if "authorization" in request.headers:
-            raise Unauthenticated("The token is not known here; send a good one, or none.")
-        if self.local:
-            return Caller(LOCAL_TENANT, self.local_tier)
-        if not self.anonymous:
-            raise Unauthenticated("This service is for known callers only; send a token.")
-        return Caller(f"ip:{_network(self.proxies.client(request.scope))}", self.anonymous_tier)
+    bearers: Bearers | None = None
+    """None: nobody has a token or key that is good here."""
 
     async def identify(self, request: Request) -> Caller:
-        """`of`, for endpoints: those that know accounts will have to ask the database."""
-        return self.of(request)
+        """The caller. Raises Unauthenticated, Forbidden."""
+        said = request.headers.getlist("authorization")
+        if not said:
+            return self.unnamed(request)
+        if self.bearers is None or len(said) > 1 or not said[0].lower().startswith(_SCHEME):
+            raise Unauthenticated("Send one header `Authorization: Bearer …` with a good token or API key, or none.")
+        return await self.bearers.identify(said[0][len(_SCHEME) :].strip(), self.proxies.client(request.scope))
+
+    def of(self, request: Request) -> Caller:
+        """The caller as browsers show themselves when they open a page: without a token. Raises Unauthenticated."""
+        if "authorization" in request.headers:
+            raise Unauthenticated("Pages take no token; the API does.")
+        return self.unnamed(request)
+
+    def unnamed(self, request: Request) -> Caller:
+        """Whoever does not say who they are. Raises Unauthenticated where such are not let in."""
+        if self.local:
+            return Caller(LOCAL_TENANT, self.local_tier, SCOPES)
+        if not self.anonymous:
+            raise Unauthenticated("This service is for known callers only; sign in, or send an API key.")
+        tenant = f"ip:{_network(self.proxies.client(request.scope))}"
+        return Caller(tenant, self.anonymous_tier, EVERYBODYS_SCOPES)
 
 
 def _network(address: Address | None) -> str:

@@ -15,6 +15,7 @@ import filewright
 from filewright.chassis.cache.port import Cache, Kind, Shared
 from filewright.chassis.web.openapi import answers, described, problems
 from filewright.chassis.web.preferences import etag_matches
+from filewright.chassis.web.scopes import PUBLIC
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
@@ -227,6 +228,7 @@ def router(catalogue: Catalogue) -> APIRouter:
         catalogue.formats,
         methods=["GET"],
         operation_id="list_formats",
+        openapi_extra=dict(PUBLIC),
         summary="Formats, and what each can be converted to",
         description="`from`: what that format can become. `to`: what can become that format. Both: whether one can "
         "become the other. Neither: all that can be made, or that something can be made of.",
@@ -239,6 +241,7 @@ def router(catalogue: Catalogue) -> APIRouter:
         catalogue.route,
         methods=["GET"],
         operation_id="get_route",
+        openapi_extra=dict(PUBLIC),
         summary="The chain of engines from one format to another",
         responses=answers(RouteView, "The route.") | problems(415, 422),
     )
@@ -247,6 +250,7 @@ def router(catalogue: Catalogue) -> APIRouter:
         catalogue.operations,
         methods=["GET"],
         operation_id="list_operations",
+        openapi_extra=dict(PUBLIC),
         summary="What can be done, with a JSON Schema of what each takes",
         responses=answers(OperationList, "The operations."),
     )

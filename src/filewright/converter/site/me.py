@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from filewright.chassis.quota.gcra import Verdict
 from filewright.chassis.web.openapi import answers
+from filewright.chassis.web.scopes import needs
 from filewright.chassis.web.throttling import Budget
 from filewright.converter.jobs.service import Standing
 from filewright.converter.tiers import Caller, Tier
@@ -129,6 +130,7 @@ def router(
         limits,
         methods=["GET"],
         operation_id="get_limits",
+        openapi_extra=needs("account:read"),
         summary="What the caller may send and use, what is left of it, and how long it is kept",
         responses=answers(Limits, "The limits."),
     )

@@ -38,9 +38,11 @@ def application(
     stranger = _kept_for(services.tiers.named(ANONYMOUS.name), settings.retention_hours)
     callers = Callers(
         local=local and settings.tiers_file is None,  # with tiers of their own operators want them to hold here too
+        anonymous=settings.anonymous,
         proxies=proxies,
         local_tier=_kept_for(services.tiers.named(LOCAL.name), settings.retention_hours),
         anonymous_tier=stranger,
+        bearers=services.people.bearers(lambda name: _kept_for(services.tiers.named(name), settings.retention_hours)),
     )
     exposure = Exposure(
         callers,

@@ -19,6 +19,7 @@ from filewright.chassis.web.idempotency import Claim
 from filewright.chassis.web.jsonbody import MAX_JSON_BYTES, JsonBody, check, parse_json, require_json
 from filewright.chassis.web.openapi import answers, problems
 from filewright.chassis.web.problems import InvalidRequest, RequestTimeout
+from filewright.chassis.web.scopes import needs
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.errors import TooLarge
 from filewright.converter.tiers import Caller
@@ -29,6 +30,7 @@ from filewright.converter.uploads.schemas import NewUpload, UploadEnd, UploadTic
 from filewright.converter.uploads.service import Uploads
 
 UploadId = Annotated[str, Path(description="The upload's id, `upl_…`.", examples=["upl_01jd6qx2v7c8e9f0g1h2j3k4m5"])]
+_SCOPE = "uploads:write"
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
@@ -224,7 +226,7 @@ def router(edge: Edge[Caller], uploads: Uploads, offers: Offers) -> APIRouter:
     """The addresses of uploads."""
     on = UploadEndpoints(edge, uploads, offers)
     routes = APIRouter(prefix="/v1/uploads", tags=["uploads"], route_class=tus.TusRoute)
-    add = routes.add_api_route
+    add, allowed = routes.add_api_route, needs(_SCOPE)
     add(
         "",
         on.create,
@@ -246,6 +248,7 @@ def router(edge: Edge[Caller], uploads: Uploads, offers: Offers) -> APIRouter:
         on.show,
         methods=["GET"],
         operation_id="get_upload",
+        openapi_extra=allowed,
         summary="Where an upload stands, and what it is once it is complete",
         response_model=None,
         responses=answers(UploadView, "The upload.") | problems(410),
@@ -258,13 +261,14 @@ def router(edge: Edge[Caller], uploads: Uploads, offers: Offers) -> APIRouter:
         summary="Send all bytes",
         response_model=None,
         responses=answers(UploadView, "The upload.") | problems(409, 410),
-        openapi_extra={"requestBody": {"required": True, "content": _BYTES}},
+        openapi_extra=needs(_SCOPE, requestBody={"required": True, "content": _BYTES}),
     )
     add(
         "/{upload_id}/complete",
         on.complete,
         methods=["POST"],
         operation_id="complete_upload",
+        openapi_extra=allowed,
         summary="Say that all bytes were sent",
         response_model=None,
         responses=answers(UploadView, "The upload.") | problems(409, 410, 415, 422),
@@ -274,23 +278,24 @@ def router(edge: Edge[Caller], uploads: Uploads, offers: Offers) -> APIRouter:
         on.delete,
         methods=["DELETE"],
         operation_id="delete_upload",
+        openapi_extra=allowed,
         summary="Take an upload away (tus termination)",
         status_code=204,
         response_class=Response,
         responses=problems(410, 412),
     )
     # What only tus knows is described by tus: https://tus.io/protocols/resumable-upload
-    add("/{upload_id}", on.patch, methods=["PATCH"], include_in_schema=False)
-    add("/{upload_id}", on.head, methods=["HEAD"], include_in_schema=False)
-    add("/{upload_id}", on.overridden, methods=["POST"], include_in_schema=False)
+    add("/{upload_id}", on.patch, methods=["PATCH"], include_in_schema=False, openapi_extra=allowed)
+    add("/{upload_id}", on.head, methods=["HEAD"], include_in_schema=False, openapi_extra=allowed)
+    add("/{upload_id}", on.overridden, methods=["POST"], include_in_schema=False, openapi_extra=allowed)
     for path in ("", "/{upload_id}"):
-        add(path, on.discover, methods=["OPTIONS"], include_in_schema=False)
+        add(path, on.discover, methods=["OPTIONS"], include_in_schema=False, openapi_extra=allowed)
     return routes
 
 
 def _create_extra() -> dict[str, Any]:
     schema = NewUpload.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    return needs(_SCOPE, requestBody={"required": True, "content": {"application/json": {"schema": schema}}})
 
 
 def _created(upload: Upload) -> Response:

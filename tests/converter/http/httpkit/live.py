@@ -51,7 +51,12 @@ class Manner:
         proxies = Proxies(ipaddress.ip_network(network) for network in self.trusted)
         tier = replace(LOCAL, max_input_bytes=self.max_input_bytes)
         callers = Callers(
-            local=self.local, anonymous=self.anonymous, proxies=proxies, local_tier=tier, anonymous_tier=tier
+            local=self.local,
+            anonymous=self.anonymous,
+            proxies=proxies,
+            local_tier=tier,
+            anonymous_tier=tier,
+            bearers=services.people.bearers(services.tiers.named),
         )
         return create_app(services, exposure=Exposure(callers, proxies), drain=drain, running=running)
 
@@ -60,6 +65,8 @@ class Live(ABC):
     """A service that is up."""
 
     def __init__(self, url: str, data: Path) -> None:
+        self.data = data
+        """Below it each of its processes keeps its own."""
         self.url = url
         """Where people find it."""
         self.go_on = Gate(data / "go-on")

@@ -1,0 +1,60 @@
+"""What a caller must be allowed to do before a route does anything: said where the route is, and nowhere else.
+
+    routes.add_api_route("/things", …, openapi_extra=needs("things:read"))
+    routes.add_api_route("/formats", …, openapi_extra=PUBLIC)
+
+The same words stand in the OpenAPI document and are what `require` goes by. A route that says nothing lets nobody in,
+and `check_declared` finds it when the application is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.routing import BaseRoute
+
+from filewright.chassis.web.problems import Forbidden
+from filewright.chassis.web.shortcut import Shortcut
+
+BEARER = "bearer"
+PUBLIC: Mapping[str, Any] = {"security": []}
+"""Of a route that asks nobody who they are, or sees to it itself."""
+
+
+class Undeclared(Exception):
+    """A route does not say what a caller must be allowed."""
+
+
+def needs(scope: str, **more: Any) -> dict[str, Any]:
+    """For a route's `openapi_extra`: callers need this scope. Whether some need no token is the operator's choice."""
+    return {"security": [{BEARER: [scope]}, {}], **more}
+
+
+def scope_of(route: BaseRoute | None) -> str | None:
+    """The scope that the route needs; None for a public one. Raises Undeclared."""
+    if isinstance(route, Shortcut):
+        if route.scope is None:
+            raise Undeclared(route.path)
+        return route.scope
+    declared = route.openapi_extra if isinstance(route, APIRoute) else None
+    if declared is None or "security" not in declared:
+        raise Undeclared(str(getattr(route, "path", route)))
+    security = declared["security"]
+    return str(security[0][BEARER][0]) if security else None
+
+
+def require(request: Request, scopes: frozenset[str]) -> None:
+    """Raises Forbidden unless these scopes hold what the request's route needs."""
+    needed = scope_of(request.scope.get("route"))
+    if needed is not None and needed not in scopes:
+        raise Forbidden(f"This needs the scope `{needed}`, which your token or key does not have.")
+
+
+def check_declared(routes: Iterable[BaseRoute]) -> None:
+    """Raises Undeclared for a route of the API that says nothing."""
+    for route in routes:
+        if isinstance(route, Shortcut) or (isinstance(route, APIRoute) and route.include_in_schema):
+            scope_of(route)

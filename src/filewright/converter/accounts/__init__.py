@@ -1,0 +1,1 @@
+"""Accounts: signing up and in, letters with codes, sessions and API keys, and who a request comes from."""

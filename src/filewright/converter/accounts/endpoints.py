@@ -1,0 +1,178 @@
+"""HTTP for signing up and in. Nobody is asked who they are: that is what these calls are for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+
+from filewright.chassis.identity.sessions import Origin
+from filewright.chassis.web.body import read_body
+from filewright.chassis.web.edge import Edge
+from filewright.chassis.web.jsonbody import MAX_JSON_BYTES, JsonBody
+from filewright.chassis.web.openapi import answers, problems
+from filewright.chassis.web.problems import Forbidden, Unauthenticated
+from filewright.chassis.web.scopes import PUBLIC
+from filewright.converter.accounts.private import PrivateAnswers
+from filewright.converter.accounts.schemas import (
+    Accepted,
+    AddressOnly,
+    CodeOnly,
+    Credentials,
+    Logout,
+    PasswordReset,
+    Refresh,
+    Registration,
+    SignedIn,
+)
+from filewright.converter.accounts.service import Accounts, Tokens
+from filewright.converter.tiers import Caller
+
+_REGISTERED = Accepted(
+    detail="A letter is on its way to this address. If it is yours, read it; then sign in with your password."
+)
+_WRITTEN = Accepted(detail="If there is an account with this address, a letter is on its way to it.")
+
+
+def origin_of(edge: Edge[Caller], request: Request) -> Origin:
+    """Where the request comes from, for the person's own list of sessions."""
+    address = edge.proxies.client(request.scope)
+    return Origin(None if address is None else str(address), request.headers.get("user-agent"))
+
+
+def tokens_response(tokens: Tokens) -> Response:
+    """Tokens as an answer that nobody on the way may keep (every answer says so unless its endpoint knows better)."""
+    shown = SignedIn(
+        access_token=tokens.access,
+        expires_in=tokens.seconds,
+        refresh_token=tokens.refresh,
+        scope=" ".join(sorted(tokens.scopes)),
+        session=tokens.session,
+    )
+    return json_response(shown)
+
+
+def json_response(model: BaseModel, status: int = 200) -> Response:
+    """A model as JSON."""
+    return Response(model.model_dump_json(), status_code=status, media_type="application/json")
+
+
+@dataclass(frozen=True)
+class AuthEndpoints:
+    """The handlers; `router` says which address each has."""
+
+    edge: Edge[Caller]
+    accounts: Accounts
+    private: PrivateAnswers
+
+    async def register(
+        self, request: Request, asked: Annotated[Registration, Depends(JsonBody(Registration))]
+    ) -> Response:
+        async def answer() -> Response:
+            await self.accounts.register(asked.email, asked.password)
+            return json_response(_REGISTERED, 202)
+
+        return await self._once(request, answer)
+
+    async def login(self, request: Request, asked: Annotated[Credentials, Depends(JsonBody(Credentials))]) -> Response:
+        async def answer() -> Response:
+            origin = origin_of(self.edge, request)
+            return tokens_response(await self.accounts.login(asked.email, asked.password, origin))
+
+        return await self._once(request, answer)
+
+    async def refresh(self, request: Request, asked: Annotated[Refresh, Depends(JsonBody(Refresh))]) -> Response:
+        async def answer() -> Response:
+            return tokens_response(await self.accounts.refresh(asked.refresh_token))
+
+        return await self._once(request, answer)
+
+    async def logout(
+        self, request: Request, asked: Annotated[Logout, Depends(JsonBody(Logout, optional=True))]
+    ) -> Response:
+        async def answer() -> Response:
+            await self.accounts.logout(await self._bearer(request), asked.refresh_token)
+            return Response(status_code=204)
+
+        return await self._once(request, answer)
+
+    async def verify(self, request: Request, asked: Annotated[CodeOnly, Depends(JsonBody(CodeOnly))]) -> Response:
+        async def answer() -> Response:
+            await self.accounts.verify(asked.code)
+            return Response(status_code=204)
+
+        return await self._once(request, answer)
+
+    async def verify_again(
+        self, request: Request, asked: Annotated[AddressOnly, Depends(JsonBody(AddressOnly))]
+    ) -> Response:
+        async def answer() -> Response:
+            await self.accounts.ask_for_verification(asked.email)
+            return json_response(_WRITTEN, 202)
+
+        return await self._once(request, answer)
+
+    async def forgot(self, request: Request, asked: Annotated[AddressOnly, Depends(JsonBody(AddressOnly))]) -> Response:
+        async def answer() -> Response:
+            await self.accounts.ask_for_reset(asked.email)
+            return json_response(_WRITTEN, 202)
+
+        return await self._once(request, answer)
+
+    async def reset(
+        self, request: Request, asked: Annotated[PasswordReset, Depends(JsonBody(PasswordReset))]
+    ) -> Response:
+        async def answer() -> Response:
+            await self.accounts.reset(asked.code, asked.password)
+            return Response(status_code=204)
+
+        return await self._once(request, answer)
+
+    async def _once(self, request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
+        tenant = f"auth:{self.edge.proxies.client(request.scope)}"
+        return await self.private.once(request, tenant, await read_body(request, MAX_JSON_BYTES), answer)
+
+    async def _bearer(self, request: Request) -> Caller | None:
+        """Whoever the header names, if it is good: an old token must not keep anybody from signing out."""
+        try:
+            return await self.edge.identify(request)
+        except (Unauthenticated, Forbidden):
+            return None
+
+
+def router(edge: Edge[Caller], accounts: Accounts, private: PrivateAnswers) -> APIRouter:
+    """The addresses of signing up and in."""
+    on = AuthEndpoints(edge, accounts, private)
+    routes = APIRouter(prefix="/v1/auth", tags=["account"])
+    done: dict[int | str, dict[str, Any]] = {204: {"description": "Done."}}
+    accepted = answers(Accepted, "The same for every address.", status=202)
+    signed_in = answers(SignedIn, "Signed in.")
+    table: tuple[
+        tuple[str, Callable[..., Awaitable[Response]], str, int, str, dict[int | str, dict[str, Any]]], ...
+    ] = (
+        ("/register", on.register, "register", 202, "Open an account", accepted),
+        ("/login", on.login, "login", 200, "Sign in with a password", signed_in),
+        ("/refresh", on.refresh, "refresh", 200, "Exchange a refresh token, which is good once", signed_in),
+        ("/logout", on.logout, "logout", 204, "End this session", done),
+        ("/verify", on.verify, "verify_email", 204, "Confirm the address, by the code from the letter", done),
+        ("/verify/resend", on.verify_again, "resend_verification", 202, "Ask for that letter again", accepted),
+        ("/password/forgot", on.forgot, "forgot_password", 202, "Ask for a letter to set a new password", accepted),
+        ("/password/reset", on.reset, "reset_password", 204, "Set a new password, by the code from the letter", done),
+    )
+    for path, handler, name, status, summary, responses in table:
+        routes.add_api_route(
+            path,
+            handler,
+            methods=["POST"],
+            operation_id=name,
+            summary=summary,
+            status_code=status,
+            response_class=Response if status == 204 else JSONResponse,
+            responses=responses | problems(409, 422),
+            openapi_extra=dict(PUBLIC),
+        )
+    return routes

@@ -1,0 +1,44 @@
+"""Everything about people, put together for one process. `bootstrap` builds it; requests and loops use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from filewright.chassis.identity.access import AccessTokens
+from filewright.chassis.identity.sessions import Sessions
+from filewright.chassis.identity.signing import SigningKeys
+from filewright.chassis.mail.outbox import MailOutbox
+from filewright.converter.accounts.api_keys import ApiKeys
+from filewright.converter.accounts.bearers import Bearers
+from filewright.converter.accounts.codes import Codes
+from filewright.converter.accounts.private import PrivateAnswers
+from filewright.converter.accounts.service import Accounts
+from filewright.converter.tiers import Tier
+
+
+@dataclass(frozen=True)
+class People:
+    """The parts, by name."""
+
+    accounts: Accounts
+    keys: ApiKeys
+    codes: Codes
+    sessions: Sessions
+    access: AccessTokens
+    signing: SigningKeys
+    outbox: MailOutbox
+    private: PrivateAnswers
+
+    def bearers(self, tier_named: Callable[[str], Tier]) -> Bearers:
+        """Tells callers by what they carry."""
+        return Bearers(self.access, self.sessions, self.keys, tier_named)
+
+    async def open(self) -> None:
+        """Before the first request. Raises DatabaseUnavailable."""
+        await self.signing.open()
+        await self.sessions.look_once()
+
+    async def close(self) -> None:
+        """Write what waits."""
+        await self.keys.close()

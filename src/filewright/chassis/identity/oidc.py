@@ -116,7 +116,8 @@ class Provider:
         }
         secret = self.settings.client_secret
         credentials = None
-        if secret is not None and "client_secret_basic" in known.get("token_endpoint_auth_methods_supported", ["client_secret_basic"]):
+        ways = known.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        if secret is not None and "client_secret_basic" in ways:
             credentials = httpx.BasicAuth(self.settings.client_id, secret)
         elif secret is not None:
             form["client_secret"] = secret

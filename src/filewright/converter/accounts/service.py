@@ -259,6 +259,13 @@ class Accounts:
                 raise Conflict("There is an account with this address already.")
             return await session.get_one(UserRow, user_id)
 
+    async def open_for(self, session: WriteSession, email: str) -> UserRow | None:
+        """An account without a password for whoever has proved that the address is theirs; None where nobody may."""
+        if not self._rules.open_to_all:
+            return None
+        user_id = await self._insert(session, email, None, verified=True)
+        return await session.get(UserRow, user_id) if user_id is not None else None
+
     async def find(self, name: str) -> UserRow:
         """An account by its id or address. Raises NotFound."""
         async with self._database.read() as session:

@@ -172,7 +172,7 @@ def router(edge: Edge[Caller], accounts: Accounts, private: PrivateAnswers) -> A
             summary=summary,
             status_code=status,
             response_class=Response if status == 204 else JSONResponse,
-            responses=responses | problems(409, 422),
+            responses=responses | problems(409, 415, 422),
             openapi_extra=dict(PUBLIC),
         )
     return routes

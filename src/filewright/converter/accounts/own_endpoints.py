@@ -153,7 +153,7 @@ def router(edge: Edge[Caller], accounts: Accounts, keys: ApiKeys, private: Priva
     gone: dict[str, Any] = {
         "status_code": 204,
         "response_class": Response,
-        "responses": {204: {"description": "Done."}} | problems(409, 422),
+        "responses": {204: {"description": "Done."}} | problems(409, 415, 422),
     }
     routes.add_api_route(
         "/me",
@@ -203,7 +203,7 @@ def _keys(routes: APIRouter, on: OwnEndpoints, gone: dict[str, Any]) -> None:
         operation_id="create_api_key",
         summary="Make an API key, which is shown this once",
         status_code=201,
-        responses=answers(NewKeyView, "Made; `Location` is where to revoke it.", status=201) | problems(409, 422),
+        responses=answers(NewKeyView, "Made; `Location` is where to revoke it.", status=201) | problems(409, 415, 422),
         openapi_extra=needs("keys:write"),
     )
     routes.add_api_route(

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from filewright.chassis.scanning.address import parse_addresses
 from filewright.chassis.identity.known_passwords import BreachedPasswords
 from filewright.chassis.mail.smtp_address import SmtpServer, parse_smtp_address
+from filewright.chassis.scanning.address import parse_addresses
 from filewright.chassis.storage.s3_address import parse_s3_address
 
 PREFIX = "FILEWRIGHT_"

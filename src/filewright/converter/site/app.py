@@ -29,8 +29,8 @@ from filewright.chassis.web.networks import KnownNetworksOnly, Networks
 from filewright.chassis.web.problems import Forbidden
 from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies, within
 from filewright.chassis.web.request_log import RequestLog
-from filewright.chassis.web.throttling import BudgetHeaders
 from filewright.chassis.web.scopes import check_declared, require
+from filewright.chassis.web.throttling import BudgetHeaders
 from filewright.converter.accounts import endpoints as auth_endpoints
 from filewright.converter.accounts import own_endpoints
 from filewright.converter.accounts.people import People

@@ -5,8 +5,8 @@ somebody who has just come; under load a few wait until their time is out while 
 waits in the pool: there is a turn for each of its connections, given out in order, and who has one finds a connection.
 
 To take a connection from that pool and to give it back means two switches of a greenlet and an inspection, which
-together cost more than a small statement. So single statements pass a few connections from one to the next (`at hand`).
-Those count as well: before they could be missing to a unit of work they go back.
+together cost more than a small statement. So single statements pass connections from one to the next. Those count as
+well: before they could be missing to a unit of work they go back.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ from sqlalchemy.util import greenlet_spawn
 
 
 class Connections:
-    """The `size` connections of an engine's pool, at most `at_hand` of them between two statements.
+    """The `size` connections of an engine's pool.
 
     `patience`: seconds that somebody waits for a turn; then PoolTimeout is raised.
     """
 
-    def __init__(self, engine: AsyncEngine, *, size: int, at_hand: int, patience: float) -> None:
+    def __init__(self, engine: AsyncEngine, *, size: int, patience: float) -> None:
         self._engine = engine
         self._size = size
-        self._most = at_hand
         self._patience = patience
         self._turns = asyncio.Semaphore(size)
         self._in_use = 0
@@ -59,7 +58,7 @@ class Connections:
             except BaseException:
                 await greenlet_spawn(connection.close)  # who knows what state it is in; the pool finds out
                 raise
-            if len(self._idle) < self._most and self._in_use + len(self._idle) <= self._size:
+            if self._in_use + len(self._idle) <= self._size:
                 self._idle.append(connection)
             else:
                 await greenlet_spawn(connection.close)

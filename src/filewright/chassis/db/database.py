@@ -235,6 +235,7 @@ class Database:
         """End every connection. A closed database opens again on first use."""
         await self._replicas.close()
         await self._readers.let_go()
+        await self._writers.let_go()
         await self._reader.dispose()
         await self._writer.dispose()
 

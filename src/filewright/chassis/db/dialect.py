@@ -91,9 +91,9 @@ def engines(url: URL, *, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
 def connections(reader: AsyncEngine, writer: AsyncEngine, *, pool_size: int) -> tuple[Connections, Connections]:
     """Whose turn it is on these engines; on PostgreSQL one pool serves both."""
     patience = STATEMENT_SECONDS if reader.dialect.name == SQLITE else QUEUE_SECONDS
-    reading = Connections(reader, size=pool_size, at_hand=pool_size // 4, patience=patience)
+    reading = Connections(reader, size=pool_size, patience=patience)
     if reader.dialect.name == SQLITE:
-        return reading, Connections(writer, size=1, at_hand=0, patience=patience)
+        return reading, Connections(writer, size=1, patience=patience)
     return reading, reading
 
 

@@ -88,11 +88,20 @@ from filewright.converter.accounts.people import People
 from filewright.converter.accounts.private import PrivateAnswers
 from filewright.converter.accounts.service import FACTS, AccountRules, Accounts
 from filewright.converter.artifacts.service import Artifacts
+from filewright.converter.billing.closing import BATCH as CLOSING_BATCH
+from filewright.converter.billing.closing import EVERY_SECONDS as CLOSING_SECONDS
+from filewright.converter.billing.closing import Closing
+from filewright.converter.billing.invoices import Invoices
+from filewright.converter.billing.nothing import NoBilling
+from filewright.converter.billing.port import Billing
+from filewright.converter.billing.stripe import StripeBilling
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.jobs import repository as jobs_repository
+from filewright.converter.jobs.admission import EVERY_SECONDS as ADMISSION_SECONDS
+from filewright.converter.jobs.admission import Admission
 from filewright.converter.jobs.erasing import Eraser
 from filewright.converter.jobs.fetching import Fetching
 from filewright.converter.jobs.lease import LeaseRules
@@ -172,6 +181,8 @@ class Features:
     idempotency: IdempotencyKeys
     eraser: Eraser
     reports: Reports
+    admission: Admission
+    invoices: Invoices
     fetching: Fetching
     people: People
 
@@ -234,6 +245,7 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
             on,
             _lookout(on),
             *_relaying(on, features),
+            *_watching(features),
             *_knowing(on, features.people),
             *_upkeep(on, features, rescuer),
             *_recording(requests),
@@ -254,9 +266,8 @@ async def build_api(settings: Settings, make_converter: MakeConverter = standard
         converter = make_converter(NoSandbox(), on.clock)
         features = _features(on, converter)
         requests = _request_log(on, default=DEFAULT_REQUEST_LOG_DAYS)
-        loops = _loops(
-            on, _lookout(on), *_relaying(on, features), *_knowing(on, features.people), *_recording(requests)
-        )
+        front = (_lookout(on), *_relaying(on, features), *_watching(features), *_knowing(on, features.people))
+        loops = _loops(on, *front, *_recording(requests))
         async with _people_known(on, features.people):
             yield replace(_services(on, features, converter, loops), requests=requests)
 
@@ -462,7 +473,11 @@ def _features(on: Platform, converter: Converter) -> Features:
     reports = Reports(on.database, on.cache, on.clock)
     fetching = Fetching(Imports(on.egress, uploads), uploads)
     people = _people(on, idempotency)
-    return Features(artifacts, uploads, choices, jobs, idempotency, eraser, reports, fetching, people)
+    admission = Admission(on.database, on.clock, scratch, on.metrics)
+    invoices = Invoices(on.database, uploads, jobs)
+    return Features(
+        artifacts, uploads, choices, jobs, idempotency, eraser, reports, admission, invoices, fetching, people
+    )
 
 
 def _people(on: Platform, idempotency: IdempotencyKeys) -> People:
@@ -581,6 +596,16 @@ def _knowing(on: Platform, people: People) -> tuple[Loop, ...]:
     )
 
 
+def _watching(features: Features) -> tuple[Loop, ...]:
+    """What every process does that takes orders: know how much there is to do already."""
+    return (Loop("admission", features.admission.look_once, every=ADMISSION_SECONDS),)
+
+
+def _billing(on: Platform) -> Billing:
+    path = on.settings.stripe_key_file
+    return NoBilling() if path is None else StripeBilling(on.egress, path.read_text(encoding="ascii").strip())
+
+
 def _request_log(on: Platform, *, default: int) -> RequestLog | None:
     days = on.settings.request_log_days
     return RequestLog(on.database, on.clock, on.metrics) if (default if days is None else days) else None
@@ -601,6 +626,7 @@ def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, .
     pruner = Pruner(on.database, on.store, features.eraser, others=pruners)
     orphans = OrphanCollector(on.database, on.store, on.metrics)
     partitions = Partitions(on.database, on.metrics, partitioned(on.settings.request_log_days))
+    closing = Closing(on.database, on.ids, on.tiers, _billing(on))
     return (
         Loop("dispatcher", Dispatcher(on.database, on.queue).run_once, every=1.0),
         Loop("rescuer", rescuer.run_once, every=1.0),
@@ -608,6 +634,7 @@ def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, .
         Loop("orphans", orphans.run_once, every=3600.0, batch=ORPHANS_BATCH),
         Loop("partitions", partitions.run_once, every=PARTITIONS_SECONDS),
         Loop("signing-keys-follow", features.people.signing.rotate_once, every=3600.0, batch=_NEVER_MORE),
+        Loop("billing", closing.run_once, every=CLOSING_SECONDS, batch=CLOSING_BATCH),
         *_reporting(on, features.reports),
     )
 

@@ -166,6 +166,13 @@ class Settings(BaseModel):
             "With it limits hold on 127.0.0.1 too.",
         ),
     ] = None
+    stripe_key_file: Annotated[
+        Path | None,
+        Field(
+            description="File with the secret key of an account at Stripe: invoices are sent through it. Without "
+            "it: they are made and shown, and sent by nobody."
+        ),
+    ] = None
     allowed_networks: Annotated[
         tuple[str, ...],
         Field(description="Networks (comma-separated) that may use the service. Empty: all that are not blocked."),
@@ -384,6 +391,13 @@ class Settings(BaseModel):
         if (self.s3_access_key_id is None) != (self.s3_secret_access_key is None):
             raise ValueError("s3_access_key_id: give the key and FILEWRIGHT_S3_SECRET_ACCESS_KEY, or neither")
         return self
+
+    @field_validator("stripe_key_file")
+    @classmethod
+    def _key_of_stripe(cls, value: Path | None) -> Path | None:
+        if value is not None and not (value.is_file() and value.read_bytes().strip().startswith((b"sk_", b"rk_"))):
+            raise ValueError("there is no such file, or what is in it does not begin with sk_ or rk_")
+        return value
 
     @model_validator(mode="after")
     def _secret_is_strong(self) -> Settings:

@@ -19,13 +19,14 @@ PROMISED = {
     ("get", "/v1/jobs/{job_id}/outputs/{n}"),
     ("head", "/v1/jobs/{job_id}/outputs/{n}"), ("get", "/v1/formats"), ("get", "/v1/routes"), ("get", "/v1/operations"),
     ("get", "/livez"), ("get", "/readyz"), ("get", "/health"), ("get", "/metrics"),
-    ("get", "/reports/conversions"),
     ("post", "/v1/auth/register"), ("post", "/v1/auth/login"), ("post", "/v1/auth/refresh"),
     ("post", "/v1/auth/logout"), ("post", "/v1/auth/verify"), ("post", "/v1/auth/verify/resend"),
     ("post", "/v1/auth/password/forgot"), ("post", "/v1/auth/password/reset"),
     ("get", "/v1/me"), ("post", "/v1/me/password"), ("get", "/v1/me/sessions"),
     ("delete", "/v1/me/sessions/{session_id}"),
     ("post", "/v1/api-keys"), ("get", "/v1/api-keys"), ("delete", "/v1/api-keys/{key_id}"),
+    ("get", "/reports/conversions"), ("get", "/reports/usage"), ("get", "/v1/me/usage"), ("get", "/v1/me/invoices"),
+    ("get", "/v1/me/invoices/{invoice_id}"), ("get", "/v1/me/invoices/{invoice_id}/pdf"),
 }  # fmt: skip
 
 

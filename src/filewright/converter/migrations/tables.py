@@ -10,6 +10,7 @@ from filewright.chassis.mail import outbox_model as mail
 from filewright.chassis.queue import outbox
 from filewright.chassis.web import idempotency_model, request_log_model
 from filewright.converter.artifacts import models as artifacts
+from filewright.converter.billing import models as billing
 from filewright.converter.choices import models as choices
 from filewright.converter.jobs import models as jobs
 from filewright.converter.uploads import models as uploads
@@ -17,6 +18,7 @@ from filewright.converter.uploads import models as uploads
 __all__ = [
     "artifacts",
     "audit",
+    "billing",
     "choices",
     "idempotency_model",
     "identity",

@@ -34,11 +34,15 @@ from filewright.chassis.web.throttling import BudgetHeaders
 from filewright.converter.accounts import endpoints as auth_endpoints
 from filewright.converter.accounts import own_endpoints
 from filewright.converter.accounts.people import People
+from filewright.converter.billing import endpoints as billing_endpoints
+from filewright.converter.billing.invoices import Invoices
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.jobs import convert_endpoint
 from filewright.converter.jobs import endpoints as job_endpoints
+from filewright.converter.jobs.admission import Admission
+from filewright.converter.jobs.answers import OutputFiles
 from filewright.converter.jobs.fetching import Fetching
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.reports import endpoints as report_endpoints
@@ -104,6 +108,10 @@ class Services(Protocol):
     def tiers(self) -> Tiers: ...
     @property
     def limiter(self) -> Limiter: ...
+    @property
+    def admission(self) -> Admission: ...
+    @property
+    def invoices(self) -> Invoices: ...
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,13 @@ def create_app(
 ) -> FastAPI:
     """The application. `pages` are mounted beside the API; `running` is entered while the server runs."""
     identify = _allowed(exposure.throttle.around(_noted(exposure.callers.identify)))
-    edge = Edge(identify, services.idempotency, drain, exposure.proxies, exposure.throttle.order)
+
+    async def admit(request: Request, caller: Caller, cost: int) -> None:
+        services.admission.check(caller.tier)
+        if cost:
+            await exposure.throttle.order(request, caller, cost)
+
+    edge = Edge(identify, services.idempotency, drain, exposure.proxies, admit)
     people = services.people
     listed = catalogue.Catalogue(services.converter, services.converter.registry, services.choices, services.cache)
 
@@ -159,6 +173,9 @@ def create_app(
             ),
             auth_endpoints.router(edge, people.accounts, people.private),
             own_endpoints.router(edge, people.accounts, people.keys, people.private),
+            billing_endpoints.router(
+                identify, services.invoices, services.tiers, exposure.check_operator, OutputFiles(services.jobs)
+            ),
             report_endpoints.router(services.reports, exposure.check_operator),
             *pages,
         ),

@@ -48,6 +48,7 @@ class UploadEndpoints:
 
     async def create(self, request: Request) -> Response:
         caller = await self.edge.identify(request)
+        await self.edge.admit(request, caller, 0)
         if tus.is_tus(request):
             return await self._create_tus(request, caller)
         require_json(request)

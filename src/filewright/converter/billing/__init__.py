@@ -1,0 +1,1 @@
+"""What use costs: months that are closed, invoices, and whoever collects the money (`port.py`)."""

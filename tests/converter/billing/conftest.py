@@ -1,6 +1,26 @@
-"""Puts `billingkit` on the path."""
+"""The tables come from the migrations, and the database's clock is the test's; `billingkit` is on the path."""
 
 import sys
 from pathlib import Path
 
+import pytest
+
+from filewright.chassis.db.database import Database
+from filewright.converter.migrations import LOCATION
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+async def migrated(database: Database) -> None:
+    """All tables, as a real installation has them."""
+    await database.migrate(LOCATION)
+
+
+@pytest.fixture
+def database_schema():
+    return migrated
+
+
+@pytest.fixture
+def database_clock(clock):
+    return clock

@@ -118,12 +118,13 @@ def test_invoices_are_their_tenants_alone(client_at, metered):
                 made.append(row.id)
         return made
 
-    first, second = metered.call(plant)
+    first, second = sorted(metered.call(plant))
     mine, theirs = client_at("203.0.113.7"), client_at("203.0.113.8")
     listed = mine.get("/v1/me/invoices", params={"limit": 1}).json()
     assert [item["id"] for item in listed["data"]] == [second]
     rest = mine.get("/v1/me/invoices", params={"cursor": listed["next_cursor"]}).json()
-    assert [(item["id"], item["number"], item["total"]) for item in rest["data"]] == [(first, "FW-000001", 1900)]
+    assert [(item["id"], item["total"]) for item in rest["data"]] == [(first, 1900)]
+    assert {item["number"] for item in (*listed["data"], *rest["data"])} == {"FW-000001", "FW-000002"}
     assert theirs.get("/v1/me/invoices").json() == {"data": [], "next_cursor": None}
     unknown = ids.new("inv")
     for path in ("/v1/me/invoices/{}", "/v1/me/invoices/{}/pdf"):

@@ -20,7 +20,7 @@ def door(shop):
     return Admission(shop.database, shop.clock, shop.folder, shop.metrics)
 
 
-async def worked(shop, times=2, seconds=30.0):
+async def worked(shop, times=2, seconds=20.0):
     """Conversions that took so long each."""
     for _ in range(times):
         await shop.order()
@@ -43,12 +43,12 @@ def test_a_new_job_waits_for_those_that_are_due_shared_among_those_at_work():
 
 
 async def test_who_would_wait_too_long_is_told_so_and_when_to_come_back(shop, door):
-    await worked(shop, seconds=30.0)
+    await worked(shop, seconds=20.0)
     for n in range(3):
         await shop.order(caller=Caller(f"tenant{n}", LOCAL))
     await door.look_once()
     assert door.pressure.due == {"standard": 3}
-    assert door.pressure.seconds == pytest.approx(30.0, abs=5)
+    assert door.pressure.seconds == pytest.approx(20.0, abs=2)
     door.check(PATIENT)
     door.check(LOCAL)
     with pytest.raises(Overloaded) as refused:
@@ -66,7 +66,7 @@ async def test_what_one_tenant_piled_up_is_not_before_anothers_first_job(shop, d
 
 
 async def test_on_an_old_look_nobody_is_refused(shop, door, clock):
-    await worked(shop, seconds=30.0)
+    await worked(shop, seconds=20.0)
     await shop.order()
     await door.look_once()
     with pytest.raises(Overloaded):

@@ -94,9 +94,7 @@ class Closing:
         sums = await _summed(session, tenant, month)
         kept = {name: getattr(row, name) for name in sums}
         if abs(kept["seconds"] - sums["seconds"]) > 0.001 or kept | {"seconds": 0} != sums | {"seconds": 0}:
-            log.warning(
-                "month_put_right", tenant=tenant, month=month, kept=kept["conversions"], found=sums["conversions"]
-            )
+            log.warning("month_put_right", month=month, kept=kept["conversions"], found=sums["conversions"])
         for name, value in sums.items():
             setattr(row, name, value)
         row.closed_at = await self._database.now(session)
@@ -173,7 +171,7 @@ class Closing:
                 InvoiceRow.status == "open", InvoiceRow.collector == self._billing.name, InvoiceRow.id > self._asked
             )
             found = (await session.execute(query.order_by(InvoiceRow.id).limit(_LOOKED_AT_ONCE))).all()
-        self._asked = found[-1].id if found else ""
+        self._asked = found[-1].id if len(found) == _LOOKED_AT_ONCE else ""
         for invoice_id, reference in found:
             try:
                 status = await self._billing.status(str(reference))

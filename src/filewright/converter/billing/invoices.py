@@ -22,7 +22,7 @@ from filewright.converter.billing.rendering import page
 from filewright.converter.jobs.models import UsageMonthRow
 from filewright.converter.jobs.orders import JobInput, JobOrder
 from filewright.converter.jobs.schemas import Job
-from filewright.converter.jobs.service import Jobs
+from filewright.converter.jobs.service import PREVIEW_TAG, Jobs
 from filewright.converter.jobs.states import PublicStatus
 from filewright.converter.tiers import LOCAL, Caller
 from filewright.converter.uploads.service import Uploads
@@ -122,7 +122,7 @@ class Invoices:
         """Have it made. Two who ask at once have it made twice, and the same."""
         name = f"invoice-{number_of(row)}.html"
         arrived = await self._uploads.receive(HOUSE, name, _one(page(row, number_of(row))))
-        order = JobOrder((JobInput(upload=arrived.upload.id, source_format="html"),), to="pdf", tag="invoice")
+        order = JobOrder((JobInput(upload=arrived.upload.id, source_format="html"),), to="pdf", tag=PREVIEW_TAG)
         job = await self._jobs.submit(HOUSE, order)
         async with self._database.write() as session:
             await session.execute(update(InvoiceRow).where(InvoiceRow.id == row.id).values(pdf_job=job.id))

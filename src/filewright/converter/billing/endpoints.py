@@ -274,7 +274,7 @@ def router(
         summary="What was used by month and tier, and what a conversion cost; for the operator's networks",
         responses=answers(UsageReport, "The report."),
         tags=["operations"],
-        openapi_extra=PUBLIC,
+        openapi_extra=dict(PUBLIC),
     )
     return routes
 

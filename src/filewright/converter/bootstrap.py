@@ -19,12 +19,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from filewright.chassis import failpoints
 from filewright.chassis.cache.memory import MemoryCache
 from filewright.chassis.cache.optional_redis import OptionalRedis
-from filewright.chassis.cache.port import NEWS, Cache
+from filewright.chassis.cache.port import NEWS, Cache, Uncached
 from filewright.chassis.cache.redis_level import RedisLevel
 from filewright.chassis.clock import Clock, SystemClock
 from filewright.chassis.coordination.leader import Leader
@@ -40,6 +40,7 @@ from filewright.chassis.egress.client import Egress
 from filewright.chassis.egress.wire import Policy
 from filewright.chassis.identity.access import BELIEVED, AccessTokens
 from filewright.chassis.identity.known_passwords import AnyOf, BreachedPasswords, FrequentPasswords
+from filewright.chassis.identity.oidc import Provider
 from filewright.chassis.identity.passwords import Passwords
 from filewright.chassis.identity.refresh import RefreshTokens
 from filewright.chassis.identity.sessions import LOOK_SECONDS as SESSIONS_SECONDS
@@ -83,6 +84,7 @@ from filewright.converter.accounts.api_keys import LOOK_SECONDS as KEYS_SECONDS
 from filewright.converter.accounts.api_keys import ApiKeys
 from filewright.converter.accounts.choosing import Choosing
 from filewright.converter.accounts.codes import Codes
+from filewright.converter.accounts.elsewhere import Elsewhere
 from filewright.converter.accounts.letters import Letters
 from filewright.converter.accounts.people import People
 from filewright.converter.accounts.private import PrivateAnswers
@@ -168,6 +170,44 @@ class Platform:
     def jobs_dir(self) -> Path:
         """Where workspaces are made."""
         return self.settings.data_dir.absolute() / "work"
+
+
+class Desk(Protocol):
+    """What everything about people stands on: a platform, or less where an operator sits down for a moment."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ids(self) -> IdSource: ...
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def secret(self) -> bytes: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def notifier(self) -> Notifier: ...
+    @property
+    def cache(self) -> Cache: ...
+    @property
+    def egress(self) -> Egress: ...
+
+
+@dataclass(frozen=True)
+class OperatorsDesk:
+    """The adapters of `filewright admin`, which works beside whatever runs and hears no news."""
+
+    settings: Settings
+    clock: Clock
+    ids: IdSource
+    metrics: Metrics
+    secret: bytes
+    database: Database
+    notifier: Notifier
+    cache: Cache
+    egress: Egress
 
 
 @dataclass(frozen=True)
@@ -329,6 +369,34 @@ async def migrate(settings: Settings) -> str:
 
 
 @asynccontextmanager
+async def administering(settings: Settings) -> AsyncIterator[People]:
+    """`admin`: people, for one command. Running processes learn of it from the database.
+
+    Raises SettingsError, DatabaseUnavailable.
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    clock, metrics, database = SystemClock(), Metrics(), _database(settings)
+    desk = OperatorsDesk(
+        settings=settings,
+        clock=clock,
+        ids=RandomIds(clock),
+        metrics=metrics,
+        secret=_secret(settings),
+        database=database,
+        notifier=MemoryNotifier(),
+        cache=Uncached(),
+        egress=Egress(metrics=metrics),
+    )
+    try:
+        if database.dialect == "sqlite":  # the machine's own, which may never have been started
+            await database.migrate(MIGRATIONS)
+        await _require_schema(database)
+        yield _people(desk, IdempotencyKeys(database, desk.ids, clock))
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
 async def running(services: Services, *, grace: float = _DRAIN_SECONDS) -> AsyncIterator[None]:
     """The loops and the slots, for as long as the context lasts. Jobs that run at its end get a while, then go back."""
     tasks = [asyncio.create_task(services.loops.run(), name="loops")]
@@ -480,7 +548,7 @@ def _features(on: Platform, converter: Converter) -> Features:
     )
 
 
-def _people(on: Platform, idempotency: IdempotencyKeys) -> People:
+def _people(on: Desk, idempotency: IdempotencyKeys) -> People:
     settings, database = on.settings, on.database
     known = FrequentPasswords()
     breached = settings.breached_passwords_file
@@ -506,7 +574,10 @@ def _people(on: Platform, idempotency: IdempotencyKeys) -> People:
     )
     keys = ApiKeys(database, on.cache, on.ids, on.clock)
     private = PrivateAnswers(idempotency, on.secret)
-    return People(accounts, keys, codes, sessions, access, signing, outbox, private)
+    offered = settings.provider
+    provider = Provider(offered, on.egress, on.clock) if offered is not None else None
+    elsewhere = Elsewhere(provider, accounts, keys, database, Box(on.secret, "filewright sign-ins elsewhere"), on.clock)
+    return People(accounts, keys, elsewhere, codes, sessions, access, signing, outbox, private, on.clock)
 
 
 def _mail(settings: Settings) -> Mail:

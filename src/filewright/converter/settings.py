@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from filewright.chassis.identity.known_passwords import BreachedPasswords
+from filewright.chassis.identity.provider import ProviderSettings
 from filewright.chassis.mail.smtp_address import SmtpServer, parse_smtp_address
 from filewright.chassis.scanning.address import parse_addresses
 from filewright.chassis.storage.s3_address import parse_s3_address
@@ -210,6 +211,23 @@ class Settings(BaseModel):
         Path | None, Field(description="File with the password of the user in `MAIL_URL`.")
     ] = None
     mail_from: Annotated[str, Field(description="Whom letters come from.")] = "Filewright <filewright@localhost>"
+    oidc_issuer: Annotated[
+        str | None,
+        Field(
+            description="OpenID provider that people may sign in at (`https://id.example.com/realm`, exactly as it "
+            "says itself). Name its network in `EGRESS_ALLOW` when it is not public."
+        ),
+    ] = None
+    oidc_client_id: Annotated[str | None, Field(description="What this service is called there.")] = None
+    oidc_client_secret_file: Annotated[
+        Path | None, Field(description="File with the secret agreed on with the provider, if there is one.")
+    ] = None
+    oidc_redirect_url: Annotated[
+        str | None,
+        Field(
+            description="Where the provider sends people back to. Without it: `/account/oidc` at `PUBLIC_URL`.",
+        ),
+    ] = None
     breached_passwords_file: Annotated[
         Path | None,
         Field(
@@ -333,6 +351,16 @@ class Settings(BaseModel):
             raise ValueError(f"mail_url: {error}") from None
         return self
 
+    @model_validator(mode="after")
+    def _provider_is_whole(self) -> Settings:
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise ValueError("oidc_issuer: give it and FILEWRIGHT_OIDC_CLIENT_ID, or neither")
+        if self.oidc_issuer is not None and self.oidc_redirect_url is None and self.public_url is None:
+            raise ValueError("oidc_redirect_url: set it or FILEWRIGHT_PUBLIC_URL, so that people find their way back")
+        if self.oidc_client_secret_file is not None and not self.oidc_client_secret_file.is_file():
+            raise ValueError("oidc_client_secret_file: there is no such file")
+        return self
+
     @field_validator("breached_passwords_file")
     @classmethod
     def _known_passwords(cls, value: Path | None) -> Path | None:
@@ -423,6 +451,16 @@ class Settings(BaseModel):
             raise SettingsError(
                 f"{PREFIX}SECRET_KEY_FILE: every role needs the same file; make it with: openssl rand -base64 48"
             )
+
+    @property
+    def provider(self) -> ProviderSettings | None:
+        """Where people may sign in besides here."""
+        if self.oidc_issuer is None or self.oidc_client_id is None:
+            return None
+        back = self.oidc_redirect_url or f"{self.public_url}/account/oidc"
+        file = self.oidc_client_secret_file
+        secret = file.read_text(encoding="utf-8").strip() if file is not None else None
+        return ProviderSettings(self.oidc_issuer, self.oidc_client_id, back, secret)
 
     @property
     def mail_server(self) -> SmtpServer | None:

@@ -21,6 +21,7 @@ PROMISED = {
     ("get", "/livez"), ("get", "/readyz"), ("get", "/health"), ("get", "/metrics"),
     ("post", "/v1/auth/register"), ("post", "/v1/auth/login"), ("post", "/v1/auth/refresh"),
     ("post", "/v1/auth/logout"), ("post", "/v1/auth/verify"), ("post", "/v1/auth/verify/resend"),
+    ("post", "/v1/auth/oidc"), ("post", "/v1/auth/oidc/finish"),
     ("post", "/v1/auth/password/forgot"), ("post", "/v1/auth/password/reset"),
     ("get", "/v1/me"), ("post", "/v1/me/password"), ("get", "/v1/me/sessions"),
     ("delete", "/v1/me/sessions/{session_id}"),

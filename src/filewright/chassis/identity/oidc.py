@@ -3,35 +3,38 @@
     begin()              ──▶ where to send the person, and what to remember until they come back
     finish(code, …)      ──▶ who they are, as the provider says and has signed
 
-The provider is the operator's choice, so its addresses are trusted as far as they are its own: it must say that it is
-the issuer that was asked for, and over TLS unless it runs on this machine. What it signs must be signed by a key of
-its own with an algorithm of pairs of keys, for us, now, and for this very sign-in.
+The provider is the operator's choice; it is asked by the one way out (`chassis.egress`), so over TLS unless its network
+was named. It must say that it is the issuer that was asked for. What it signs must be signed by a key of its
+own with an algorithm of pairs of keys, for us, now, and for this very sign-in.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
-import httpx
+import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from filewright.chassis.clock import Clock
+from filewright.chassis.egress.client import Bounds, Egress, Outgoing
+from filewright.chassis.egress.errors import SourceForbidden
+from filewright.chassis.identity.provider import ProviderSettings
 from filewright.chassis.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-SECONDS = 10.0
-MOST_BYTES = 256 << 10
+MOST_CHARS = 64 << 10
+_BOUNDS = Bounds(seconds=15.0, body_bytes=256 << 10)
+_OK, _NOT_KNOWN = 200, (400, 401, 403)
 _KNOWN_SECONDS = 3600.0
 _LEEWAY = 60
 _SCOPES = "openid email"
@@ -43,16 +46,6 @@ class ProviderUnavailable(Exception):
 
 class SignInRefused(Exception):
     """What came back proves nothing: a wrong code, a wrong signature, another sign-in's answer."""
-
-
-@dataclass(frozen=True)
-class ProviderSettings:
-    """What the operator and the provider agreed on."""
-
-    issuer: str
-    client_id: str
-    redirect_url: str
-    client_secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -76,11 +69,11 @@ class Proven:
 
 
 class Provider:
-    """One provider. `client` is what it is asked with: no redirects are followed."""
+    """One provider."""
 
-    def __init__(self, settings: ProviderSettings, client: httpx.AsyncClient, clock: Clock) -> None:
+    def __init__(self, settings: ProviderSettings, egress: Egress, clock: Clock) -> None:
         self.settings = settings
-        self._client = client
+        self._egress = egress
         self._clock = clock
         self._known: Mapping[str, Any] = {}
         self._keys: KeySet | None = None
@@ -114,16 +107,17 @@ class Provider:
             "client_id": self.settings.client_id,
             "code_verifier": verifier,
         }
-        secret = self.settings.client_secret
-        credentials = None
-        ways = known.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        if secret is not None and "client_secret_basic" in ways:
-            credentials = httpx.BasicAuth(self.settings.client_id, secret)
-        elif secret is not None:
-            form["client_secret"] = secret
-        answer = await self._ask("POST", str(known["token_endpoint"]), data=form, auth=credentials)
+        headers = {}
+        if (secret := self.settings.client_secret) is not None:
+            ways = known.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+            if "client_secret_basic" in ways:
+                pair = f"{quote(self.settings.client_id, safe='')}:{quote(secret, safe='')}"
+                headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+            else:
+                form["client_secret"] = secret
+        answer = await self._ask(str(known["token_endpoint"]), form=form, headers=headers)
         token = answer.get("id_token")
-        if not isinstance(token, str) or len(token) > MOST_BYTES:
+        if not isinstance(token, str) or len(token) > MOST_CHARS:
             raise SignInRefused("no id_token")
         claims = await self._checked(token, begun_nonce)
         if "email" not in claims and isinstance(answer.get("access_token"), str) and "userinfo_endpoint" in known:
@@ -152,7 +146,7 @@ class Provider:
             and isinstance(claims.get("iat"), int | float)
             and claims["iat"] - _LEEWAY < now
             and isinstance(claims.get("nonce"), str)
-            and secrets.compare_digest(claims["nonce"].encode(), nonce.encode())
+            and secrets.compare_digest(claims["nonce"].encode("utf-8", "replace"), nonce.encode())
             and isinstance(claims.get("sub"), str)
             and 0 < len(claims["sub"]) <= 255
         )
@@ -171,7 +165,7 @@ class Provider:
 
     async def _userinfo(self, known: Mapping[str, Any], access: str, subject: str) -> Mapping[str, Any]:
         headers = {"Authorization": f"Bearer {access}"}
-        said = await self._ask("GET", str(known["userinfo_endpoint"]), headers=headers)
+        said = await self._ask(str(known["userinfo_endpoint"]), headers=headers)
         if said.get("sub") != subject:
             raise SignInRefused("userinfo speaks of somebody else")
         return {name: said[name] for name in ("email", "email_verified") if name in said}
@@ -181,11 +175,11 @@ class Provider:
         if self._clock.monotonic() - self._asked_at < _KNOWN_SECONDS:
             return self._known
         issuer = self.settings.issuer
-        known = await self._ask("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        known = await self._ask(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         if known.get("issuer") != issuer:
             raise ProviderUnavailable("it says that it is another issuer")
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-            if not isinstance(known.get(name), str) or not is_safe_address(known[name]):
+            if not self._is_reachable(known.get(name)):
                 raise ProviderUnavailable(f"its {name} is none")
         self._known, self._asked_at, self._keys = known, self._clock.monotonic(), None
         return known
@@ -193,45 +187,44 @@ class Provider:
     async def _key_set(self, *, fresh: bool) -> KeySet:
         if self._keys is None or fresh:
             known = await self._described()
-            said: Any = await self._ask("GET", str(known["jwks_uri"]))
+            said: Any = await self._ask(str(known["jwks_uri"]))
             try:
                 self._keys = KeySet.import_key_set(said)
             except (JoseError, ValueError, TypeError, KeyError):
                 raise ProviderUnavailable("its keys cannot be read") from None
         return self._keys
 
-    async def _ask(self, method: str, url: str, **more: Any) -> Mapping[str, Any]:
+    async def _ask(
+        self, url: str, *, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Mapping[str, Any]:
+        """The JSON object at the address, or what it answers to the form."""
+        more = {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
+        request = Outgoing(
+            "GET" if form is None else "POST",
+            url,
+            headers={"Accept": "application/json", **more, **(headers or {})},
+            body=b"" if form is None else urlencode(form).encode(),
+            purpose="oidc",
+            secure_only=True,
+            bounds=_BOUNDS,
+        )
         try:
-            async with self._client.stream(method, url, timeout=SECONDS, follow_redirects=False, **more) as answer:
-                body = b""
-                async for piece in answer.aiter_bytes():
-                    body += piece
-                    if len(body) > MOST_BYTES:
-                        raise ProviderUnavailable("its answer has no end")
-        except httpx.HTTPError as error:
-            raise ProviderUnavailable(type(error).__name__) from error
-        if method == "POST" and answer.status_code in {400, 401, 403}:
-            log.info("sign_in_refused_by_provider", status=answer.status_code)
+            answer = await self._egress.exchange(request)
+        except SourceForbidden as error:
+            raise ProviderUnavailable(error.detail) from error
+        if form is not None and answer.status in _NOT_KNOWN:
+            log.info("sign_in_refused_by_provider", status=answer.status)
             raise SignInRefused("the provider does not know the code")
         try:
-            said = httpx.Response(200, content=body).json()
-        except ValueError:
+            said = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
             said = None
-        if answer.status_code != 200 or not isinstance(said, dict):
-            raise ProviderUnavailable(f"it answers {answer.status_code}")
+        if answer.status != _OK or not isinstance(said, dict):
+            raise ProviderUnavailable(f"it answers {answer.status}")
         return said
 
-
-def is_safe_address(url: str) -> bool:
-    """Whether what is sent there stays secret: TLS, or this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return bool(parts.hostname)
-    if parts.scheme != "http" or not parts.hostname:
-        return False
-    if parts.hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return False
+    def _is_reachable(self, url: object) -> bool:
+        try:
+            return isinstance(url, str) and bool(self._egress.check(url, secure_only=True))
+        except SourceForbidden:
+            return False

@@ -4,17 +4,18 @@
     routes.add_api_route("/formats", …, openapi_extra=PUBLIC)
 
 The same words stand in the OpenAPI document and are what `require` goes by. A route that says nothing lets nobody in,
-and `check_declared` finds it when the application is made.
+and `guard` finds it when the application is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filewright.chassis.web.problems import Forbidden
 from filewright.chassis.web.shortcut import Shortcut
@@ -53,8 +54,31 @@ def require(request: Request, scopes: frozenset[str]) -> None:
         raise Forbidden(f"This needs the scope `{needed}`, which your token or key does not have.")
 
 
-def check_declared(routes: Iterable[BaseRoute]) -> None:
-    """Raises Undeclared for a route of the API that says nothing."""
+def guard(routes: Iterable[BaseRoute], identify: Callable[[Request], Awaitable[object]]) -> None:
+    """Let `identify` have its say on every route that needs a scope, before anything of the request is looked at.
+
+    So a stranger is told that they are one, and not what is wrong with their body; and a handler that forgets to ask
+    is guarded all the same. Raises Undeclared for a route of the API that says nothing.
+    """
     for route in routes:
-        if isinstance(route, Shortcut) or (isinstance(route, APIRoute) and route.include_in_schema):
-            scope_of(route)
+        if _declares(route) and scope_of(route) is not None and isinstance(route, APIRoute):
+            route.app = _Guarded(route.app, identify)
+
+
+def _declares(route: BaseRoute) -> bool:
+    """Whether the route is one of the API, or says what it needs although it is not shown there."""
+    if isinstance(route, APIRoute):
+        return route.include_in_schema or "security" in (route.openapi_extra or {})
+    return isinstance(route, Shortcut)
+
+
+class _Guarded:
+    """What a route does, behind its guard."""
+
+    def __init__(self, app: ASGIApp, identify: Callable[[Request], Awaitable[object]]) -> None:
+        self._app = app
+        self._identify = identify
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._identify(Request(scope, receive, send))
+        await self._app(scope, receive, send)

@@ -128,6 +128,13 @@ class ApiKeys:
                 raise NotFound
         log.info("api_key_revoked", key=key_id)
 
+    async def revoke_any(self, key_id: str) -> None:
+        """As `revoke`, by an operator: whosever it is. Raises NotFound."""
+        async with self._database.write() as session:
+            if not await self._revoke(session, ApiKeyRow.id == key_id):
+                raise NotFound("There is no such key, or it is revoked already.")
+        log.info("api_key_revoked", key=key_id, by="operator")
+
     async def revoke_all(self, session: WriteSession, user: str) -> None:
         """None of the account's keys is good any more."""
         await self._revoke(session, ApiKeyRow.user_id == user)

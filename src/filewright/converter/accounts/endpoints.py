@@ -17,12 +17,17 @@ from filewright.chassis.web.jsonbody import MAX_JSON_BYTES, JsonBody
 from filewright.chassis.web.openapi import answers, problems
 from filewright.chassis.web.problems import Forbidden, Unauthenticated
 from filewright.chassis.web.scopes import PUBLIC
+from filewright.converter.accounts.elsewhere import Elsewhere
+from filewright.converter.accounts.guard import Guard
+from filewright.converter.accounts.people import People
 from filewright.converter.accounts.private import PrivateAnswers
 from filewright.converter.accounts.schemas import (
     Accepted,
     AddressOnly,
     CodeOnly,
     Credentials,
+    ElsewhereBegun,
+    ElsewhereFinished,
     Logout,
     PasswordReset,
     Refresh,
@@ -67,7 +72,9 @@ class AuthEndpoints:
 
     edge: Edge[Caller]
     accounts: Accounts
+    elsewhere: Elsewhere
     private: PrivateAnswers
+    guard: Guard
 
     async def register(
         self, request: Request, asked: Annotated[Registration, Depends(JsonBody(Registration))]
@@ -83,7 +90,8 @@ class AuthEndpoints:
             origin = origin_of(self.edge, request)
             return tokens_response(await self.accounts.login(asked.email, asked.password, origin))
 
-        return await self._once(request, answer)
+        await self.guard.try_password(asked.email, self.edge.proxies.client(request.scope))
+        return await self._once(request, answer, knocking=False)
 
     async def refresh(self, request: Request, asked: Annotated[Refresh, Depends(JsonBody(Refresh))]) -> Response:
         async def answer() -> Response:
@@ -97,6 +105,22 @@ class AuthEndpoints:
         async def answer() -> Response:
             await self.accounts.logout(await self._bearer(request), asked.refresh_token)
             return Response(status_code=204)
+
+        return await self._once(request, answer)
+
+    async def begin_elsewhere(self, request: Request) -> Response:
+        async def answer() -> Response:
+            begun = await self.elsewhere.begin()
+            return json_response(ElsewhereBegun(authorization_url=begun.url, flow=begun.flow))
+
+        return await self._once(request, answer)
+
+    async def finish_elsewhere(
+        self, request: Request, asked: Annotated[ElsewhereFinished, Depends(JsonBody(ElsewhereFinished))]
+    ) -> Response:
+        async def answer() -> Response:
+            origin = origin_of(self.edge, request)
+            return tokens_response(await self.elsewhere.finish(asked.flow, asked.code, asked.state, origin))
 
         return await self._once(request, answer)
 
@@ -132,8 +156,13 @@ class AuthEndpoints:
 
         return await self._once(request, answer)
 
-    async def _once(self, request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
-        tenant = f"auth:{self.edge.proxies.client(request.scope)}"
+    async def _once(
+        self, request: Request, answer: Callable[[], Awaitable[Response]], *, knocking: bool = True
+    ) -> Response:
+        address = self.edge.proxies.client(request.scope)
+        if knocking:
+            await self.guard.knock(address)
+        tenant = f"auth:{address}"
         return await self.private.once(request, tenant, await read_body(request, MAX_JSON_BYTES), answer)
 
     async def _bearer(self, request: Request) -> Caller | None:
@@ -144,12 +173,13 @@ class AuthEndpoints:
             return None
 
 
-def router(edge: Edge[Caller], accounts: Accounts, private: PrivateAnswers) -> APIRouter:
+def router(edge: Edge[Caller], people: People, guard: Guard) -> APIRouter:
     """The addresses of signing up and in."""
-    on = AuthEndpoints(edge, accounts, private)
+    on = AuthEndpoints(edge, people.accounts, people.elsewhere, people.private, guard)
     routes = APIRouter(prefix="/v1/auth", tags=["account"])
     done: dict[int | str, dict[str, Any]] = {204: {"description": "Done."}}
     accepted = answers(Accepted, "The same for every address.", status=202)
+    begun = answers(ElsewhereBegun, "Send the person there.")
     signed_in = answers(SignedIn, "Signed in.")
     table: tuple[
         tuple[str, Callable[..., Awaitable[Response]], str, int, str, dict[int | str, dict[str, Any]]], ...
@@ -160,6 +190,8 @@ def router(edge: Edge[Caller], accounts: Accounts, private: PrivateAnswers) -> A
         ("/logout", on.logout, "logout", 204, "End this session", done),
         ("/verify", on.verify, "verify_email", 204, "Confirm the address, by the code from the letter", done),
         ("/verify/resend", on.verify_again, "resend_verification", 202, "Ask for that letter again", accepted),
+        ("/oidc", on.begin_elsewhere, "begin_oidc", 200, "Sign in at the operator's provider: where to go", begun),
+        ("/oidc/finish", on.finish_elsewhere, "finish_oidc", 200, "Sign in with what the provider answered", signed_in),
         ("/password/forgot", on.forgot, "forgot_password", 202, "Ask for a letter to set a new password", accepted),
         ("/password/reset", on.reset, "reset_password", 204, "Set a new password, by the code from the letter", done),
     )

@@ -18,6 +18,7 @@ from filewright.chassis.web.openapi import answers, problems
 from filewright.chassis.web.scopes import needs
 from filewright.converter.accounts.api_keys import KEY_PREFIX, ApiKeys, KeyOrder
 from filewright.converter.accounts.endpoints import json_response
+from filewright.converter.accounts.people import People
 from filewright.converter.accounts.private import PrivateAnswers
 from filewright.converter.accounts.schemas import (
     Account,
@@ -146,9 +147,9 @@ def _key_view(row: ApiKeyRow) -> KeyView:
     )
 
 
-def router(edge: Edge[Caller], accounts: Accounts, keys: ApiKeys, private: PrivateAnswers) -> APIRouter:
+def router(edge: Edge[Caller], people: People) -> APIRouter:
     """The addresses of the own account."""
-    on = OwnEndpoints(edge, accounts, keys, private)
+    on = OwnEndpoints(edge, people.accounts, people.keys, people.private)
     routes = APIRouter(prefix="/v1", tags=["account"])
     gone: dict[str, Any] = {
         "status_code": 204,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+from filewright.chassis.clock import Clock
 from filewright.chassis.identity.access import AccessTokens
 from filewright.chassis.identity.sessions import Sessions
 from filewright.chassis.identity.signing import SigningKeys
@@ -12,6 +14,7 @@ from filewright.chassis.mail.outbox import MailOutbox
 from filewright.converter.accounts.api_keys import ApiKeys
 from filewright.converter.accounts.bearers import Bearers
 from filewright.converter.accounts.codes import Codes
+from filewright.converter.accounts.elsewhere import Elsewhere
 from filewright.converter.accounts.private import PrivateAnswers
 from filewright.converter.accounts.service import Accounts
 from filewright.converter.tiers import Tier
@@ -23,12 +26,18 @@ class People:
 
     accounts: Accounts
     keys: ApiKeys
+    elsewhere: Elsewhere
     codes: Codes
     sessions: Sessions
     access: AccessTokens
     signing: SigningKeys
     outbox: MailOutbox
     private: PrivateAnswers
+    clock: Clock
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self.clock.now()
 
     def bearers(self, tier_named: Callable[[str], Tier]) -> Bearers:
         """Tells callers by what they carry."""

@@ -72,6 +72,29 @@ class Logout(BaseModel):
     refresh_token: Annotated[str | None, Field(max_length=300)] = None
 
 
+class ElsewhereBegun(BaseModel):
+    """A sign-in at the operator's provider, begun."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"authorization_url": "https://id.example.com/authorize?client_id=…", "flow": "c2VhbGVk…"}]
+        }
+    )
+
+    authorization_url: Annotated[str, Field(description="Where to send the person.")]
+    flow: Annotated[str, Field(description="To keep, by whoever began, until the person is back: ten minutes.")]
+
+
+class ElsewhereFinished(BaseModel):
+    """What the provider sent the person back with, and what was kept."""
+
+    model_config = _example(flow="c2VhbGVk…", code="SplxlOBeZQQYbYS6WxSbIA", state="af0ifjsldkj")
+
+    flow: Annotated[str, Field(min_length=1, max_length=2000)]
+    code: Annotated[str, Field(min_length=1, max_length=4000)]
+    state: Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class AddressOnly(BaseModel):
     """Where to send a letter."""
 

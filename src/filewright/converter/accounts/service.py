@@ -219,8 +219,8 @@ class Accounts:
         hashed = await self._hashed(following)
         async with self._database.write() as session:
             mine = await session.get(UserRow, user.id)
-            if mine is None or mine.password_hash != user.password_hash:
-                raise Conflict("The password was changed by somebody else meanwhile.")
+            if mine is None or mine.updated_at != user.updated_at:
+                raise Conflict("The account was changed by somebody else meanwhile; try again.")
             await self._set_password(session, mine, hashed)
             others = UserSessionRow.id != (caller.session or "")
             await self.sessions.end(session, UserSessionRow.user_id == user.id, others, why=End.PASSWORD)

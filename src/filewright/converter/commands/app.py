@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from filewright import __version__
+from filewright.converter.commands.admin import admin
 from filewright.converter.commands.convert import convert
 from filewright.converter.commands.exits import CODES_EPILOG
 from filewright.converter.commands.look_up import doctor, formats, routes
@@ -59,6 +60,7 @@ app.command()(formats)
 app.command(epilog=CODES_EPILOG)(routes)
 app.command()(doctor)
 app.command()(tiers)
+app.add_typer(admin)
 app.command(help=SERVE_HELP, epilog=SERVE_EXAMPLES)(serve)
 app.command(help=API_HELP, epilog=API_EXAMPLES)(api)
 app.command(help=WORKER_HELP, epilog=WORKER_EXAMPLES)(worker)

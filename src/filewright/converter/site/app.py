@@ -29,10 +29,12 @@ from filewright.chassis.web.networks import KnownNetworksOnly, Networks
 from filewright.chassis.web.problems import Forbidden
 from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies, within
 from filewright.chassis.web.request_log import RequestLog
-from filewright.chassis.web.scopes import check_declared, require
+from filewright.chassis.web.scopes import guard as guard_routes
+from filewright.chassis.web.scopes import require
 from filewright.chassis.web.throttling import BudgetHeaders
 from filewright.converter.accounts import endpoints as auth_endpoints
 from filewright.converter.accounts import own_endpoints
+from filewright.converter.accounts.guard import Guard
 from filewright.converter.accounts.people import People
 from filewright.converter.billing import endpoints as billing_endpoints
 from filewright.converter.billing.invoices import Invoices
@@ -148,7 +150,7 @@ def create_app(
             await exposure.throttle.order(request, caller, cost)
 
     edge = Edge(identify, services.idempotency, drain, exposure.proxies, admit)
-    people = services.people
+    guard = Guard(exposure.throttle.limiter if not exposure.callers.local else None, services.database)
     listed = catalogue.Catalogue(services.converter, services.converter.registry, services.choices, services.cache)
 
     @asynccontextmanager
@@ -171,11 +173,11 @@ def create_app(
                 services.jobs.standing,
                 learned_targets=services.choices.learning,
             ),
-            auth_endpoints.router(edge, people.accounts, people.private),
-            own_endpoints.router(edge, people.accounts, people.keys, people.private),
             billing_endpoints.router(
                 identify, services.invoices, services.tiers, exposure.check_operator, OutputFiles(services.jobs)
             ),
+            auth_endpoints.router(edge, services.people, guard),
+            own_endpoints.router(edge, services.people),
             report_endpoints.router(services.reports, exposure.check_operator),
             *pages,
         ),
@@ -195,7 +197,7 @@ def create_app(
             Middleware(BudgetHeaders),
         ),
     )
-    check_declared(app.routes)
+    guard_routes(app.routes, identify)
     return app
 
 
@@ -203,8 +205,12 @@ def _allowed(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Requ
     """The same, and nobody passes whom the request's route does not allow."""
 
     async def allowing(request: Request) -> Caller:
+        known: Caller | None = getattr(request.state, "caller", None)
+        if known is not None:  # the guard of the route has asked already
+            return known
         caller = await identify(request)
         require(request, caller.scopes)
+        request.state.caller = caller
         return caller
 
     return allowing

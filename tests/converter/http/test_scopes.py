@@ -15,7 +15,8 @@ from filewright.converter.accounts.service import FACTS
 from filewright.converter.tiers import EVERYBODYS_SCOPES
 
 PUBLIC = {
-    "livez", "readyz", "health", "metrics", "report_conversions", "list_formats", "get_route", "list_operations",
+    "livez", "readyz", "health", "metrics", "report_conversions", "report_usage",
+    "list_formats", "get_route", "list_operations",
     "register", "login", "refresh", "logout", "verify_email", "resend_verification", "forgot_password",
     "reset_password", "begin_oidc", "finish_oidc",
 }  # fmt: skip

@@ -14,6 +14,8 @@ import time
 import pytest
 from httpkit.people import somebody
 
+from filewright.converter.billing.models import InvoiceRow
+
 TUS = {"Tus-Resumable": "1.0.0"}
 NO_IDS = {"n"}
 """Parameters of addresses that name nothing of anybody's by themselves."""
@@ -55,7 +57,7 @@ def others(http):
 
 
 @pytest.fixture(scope="module")
-def things(http, owner):
+def things(service, http, owner):
     """One of each kind, the owner's, by the prefix of its id; and who can still see it."""
     ticket = http.post("/v1/uploads", json={"filename": "n.txt", "bytes": 5}, headers=owner.headers).json()
     http.put(f"/v1/uploads/{ticket['id']}", content=b"hello", headers=owner.headers).raise_for_status()
@@ -72,8 +74,25 @@ def things(http, owner):
         "upl": fresh,
         "key": owner.key(http, ["jobs:read"])["id"],
         "ses": owner.tokens["session"],
+        "inv": invoice(service, http.get("/v1/me", headers=owner.headers).json()["id"], job["id"]),
         **more_things(http, owner),
     }
+
+
+def invoice(service, tenant: str, job: str) -> str:
+    """No caller makes one; months do."""
+    world = service.world
+
+    async def plant() -> str:
+        async with world.database.write() as session:
+            row = InvoiceRow(
+                id=world.ids.new("inv"), tenant=tenant, month="2025-03", number=1, currency="EUR", lines=[], total=0,
+                status="made", pdf_job=job, created_at=world.clock.now(),
+            )  # fmt: skip
+            session.add(row)
+            return str(row.id)
+
+    return service.call(plant)
 
 
 def more_things(http, owner) -> dict[str, str]:
@@ -254,7 +273,12 @@ def test_an_idempotency_key_of_anothers_is_nothing_to_anybody_else(http, owner, 
 
 def still_there(http, owner, things):
     """None of all that changed anything, and the owner can see it: else the matrix would prove nothing."""
-    for path in (f"/v1/jobs/{things['job']}", f"/v1/uploads/{things['upl']}", f"/v1/jobs/{things['job']}/outputs/0"):
+    for path in (
+        f"/v1/jobs/{things['job']}",
+        f"/v1/uploads/{things['upl']}",
+        f"/v1/jobs/{things['job']}/outputs/0",
+        f"/v1/me/invoices/{things['inv']}",
+    ):
         assert http.get(path, headers=owner.headers).status_code == 200, path
     assert http.get("/v1/me", headers=owner.headers).status_code == 200
     assert things["key"] in http.get("/v1/api-keys", headers=owner.headers).text

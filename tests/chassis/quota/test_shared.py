@@ -73,6 +73,29 @@ def test_two_processes_with_leases_never_give_more_than_the_law(redis_server, ra
             assert last - first + 1 <= rate.most + Fraction(given_at[last] - began + 2, rate.interval)
 
 
+@pytest.mark.requirement("S13")
+@pytest.mark.parametrize("held_for", [0.0, 0.5, 0.9, LEASE_SECONDS - 0.001])
+async def test_a_lease_that_is_held_while_the_bucket_fills_up_again_is_no_more_than_a_burst(redis_server, held_for):
+    """The worst there is: one holds all it can, waits, and then everybody takes all there is at one moment."""
+    rate, clock = Rate(600, burst=40), FakeClock()
+
+    def timer() -> int:
+        return LONG_AGO + round(clock.monotonic() * SECOND)
+
+    async def all_there_is(limiter: SharedLimiter) -> int:
+        count = 0
+        while (await limiter.take("k", rate)).allowed:
+            count += 1
+        return count
+
+    async with replicas(redis_server, clock, timer=timer) as (holder, other):
+        while (lease := holder._leases.get("k")) is None or lease.left < 9:  # the largest, just come
+            assert (await holder.take("k", rate)).allowed
+            clock.move(0.09)
+        clock.move(held_for - 0.09 if held_for else 0)
+        assert await all_there_is(other) + await all_there_is(holder) <= rate.most
+
+
 @pytest.mark.requirement("S13", "J2")
 async def test_sixty_four_tasks_on_two_processes_get_no_more_than_the_law(redis_server):
     rate = Rate(600, burst=100)

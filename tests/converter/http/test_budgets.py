@@ -9,6 +9,7 @@ import pytest
 
 from filewright.chassis.web.problems import PROBLEM_JSON
 
+pytestmark = pytest.mark.embedded("its callers tell their addresses, which a front does not believe")
 HOUR_LONG = """
 tiers:
   anonymous:
@@ -26,7 +27,7 @@ def strict(tmp_path_factory, serve):
     tiers = folder / "tiers.yaml"
     tiers.write_text(HOUR_LONG)
     settings = {
-        "tiers_file": tiers,
+        "tiers_file": str(tiers),
         "trusted_proxies": ("127.0.0.0/8",),
         "unlimited_networks": ("198.51.100.0/24",),
         "blocked_networks": ("192.0.2.0/24", "2001:db8:bad::/48"),

@@ -8,6 +8,7 @@ import pytest
 
 from filewright.converter.billing.models import InvoiceRow
 
+pytestmark = pytest.mark.embedded("its callers tell their addresses, which a front does not believe")
 MONTH_LONG = """
 cost_per_second: 0.5
 tiers:
@@ -23,7 +24,7 @@ LINE = {"description": "Premium", "quantity": 1, "unit_price": "19", "amount": 1
 def metered(tmp_path_factory, serve):
     folder = tmp_path_factory.mktemp("metered")
     (folder / "tiers.yaml").write_text(MONTH_LONG)
-    settings = {"tiers_file": folder / "tiers.yaml", "trusted_proxies": ("127.0.0.0/8",)}
+    settings = {"tiers_file": str(folder / "tiers.yaml"), "trusted_proxies": ("127.0.0.0/8",)}
     with serve(folder / "data", as_set=True, settings=settings) as live:
         yield live
 

@@ -36,6 +36,7 @@ from filewright.chassis.db.database import Database
 from filewright.chassis.db.materialized import keeps_views
 from filewright.chassis.db.migrations import is_behind
 from filewright.chassis.db.pools import Budget, Pooler, PoolsTooLarge
+from filewright.chassis.db.sessions import WriteSession
 from filewright.chassis.egress.client import Egress
 from filewright.chassis.egress.wire import Policy
 from filewright.chassis.identity.access import BELIEVED, AccessTokens
@@ -45,7 +46,7 @@ from filewright.chassis.identity.passwords import Passwords
 from filewright.chassis.identity.refresh import RefreshTokens
 from filewright.chassis.identity.sessions import LOOK_SECONDS as SESSIONS_SECONDS
 from filewright.chassis.identity.sessions import NEWS as SESSION_NEWS
-from filewright.chassis.identity.sessions import Sessions
+from filewright.chassis.identity.sessions import End, Sessions, UserSessionRow
 from filewright.chassis.identity.signing import REFRESH_SECONDS as SIGNING_SECONDS
 from filewright.chassis.identity.signing import SigningKeys
 from filewright.chassis.ids import IdSource, RandomIds
@@ -72,6 +73,9 @@ from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.scanning.several import ClamdPool
 from filewright.chassis.sealing import Box, derived
 from filewright.chassis.storage.bucket import open_bucket
+from filewright.chassis.storage.encryption.master import MasterKeyFile
+from filewright.chassis.storage.encryption.store import EncryptedStore
+from filewright.chassis.storage.encryption.tenants import TenantKeys
 from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.tasks import ended
@@ -125,6 +129,11 @@ from filewright.converter.maintenance.partitions import Partitions, partitioned
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer
 from filewright.converter.maintenance.vitals import Facts, no_facts
+from filewright.converter.migrations.tables import metadata
+from filewright.converter.privacy.certificates import Signer
+from filewright.converter.privacy.erasing import TOPIC as ERASURES_TOPIC
+from filewright.converter.privacy.erasing import Erasures, Leaving
+from filewright.converter.privacy.exporting import Exports
 from filewright.converter.reports.service import LOOK_SECONDS as REPORTS_SECONDS
 from filewright.converter.reports.service import Reports
 from filewright.converter.settings import DEFAULT_REQUEST_LOG_DAYS, Settings, SettingsError
@@ -142,6 +151,7 @@ _LEVELS = {level.name.lower(): level for level in SandboxLevel}
 _DRAIN_SECONDS = 20.0
 _NEVER_MORE = 1_000_000
 """Of a loop that does in one run all there is."""
+ROTATING_SECONDS = 60.0
 
 
 class DataDirectoryInUse(SettingsError):
@@ -159,6 +169,8 @@ class Platform:
     secret: bytes
     database: Database
     store: ObjectStore
+    keys: TenantKeys | None
+    """With which files are encrypted; None where they are stored as they are."""
     notifier: Notifier
     queue: TaskQueue
     cache: Cache
@@ -225,6 +237,8 @@ class Features:
     invoices: Invoices
     fetching: Fetching
     people: People
+    erasures: Erasures
+    exports: Exports
 
 
 @dataclass(frozen=True)
@@ -438,6 +452,7 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
         secret = _secret(settings)
         notifier, queue = _adapters(settings, secret, lanes)
         cache = _cache(settings, secret, clock, notifier)
+        keys = _keys(settings, clock)
         metrics = Metrics(process=True)
         limiter = _limiter(settings, clock)
         on = Platform(
@@ -447,11 +462,8 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
             metrics=metrics,
             secret=secret,
             database=_database(settings),
-            store=open_store(
-                settings.effective_storage_url,
-                access_key_id=settings.s3_access_key_id,
-                secret_access_key=settings.s3_secret_access_key,
-            ),
+            store=_store(settings, keys),
+            keys=keys,
             notifier=notifier,
             queue=queue,
             cache=cache,
@@ -470,6 +482,23 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
             await on.notifier.close()
             await on.store.close()
             await on.database.close()
+
+
+def _keys(settings: Settings, clock: Clock) -> TenantKeys | None:
+    """Beside the master key, so apart from the database and the files."""
+    path = settings.master_key_file
+    if path is None:
+        return None
+    return TenantKeys(path.with_name(f"{path.name}.tenants"), MasterKeyFile(path), clock)
+
+
+def _store(settings: Settings, keys: TenantKeys | None) -> ObjectStore:
+    plain = open_store(
+        settings.effective_storage_url,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=settings.s3_secret_access_key,
+    )
+    return plain if keys is None else EncryptedStore(plain, keys)
 
 
 def _adapters(settings: Settings, secret: bytes, lanes: Sequence[str]) -> tuple[Notifier, TaskQueue]:
@@ -543,9 +572,35 @@ def _features(on: Platform, converter: Converter) -> Features:
     people = _people(on, idempotency)
     admission = Admission(on.database, on.clock, scratch, on.metrics)
     invoices = Invoices(on.database, uploads, jobs)
-    return Features(
-        artifacts, uploads, choices, jobs, idempotency, eraser, reports, admission, invoices, fetching, people
+    signer = Signer(on.secret)
+    erasures = Erasures(
+        on.database, on.store, on.ids, signer, on.notifier, metadata, keys=on.keys, leaving=[_signing_off(people)]
     )
+    return Features(
+        artifacts=artifacts,
+        uploads=uploads,
+        choices=choices,
+        jobs=jobs,
+        idempotency=idempotency,
+        eraser=eraser,
+        reports=reports,
+        admission=admission,
+        invoices=invoices,
+        fetching=fetching,
+        people=people,
+        erasures=erasures,
+        exports=Exports(on.database, artifacts, metadata),
+    )
+
+
+def _signing_off(people: People) -> Leaving:
+    """No token and no key of an account is good from the moment on in which it leaves."""
+
+    async def sign_off(session: WriteSession, tenant: str) -> None:
+        await people.sessions.end(session, UserSessionRow.tenant == tenant, why=End.BY_OWNER)
+        await people.keys.revoke_all(session, tenant)
+
+    return sign_off
 
 
 def _people(on: Desk, idempotency: IdempotencyKeys) -> People:
@@ -706,8 +761,15 @@ def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, .
         Loop("partitions", partitions.run_once, every=PARTITIONS_SECONDS),
         Loop("signing-keys-follow", features.people.signing.rotate_once, every=3600.0, batch=_NEVER_MORE),
         Loop("billing", closing.run_once, every=CLOSING_SECONDS, batch=CLOSING_BATCH),
+        Loop("erasures", features.erasures.run_once, every=15.0, topic=ERASURES_TOPIC),
+        *_rotating(on),
         *_reporting(on, features.reports),
     )
+
+
+def _rotating(on: Platform) -> tuple[Loop, ...]:
+    """When a new master key is appended, what is wrapped under the one before is wrapped anew."""
+    return () if on.keys is None else (Loop("tenant-keys", on.keys.rewrap, every=ROTATING_SECONDS),)
 
 
 def _reporting(on: Platform, reports: Reports) -> tuple[Loop, ...]:

@@ -22,6 +22,7 @@ from filewright.chassis.identity.known_passwords import BreachedPasswords
 from filewright.chassis.identity.provider import ProviderSettings
 from filewright.chassis.mail.smtp_address import SmtpServer, parse_smtp_address
 from filewright.chassis.scanning.address import parse_addresses
+from filewright.chassis.storage.encryption.master import keys_in
 from filewright.chassis.storage.s3_address import parse_s3_address
 
 PREFIX = "FILEWRIGHT_"
@@ -146,6 +147,15 @@ class Settings(BaseModel):
             "`off`: do not scan, although it is set.",
         ),
     ] = "auto"
+    master_key_file: Annotated[
+        Path | None,
+        Field(
+            description="File with a key of at least 32 random bytes on each line, the last one in use: files are "
+            "stored encrypted. Each tenant's own key lies, wrapped, in the folder `<file>.tenants`; keep file and "
+            "folder apart from the database and the files, and share them between all processes. Without it: files "
+            "are stored as they are.",
+        ),
+    ] = None
     trusted_proxies: Annotated[
         tuple[str, ...],
         Field(
@@ -439,6 +449,18 @@ class Settings(BaseModel):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _master_key_is_strong(self) -> Settings:
+        path = self.master_key_file
+        if path is not None:
+            if not path.is_file():
+                raise ValueError("master_key_file: there is no such file; make it with: openssl rand -base64 48")
+            try:
+                keys_in(path)
+            except ValueError as error:
+                raise ValueError(f"master_key_file: {error}") from None
+        return self
+
     def require_distributed(self) -> None:
         """Raises SettingsError unless all state is outside this process, where others find it too."""
         if urlsplit(self.effective_database_url).scheme != "postgresql":
@@ -482,16 +504,10 @@ class Settings(BaseModel):
         return self.storage_url or f"file://{self.data_dir.absolute() / 'objects'}"
 
 
-LATER: Mapping[str, str] = {
-    "master_key_file": "encryption at rest",
-}
-"""Settings of the contract whose capability this version does not have: setting one is refused, never ignored."""
-
-
 def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Read the environment, then the file it names; `overrides` (from the command line) win over both.
 
-    Raises SettingsError for a wrong value, a name that does not exist, or a capability that is not there.
+    Raises SettingsError for a wrong value, or a name that does not exist.
     """
     environ = dict(os.environ if environment is None else environment)  # noqa: TID251 - the one place that reads it
     values = {**_from_file(environ.get(f"{PREFIX}CONFIG")), **_from_environment(environ)}
@@ -529,8 +545,6 @@ def _from_file(path: str | None) -> dict[str, str]:
 def _check_name(name: str) -> None:
     if name in Settings.model_fields:
         return
-    if name in LATER:
-        raise SettingsError(f"{PREFIX}{name.upper()}: this version does not have {LATER[name]} yet; unset it")
     near = difflib.get_close_matches(name, Settings.model_fields, n=1)
     hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else "; docs/settings.md lists them all"
     raise SettingsError(f"{PREFIX}{name.upper()}: there is no such setting{hint}")

@@ -23,6 +23,7 @@ PROMISED = {
     ("post", "/v1/auth/logout"), ("post", "/v1/auth/verify"), ("post", "/v1/auth/verify/resend"),
     ("post", "/v1/auth/oidc"), ("post", "/v1/auth/oidc/finish"),
     ("post", "/v1/auth/password/forgot"), ("post", "/v1/auth/password/reset"),
+    ("get", "/v1/me/export"), ("delete", "/v1/me"), ("get", "/v1/erasures/{erasure_id}"),
     ("get", "/v1/me"), ("post", "/v1/me/password"), ("get", "/v1/me/sessions"),
     ("delete", "/v1/me/sessions/{session_id}"),
     ("post", "/v1/api-keys"), ("get", "/v1/api-keys"), ("delete", "/v1/api-keys/{key_id}"),

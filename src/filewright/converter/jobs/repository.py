@@ -521,6 +521,13 @@ async def erase_expired(session: WriteSession, *, now: datetime, limit: int) -> 
     return [job.id for job in moved]
 
 
+async def erase_live(session: WriteSession, tenant: str, *, now: datetime) -> Sequence[str]:
+    """Mark every job of the tenant that is not over as erased: no worker can commit it any more."""
+    live = and_(JobRow.tenant == tenant, JobRow.state.in_(LIVE))
+    moved = await _move(session, JobState.ERASED, Actor.CALLER, live, now=now)
+    return [job.id for job in moved]
+
+
 async def uncleared(session: ReadSession, *, limit: int) -> Sequence[str]:
     """Erased jobs whose files nobody has yet seen to be gone."""
     statement = (

@@ -40,7 +40,7 @@ def attempt_folder(job_id: str, attempt: int) -> str:
 
 
 async def store_products(
-    store: ObjectStore, lease: Lease, products: Sequence[Product], *, max_bytes: int
+    store: ObjectStore, lease: Lease, products: Sequence[Product], *, tenant: str, max_bytes: int
 ) -> tuple[StoredProduct, ...]:
     """Store all of them and look that they are there. Raises TooLarge past `max_bytes` together."""
     stored: list[StoredProduct] = []
@@ -49,7 +49,7 @@ async def store_products(
         key = f"{attempt_folder(lease.job_id, lease.attempt)}/{n}"
         try:
             async with aclosing(_blocks(product.path)) as blocks:
-                kept = await store.put(key, blocks, max_bytes=left)
+                kept = await store.put(key, blocks, max_bytes=left, owner=tenant)
         except TooManyBytes:
             raise TooLarge(
                 "The result is larger than is allowed here; choose a smaller file or another target"

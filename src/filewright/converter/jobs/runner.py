@@ -229,7 +229,9 @@ class JobRunner:
             made = [item.path for item in converted.products]
             await require_clean(self._scanner, made, folder=workspace.path, what="what came out of it")
         await keeper.enter(Stage.STORING)
-        stored = await store_products(self._store, job.lease, converted.products, max_bytes=job.tier.max_output_bytes)
+        stored = await store_products(
+            self._store, job.lease, converted.products, tenant=job.tenant, max_bytes=job.tier.max_output_bytes
+        )
         failpoints.hit(STORED)
         return converted, stored
 

@@ -13,6 +13,7 @@ from filewright.converter.artifacts import models as artifacts
 from filewright.converter.billing import models as billing
 from filewright.converter.choices import models as choices
 from filewright.converter.jobs import models as jobs
+from filewright.converter.privacy import models as privacy
 from filewright.converter.uploads import models as uploads
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "mail",
     "metadata",
     "outbox",
+    "privacy",
     "request_log_model",
     "ticks",
     "uploads",

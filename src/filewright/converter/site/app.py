@@ -47,6 +47,9 @@ from filewright.converter.jobs.admission import Admission
 from filewright.converter.jobs.answers import OutputFiles
 from filewright.converter.jobs.fetching import Fetching
 from filewright.converter.jobs.service import Jobs
+from filewright.converter.privacy import endpoints as privacy_endpoints
+from filewright.converter.privacy.erasing import Erasures
+from filewright.converter.privacy.exporting import Exports
 from filewright.converter.reports import endpoints as report_endpoints
 from filewright.converter.reports.service import Reports
 from filewright.converter.site import catalogue, me
@@ -100,6 +103,10 @@ class Services(Protocol):
     def idempotency(self) -> IdempotencyKeys: ...
     @property
     def reports(self) -> Reports: ...
+    @property
+    def erasures(self) -> Erasures: ...
+    @property
+    def exports(self) -> Exports: ...
     @property
     def cache(self) -> Cache: ...
     @property
@@ -178,6 +185,7 @@ def create_app(
             ),
             auth_endpoints.router(edge, services.people, guard),
             own_endpoints.router(edge, services.people),
+            privacy_endpoints.router(edge, services.erasures, services.exports),
             report_endpoints.router(services.reports, exposure.check_operator),
             *pages,
         ),

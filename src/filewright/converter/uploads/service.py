@@ -413,7 +413,7 @@ class Uploads:
         refusal: Exception | None = None,
     ) -> StoredObject:
         try:
-            return await self._store.put(_new_key(upload), chunks, max_bytes=limit)
+            return await self._store.put(_new_key(upload), chunks, max_bytes=limit, owner=upload.tenant)
         except TooManyBytes as error:
             raise refusal or error from None
 

@@ -18,7 +18,7 @@ PUBLIC = {
     "livez", "readyz", "health", "metrics", "report_conversions", "report_usage",
     "list_formats", "get_route", "list_operations",
     "register", "login", "refresh", "logout", "verify_email", "resend_verification", "forgot_password",
-    "reset_password", "begin_oidc", "finish_oidc",
+    "reset_password", "begin_oidc", "finish_oidc", "get_erasure",
 }  # fmt: skip
 """Operations that ask nobody who they are, or know operators by their networks. A new one is written down here."""
 

@@ -54,6 +54,8 @@ def test_a_month_that_is_spent_is_refused_with_402_before_the_file_is_stored(cli
     refusal = convert(http, b"x" * 1000)
     assert (refusal.status_code, refusal.json()["code"], refusal.json()["retryable"]) == (402, "quota_exceeded", False)
     assert metered.files() == before
+    by_address = {"inputs": [{"url": "http://127.0.0.1:1/note.txt"}], "to": "md"}
+    assert http.post("/v1/jobs", json=by_address).json()["code"] == "quota_exceeded", "nor is a file fetched"
     assert convert(client_at("203.0.113.2")).status_code == 200
 
 

@@ -93,7 +93,10 @@ class JobEndpoints:
             async def keep(session: WriteSession, job: Job) -> None:
                 await claim.keep(session, accepted_response(job))
 
-            async with self.fetching.brought(caller, order.as_order()) as brought:
+            asked = order.as_order()
+            if any(item.url is not None for item in asked.inputs):
+                await self.jobs.check_room(caller)  # nothing is fetched for an order that would be refused
+            async with self.fetching.brought(caller, asked) as brought:
                 return accepted_response(await self.jobs.submit(caller, brought, within=keep))
 
     async def show(

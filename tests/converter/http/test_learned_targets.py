@@ -77,4 +77,5 @@ def test_limits_say_what_may_be_sent(small):
     assert limits["learned_targets"] is True
     assert set(limits) == {
         "tier", "max_input_bytes", "max_seconds", "max_pages", "max_pixels", "retention_seconds", "learned_targets",
+        "max_output_bytes", "max_queued_jobs", "queued_jobs", "lane", "operations", "budgets", "month",
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -95,6 +96,15 @@ async def test_a_token_lasts_as_long_as_is_said_and_no_longer_than_fifteen_minut
     with pytest.raises(TokenRefused):
         await tokens.check(token)
     assert timedelta(minutes=15) >= BELIEVED
+
+
+async def test_processes_that_start_together_have_one_key_between_them(make_keys, make_tokens, access):
+    crowd = [make_keys() for _ in range(6)]
+    await asyncio.gather(*(keys.open() for keys in crowd))
+    assert len({(await keys.signer()).kid for keys in crowd}) == 1
+    token = await make_tokens(crowd[0]).make(access())
+    for keys in crowd:
+        assert await make_tokens(keys).check(token)
 
 
 async def test_keys_sealed_under_another_secret_are_not_used(keys, database, clock):

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from httpkit.people import bearing, somebody
+from httpkit.people import bearing, is_refused_soon, somebody
 
 from filewright.chassis.identity.access import Access, AccessTokens
 from filewright.chassis.ids import RandomIds
@@ -78,6 +78,8 @@ def bad_tokens(service, http, person):
     http.delete(f"/v1/api-keys/{revoked['id']}", headers=person.headers).raise_for_status()
     gone = somebody(http)
     http.post("/v1/auth/logout", headers=gone.headers).raise_for_status()
+    assert is_refused_soon(http, bearing(revoked["key"]))
+    assert is_refused_soon(http, gone.headers)
     good = person.tokens["access_token"]
     return {
         "none": {},

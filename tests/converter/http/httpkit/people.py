@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,14 @@ def an_address() -> str:
 
 def bearing(text: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
+
+
+def is_refused_soon(http: httpx.Client, headers: dict[str, str], path: str = "/v1/me") -> bool:
+    """At once by the process that was told; by the others as soon as they have heard."""
+    deadline = time.monotonic() + 30
+    while (status := http.get(path, headers=headers).status_code) == 200 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return status == 401
 
 
 @dataclass(frozen=True)

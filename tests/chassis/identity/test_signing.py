@@ -69,6 +69,7 @@ async def test_a_key_that_was_followed_is_refused_after_its_last_token_has_run_o
 @pytest.mark.requirement("S6")
 async def test_after_a_leak_no_older_token_is_believed(keys, tokens, access, clock):
     before = await tokens.make(access())
+    assert await tokens.check(before)
     await keys.follow(distrust=True)
     with pytest.raises(TokenRefused):
         await tokens.check(before)

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from filewright.chassis.clock import Clock
-from filewright.chassis.identity.signing import ALGORITHM, SigningKeys
+from filewright.chassis.identity.signing import ALGORITHM, SigningKey, SigningKeys
 from filewright.chassis.ids import IdSource, is_id
 
 LIFE = timedelta(minutes=10)
@@ -25,6 +25,8 @@ LEEWAY = timedelta(seconds=30)
 BELIEVED = LIFE + LEEWAY
 """How long after its making a token may still be believed: so long the end of a session must be remembered."""
 MOST_CHARS = 4096
+_MOST_REMEMBERED = 4096
+"""Tokens, some three megabytes; a client sends the same one many times."""
 
 
 class TokenRefused(Exception):
@@ -44,6 +46,15 @@ class Access:
     """What the product wants to know without asking."""
 
 
+@dataclass(frozen=True)
+class _Good:
+    """What was found of a token: all of it stays as it is but its time, and the faith in its key."""
+
+    access: Access
+    key: SigningKey
+    until: datetime
+
+
 class AccessTokens:
     """Makes and checks them for one service. `facts` names those that each token holds."""
 
@@ -56,6 +67,7 @@ class AccessTokens:
         self._issuer = f"urn:{service}:accounts"
         self._audience = f"urn:{service}:api"
         self._facts = facts
+        self._good: dict[str, _Good] = {}
 
     async def make(self, access: Access) -> str:
         """A token that is good from now on for `LIFE`."""
@@ -80,6 +92,13 @@ class AccessTokens:
         """What the token says. Raises TokenRefused."""
         if len(text) > MOST_CHARS:
             raise TokenRefused
+        known = self._good.get(text)
+        if known is not None and known.until > self._clock.now() and self._keys.is_good(known.key):
+            return known.access
+        return await self._check(text)
+
+    async def _check(self, text: str) -> Access:
+        """As `check`, of a token that is seen for the first time."""
         key = await self._keys.opened_by(text.partition(".")[0])
         if key is None:
             raise TokenRefused
@@ -89,7 +108,12 @@ class AccessTokens:
             raise TokenRefused from None
         if token.header != key.header:
             raise TokenRefused
-        return self._read(token.claims)
+        access = self._read(token.claims)
+        if len(self._good) >= _MOST_REMEMBERED:
+            self._good.clear()
+        until = datetime.fromtimestamp(token.claims["exp"], UTC) + LEEWAY
+        self._good[text] = _Good(access, key, until)
+        return access
 
     def _read(self, claims: Mapping[str, Any]) -> Access:
         texts = [claims.get(name) for name in ("sub", "sid", "jti", "scope", *self._facts)]

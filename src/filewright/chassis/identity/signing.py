@@ -98,9 +98,12 @@ class SigningKeys:
         if found is None and self._may_look_again():
             await self.refresh_once()
             found = self._keys.get(opening)
-        if found is None or (found.good_until is not None and found.good_until <= self._clock.now()):
-            return None
-        return found
+        return found if found is not None and self.is_good(found) else None
+
+    def is_good(self, key: SigningKey) -> bool:
+        """Whether what it signed is believed now, as far as this process knows. Asks nobody."""
+        known = self._keys.get(key.opening)
+        return known is not None and (known.good_until is None or known.good_until > self._clock.now())
 
     async def refresh_once(self) -> int:
         """Learn what keys there are; always 0, because there is never more to do. Raises DatabaseUnavailable."""

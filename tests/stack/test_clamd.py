@@ -6,31 +6,41 @@ import socket
 import struct
 from collections.abc import Callable
 
+import httpx
 import pytest
 from stackkit.trying import Tried
 
 from filewright.chassis.testing.fixtures import missing
 from filewright.stack import programs
+from filewright.stack.roles import ROLES
 
 pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.alone, pytest.mark.long]
 
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
 
-def test_a_scanner_that_is_asked_for_finds_the_test_file(
+@pytest.mark.requirement("S17", "I1")
+def test_a_scanner_that_is_asked_for_finds_the_test_file_and_the_workers_ask_it(
     make: Callable[..., Tried], request: pytest.FixtureRequest
 ) -> None:
     if programs.locate(programs.CLAMD) is None:
         missing(request.config, "clamd is not installed: apt-get install clamav-daemon")
-    tried = make()
-    tried.stack.up({"api": 0, "worker": 0}, clamd=True)
+    tried = make(roles=ROLES)  # of the product itself
+    tried.stack.up({"api": 1, "worker": 1, "beat": 0}, clamd=True)
     row = tried.row("clamd")
     assert row.healthy
     assert row.address is not None
     host, _, port = row.address.partition(":")
     assert "FOUND" in scanned(host, int(port), EICAR)
     assert scanned(host, int(port), b"nothing to see") == "stream: OK"
-    tried.stack.up(clamd=False)
+    url = tried.stack.status().url
+    with httpx.Client(base_url=str(url), timeout=90, trust_env=False) as http:
+        for content, status in ((EICAR, 422), (b"# nothing to see\n", 200)):
+            answer = http.post("/v1/convert", data={"to": "html"}, files={"file": ("note.md", content)})
+            assert answer.status_code == status, answer.text
+            if status == 422:
+                assert answer.json()["code"] == "infected"
+    tried.stack.up({"api": 0, "worker": 0}, clamd=False)
     assert [row.name for row in tried.stack.status().rows if row.name == "clamd"] == []
 
 

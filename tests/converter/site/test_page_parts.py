@@ -6,15 +6,21 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+import pytest
+
 STATIC = Path(str(files("filewright.converter.site").joinpath("static")))
 TEMPLATES = STATIC.parent / "templates"
 ASKED_FOR = re.compile(r"""(?:\bt|\bhas)\('([\w.]+)'|data-t(?:-label)?['"]?[:=]\s*['"]([\w.]+)['"]""")
 KEY = re.compile(r"^  '([^']+)':", re.MULTILINE)
-IMPORTED = re.compile(r"^(?:import|export)\s[^;]*?'\./([\w/.]+)';", re.MULTILINE)
+IMPORTED = re.compile(r"^(?:import|export)\s[^;]*?'(\.\.?/[\w/.]+)';", re.MULTILINE)
 
 
-def texts(language: str) -> set[str]:
-    return set(KEY.findall((STATIC / "texts" / f"{language}.js").read_text()))
+SAID = re.compile(r"""'((?:home|entry|form|keys?|usage|invoices?|sessions?|password|refused)\.[\w./]+)'""")
+"""A text of the account page; its keys go from hand to hand."""
+
+
+def texts(language: str, folder: str = "") -> set[str]:
+    return set(KEY.findall((STATIC / folder / "texts" / f"{language}.js").read_text()))
 
 
 def test_every_text_that_is_asked_for_is_in_the_catalogue():
@@ -24,12 +30,24 @@ def test_every_text_that_is_asked_for_is_in_the_catalogue():
     assert asked - texts("en") == set()
 
 
-def test_every_module_of_the_first_view_is_on_its_way_before_it_is_asked_for():
-    needed, waiting = set(), ["app.js"]
+def test_every_text_of_the_account_page_is_in_its_catalogue_and_none_is_there_in_vain():
+    sources = [source.read_text() for source in STATIC.glob("account/*.js")]
+    asked = {key for source in sources for key in SAID.findall(source)}
+    assert len(asked) > 80
+    assert asked - texts("en", "account") == set()
+    by_code = {key for key in texts("en", "account") if key.startswith("refused.")}
+    assert texts("en", "account") - asked - by_code == set()
+
+
+@pytest.mark.parametrize(("first", "head"), [("app.js", "start_head.html"), ("account/account.js", "account_head.html")])
+def test_every_module_of_the_first_view_is_on_its_way_before_it_is_asked_for(first: str, head: str):
+    needed, waiting = set(), [first]
     while waiting:
         name = waiting.pop()
         if name not in needed:
             needed.add(name)
-            waiting.extend(IMPORTED.findall((STATIC / name).read_text()))
-    announced = set(re.findall(r"\$static/([\w/.]+\.js)", (TEMPLATES / "start_head.html").read_text()))
+            folder = (STATIC / name).parent
+            found = IMPORTED.findall((STATIC / name).read_text())
+            waiting.extend(str((folder / other).resolve().relative_to(STATIC.resolve())) for other in found)
+    announced = set(re.findall(r"\$static/([\w/.]+\.js)", (TEMPLATES / head).read_text()))
     assert announced == needed

@@ -19,12 +19,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from filewright.chassis.errors import ProblemError
+from filewright.chassis.web.problems import Unauthenticated
 from filewright.chassis.web.statics import StaticFolder
 from filewright.converter.formats.catalogue import FORMATS, Family, Format
 from filewright.converter.jobs.schemas import Job, Output
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.states import PublicStatus
 from filewright.converter.routing.planner import Planner
+from filewright.converter.site.callers import LOCAL_TENANT
 from filewright.converter.tiers import Caller
 
 HEADERS: Mapping[str, str] = {
@@ -35,6 +37,7 @@ HEADERS: Mapping[str, str] = {
 }
 STATIC = StaticFolder(files(__package__).joinpath("static"))
 _OFTEN = ("pdf", "docx", "jpg", "png", "webp", "mp3", "mp4", "xlsx", "csv", "html", "md", "epub", "zip")
+_ACCOUNT_LINK = '<a href="/account" data-t="page.account">Account</a>'
 _LOOK_AGAIN = '<meta http-equiv="refresh" content="2">'
 _FAMILY_NAMES: Mapping[Family, str] = {
     Family.DOCUMENT: "Documents",
@@ -66,7 +69,7 @@ class Pages:
 
 
 def router(pages: Pages) -> APIRouter:
-    """`/`, `/jobs/{id}` and `/static/…`; none of them is part of the API."""
+    """`/`, `/jobs/{id}`, `/account` and `/static/…`; none of them is part of the API."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
@@ -82,6 +85,12 @@ def router(pages: Pages) -> APIRouter:
             return problem_page(caller, code=error.code, heading=error.title, detail=error.detail, status=error.status)
         return job_page(caller, found)
 
+    @routes.get("/account")
+    @routes.get("/account/verify")
+    @routes.get("/account/reset")
+    async def account(request: Request) -> Response:
+        return account_page(local=_is_owner(pages, request))
+
     @routes.api_route("/static/{name:path}", methods=["GET", "HEAD"])
     async def static(request: Request, name: str) -> Response:
         return STATIC.answer(request, name)
@@ -93,6 +102,15 @@ def start_page(caller: Caller, targets: Iterable[Format]) -> Response:
     """The form."""
     body = _fill("start.html", limit=_size(caller.tier.max_input_bytes), targets=_options(targets))
     return _page(caller, "Filewright", body, head=_fill("start_head.html"))
+
+
+def account_page(*, local: bool) -> Response:
+    """Where people sign up and in, and look after their keys: the same for all, its script asks the API for the rest.
+
+    The two addresses below it stand in letters, with a code behind the `#`. `local`: nobody here needs an account.
+    """
+    body = _fill("account.html", local="true" if local else "false")
+    return _shell("Account · Filewright", body, head=_fill("account_head.html"))
 
 
 def job_page(caller: Caller, job: Job) -> Response:
@@ -180,10 +198,29 @@ def _size(count: float) -> str:
 
 
 def _page(caller: Caller, title: str, body: str, *, head: str = "", status: int = 200) -> Response:
-    text = _fill(
-        "layout.html", title=escape(title), head=head, body=body, retention=_duration(caller.tier.retention_seconds)
+    return _shell(
+        title,
+        body,
+        head=head,
+        privacy=_fill("privacy.html", retention=_duration(caller.tier.retention_seconds)),
+        account="" if caller.tenant == LOCAL_TENANT else _ACCOUNT_LINK,
+        status=status,
     )
+
+
+def _shell(
+    title: str, body: str, *, head: str = "", privacy: str = "", account: str = "", status: int = 200
+) -> Response:
+    text = _fill("layout.html", title=escape(title), head=head, body=body, privacy=privacy, account=account)
     return HTMLResponse(text, status_code=status, headers=dict(HEADERS))
+
+
+def _is_owner(pages: Pages, request: Request) -> bool:
+    """Whether the machine belongs to whoever asks; where strangers are not let in, they may still come to sign in."""
+    try:
+        return pages.caller_of(request).tenant == LOCAL_TENANT
+    except Unauthenticated:
+        return False
 
 
 def _duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ export default {
   'page.docs': 'API',
   'page.formats': 'Formate',
   'page.health': 'Zustand',
+  'page.account': 'Konto',
   'page.language': 'Sprache',
   'page.theme.auto': 'Farben: wie das System',
   'page.theme.light': 'Farben: hell',

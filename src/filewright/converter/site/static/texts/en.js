@@ -17,6 +17,7 @@ export default {
   'page.docs': 'API',
   'page.formats': 'Formats',
   'page.health': 'Health',
+  'page.account': 'Account',
   'page.language': 'Language',
   'page.theme.auto': 'Colours: as the system',
   'page.theme.light': 'Colours: light',

@@ -9,6 +9,7 @@ export default {
   'page.docs': 'API',
   'page.formats': 'Formatos',
   'page.health': 'Estado',
+  'page.account': 'Cuenta',
   'page.language': 'Idioma',
   'page.theme.auto': 'Colores: los del sistema',
   'page.theme.light': 'Colores: claros',

@@ -9,6 +9,7 @@ export default {
   'page.docs': 'API',
   'page.formats': 'Formats',
   'page.health': 'État',
+  'page.account': 'Compte',
   'page.language': 'Langue',
   'page.theme.auto': 'Couleurs : comme le système',
   'page.theme.light': 'Couleurs : claires',

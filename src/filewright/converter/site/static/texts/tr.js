@@ -12,6 +12,7 @@ export default {
   'page.docs': 'API',
   'page.formats': 'Biçimler',
   'page.health': 'Durum',
+  'page.account': 'Hesap',
   'page.language': 'Dil',
   'page.theme.auto': 'Renkler: sistemdeki gibi',
   'page.theme.light': 'Renkler: açık',

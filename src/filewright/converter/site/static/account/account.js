@@ -1,0 +1,91 @@
+// @ts-check
+/**
+ * The account page: signed out it is a form (`entry.js`), signed in the account (`home.js`). This module knows which of
+ * the two is to be seen, what the links of letters want, language and colours. It uses the public API alone.
+ */
+import { attribute, h } from '../dom.js';
+import { language, languages, onLanguage, preferredLanguage, t, translate } from '../i18n.js';
+import { icon } from '../icons.js';
+import { nextTheme, theme } from '../theme.js';
+import { createClient } from './client.js';
+import { createEntry } from './entry.js';
+import { createHome } from './home.js';
+import { button, tell, wordsOf } from './parts.js';
+import { say, speak } from './words.js';
+
+const at = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const place = at('account');
+
+/** What the view to be seen has to say in another language. */
+let draw = () => {};
+
+const client = createClient({ onEnd: () => {
+  entry.signIn('entry.ended');
+} });
+const entry = createEntry({ client, onSignedIn: home, show, local: place.dataset.local === 'true' });
+
+/** Another view; the focus goes to its first field, or else to its title. */
+function show(/** @type {HTMLElement} */ view) {
+  draw = () => {};
+  place.replaceChildren(view);
+  scrollTo(0, 0);
+  /** @type {HTMLElement|null} */
+  const first = view.querySelector('.entry input') ?? view.querySelector('h1');
+  first?.focus({ preventScroll: true });
+}
+
+async function home() {
+  const made = await createHome({
+    client,
+    onSignedOut: () => entry.signIn('entry.out'),
+    onConfirm: () => entry.confirm('entry.code'),
+  });
+  show(made.element);
+  draw = made.draw;
+  tell(say('home.title'));
+}
+
+/** Signed in already, or not; without a connection, once more when a person says so. */
+async function begin() {
+  const [page, code] = [location.pathname.split('/')[2], new URLSearchParams(location.hash.slice(1)).get('code') ?? ''];
+  if (code) history.replaceState(null, '', location.pathname); // a code is good once, and nobody's to read over a shoulder
+  if (page === 'reset') entry.reset(code);
+  else if (page === 'verify') entry.confirm('entry.code', code);
+  else if (!client.isSignedIn()) entry.signIn();
+  else {
+    try {
+      await home();
+    } catch (problem) {
+      if (!client.isSignedIn()) return;
+      show(h('div', { class: 'entry' }, h('p', { class: 'notice', role: 'alert' }, h('span', {}, wordsOf(problem))), h('p', { class: 'actions' }, button('form.again', begin, 'small'))));
+    }
+  }
+}
+
+function tools() {
+  const choice = h('select', { onchange: () => speak(choice.value, { remember: true }) },
+    Object.entries(languages).map(([code, name]) => h('option', { value: code, lang: code }, name)));
+  const colours = h('button', { type: 'button', class: 'plain', onclick: () => showTheme(nextTheme()) });
+  const showTheme = (/** @type {string} */ now) => {
+    colours.replaceChildren(icon({ auto: 'auto', light: 'sun', dark: 'moon' }[now] ?? 'auto'));
+    attribute(colours, 'aria-label', t(`page.theme.${now}`));
+    attribute(colours, 'title', t(`page.theme.${now}`));
+  };
+  at('tools').replaceChildren(choice, colours);
+  return () => {
+    choice.value = language();
+    attribute(choice, 'aria-label', t('page.language'));
+    showTheme(theme());
+  };
+}
+
+const sayTools = tools();
+onLanguage(() => {
+  translate(document);
+  sayTools();
+  document.title = `${say('home.title')} · Filewright`;
+  draw();
+});
+delete document.documentElement.dataset.restoring;
+await speak(preferredLanguage());
+await begin();

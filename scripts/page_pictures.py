@@ -47,6 +47,14 @@ SECTIONS: dict[str, dict[str, str]] = {
         "preview-film": "Film.",
         "curl": "The same as a command, to take along.",
     },
+    "Accounts": {
+        "account-sign-in": "Where people have accounts, `/account` is theirs; on one's own machine nobody needs one.",
+        "account-refused": "A refusal stands where it belongs; nobody learns from it who has an account.",
+        "account-key": "An API key, this once, and a command that makes a PDF with it as pasted.",
+        "account-revoke": "What cannot be undone is asked about.",
+        "account-narrow": "The same in a window of 320 pixels.",
+        "account-de": "In German.",
+    },
     "Everybody": {
         "narrow": "A window of 320 pixels.",
         "narrow-chooser": "The choice in a narrow window rests at its lower edge.",
@@ -67,7 +75,8 @@ them axe-core has found nothing that keeps anybody out.
 
 The page is static files: one style sheet and native modules, no framework, no build step, nothing from another host,
 and nothing but the public API. State lives in one place (`queue.js`); what is to be seen follows from it (`row.js`).
-Every text is in `texts/en.js`; a language is one more file beside it, in which every key must be found.
+Every text is in `texts/en.js`; a language is one more file beside it, in which every key must be found. The account
+page (`account/`) is modules, texts and a small sheet of its own, so that the page for files carries none of it.
 
 | what | wanted | measured by |
 |---|---|---|

@@ -39,7 +39,9 @@ def test_every_text_of_the_account_page_is_in_its_catalogue_and_none_is_there_in
     assert texts("en", "account") - asked - by_code == set()
 
 
-@pytest.mark.parametrize(("first", "head"), [("app.js", "start_head.html"), ("account/account.js", "account_head.html")])
+@pytest.mark.parametrize(
+    ("first", "head"), [("app.js", "start_head.html"), ("account/account.js", "account_head.html")]
+)
 def test_every_module_of_the_first_view_is_on_its_way_before_it_is_asked_for(first: str, head: str):
     needed, waiting = set(), [first]
     while waiting:

@@ -71,6 +71,8 @@ def test_a_person_signs_up_makes_a_key_that_works_as_pasted_and_revokes_it(at_th
     page.reload()
     expect(page.get_by_text("nightly build", exact=True)).to_be_visible()
     assert key not in page.content(), "it is shown once"
+    expect(page.get_by_text("1 of 100 conversions this month")).to_be_visible()
+    expect(page.get_by_role("table").get_by_role("row").last).to_contain_text("1")
     page.get_by_role("button", name="Revoke nightly build").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke", exact=True).click()
     expect(page.get_by_text("No keys yet.")).to_be_visible()
@@ -135,7 +137,6 @@ def test_the_name_of_a_key_is_only_text(inside):
     assert visit.page.locator("#account :is(img, script), dialog :is(img, script), [onerror]").count() == 0
 
 
-@pytest.mark.requirement("S7")
 def test_tokens_are_nowhere_but_in_memory_while_the_page_is_open(inside):
     page = inside().page
     stored = "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"

@@ -26,7 +26,7 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., Any], master: Path) -> Iterator[Live]:
-    with serve(tmp_path_factory.mktemp("vault"), settings={"master_key_file": master}) as service:
+    with serve(tmp_path_factory.mktemp("vault"), settings={"master_key_file": str(master)}) as service:
         yield service
 
 

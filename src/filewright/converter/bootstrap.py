@@ -22,6 +22,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from filewright.chassis import failpoints
+from filewright.chassis.audit.alarms import Alarms
+from filewright.chassis.audit.copies import EVERY_SECONDS as COPY_SECONDS
+from filewright.chassis.audit.copies import Copies
+from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.seals import Seals
+from filewright.chassis.audit.verify import Verdict, verify
 from filewright.chassis.cache.memory import MemoryCache
 from filewright.chassis.cache.optional_redis import OptionalRedis
 from filewright.chassis.cache.port import NEWS, Cache, Uncached
@@ -39,6 +45,9 @@ from filewright.chassis.db.pools import Budget, Pooler, PoolsTooLarge
 from filewright.chassis.db.sessions import WriteSession
 from filewright.chassis.egress.client import Egress
 from filewright.chassis.egress.wire import Policy
+from filewright.chassis.flags.guard import EVERY_SECONDS as GUARD_SECONDS
+from filewright.chassis.flags.guard import FlagGuard
+from filewright.chassis.flags.service import Flags
 from filewright.chassis.identity.access import BELIEVED, AccessTokens
 from filewright.chassis.identity.known_passwords import AnyOf, BreachedPasswords, FrequentPasswords
 from filewright.chassis.identity.oidc import Provider
@@ -93,6 +102,8 @@ from filewright.converter.accounts.letters import Letters
 from filewright.converter.accounts.people import People
 from filewright.converter.accounts.private import PrivateAnswers
 from filewright.converter.accounts.service import FACTS, AccountRules, Accounts
+from filewright.converter.admin.outcomes import JobOutcomes
+from filewright.converter.admin.service import Oversight
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.billing.closing import BATCH as CLOSING_BATCH
 from filewright.converter.billing.closing import EVERY_SECONDS as CLOSING_SECONDS
@@ -142,6 +153,10 @@ from filewright.converter.tier_file import load as load_tiers
 from filewright.converter.tiers import Tiers
 from filewright.converter.uploads.imports import Imports
 from filewright.converter.uploads.service import Uploads
+from filewright.converter.webhooks.fanout import BATCH as FANOUT_BATCH
+from filewright.converter.webhooks.fanout import FanOut
+from filewright.converter.webhooks.sender import Sender
+from filewright.converter.webhooks.service import Webhooks
 
 log = get_logger(__name__)
 
@@ -175,6 +190,10 @@ class Platform:
     queue: TaskQueue
     cache: Cache
     egress: Egress
+    seals: Seals
+    audit: Audit
+    alarms: Alarms
+    flags: Flags
     limiter: Limiter
     tiers: Tiers
 
@@ -239,6 +258,8 @@ class Features:
     people: People
     erasures: Erasures
     exports: Exports
+    webhooks: Webhooks
+    oversight: Oversight
 
 
 @dataclass(frozen=True)
@@ -255,6 +276,8 @@ class Services(Platform, Features):
     """None where no job runs."""
     requests: RequestLog | None = None
     """None where requests are not written down."""
+    sender: Sender | None = None
+    """None where no webhook is sent."""
     facts: Facts = no_facts
     """What this process tells of itself beside its slots."""
 
@@ -294,19 +317,20 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
         # Nobody else works on this database: whoever held a lease in it, or was answering a keyed request, is dead.
         await rescuer.adopt(worker.instance)
         await features.idempotency.abandon_all()
-        requests = _request_log(on, default=0)
+        requests, sender = _request_log(on, default=0), _sender(on)
         loops = _loops(
             on,
             _lookout(on),
             *_relaying(on, features),
             *_watching(features),
             *_knowing(on, features.people),
+            *_telling(on, sender),
             *_upkeep(on, features, rescuer),
             *_recording(requests),
         )
         async with _people_known(on, features.people):
             services = _services(on, features, converter, loops, sandbox, worker)
-            yield replace(services, requests=requests, scanner=scanner)
+            yield replace(services, requests=requests, scanner=scanner, sender=sender)
 
 
 @asynccontextmanager
@@ -355,7 +379,8 @@ async def build_beat(settings: Settings, make_converter: MakeConverter = standar
         leadership = Leadership(Leader(on.database, "upkeep"), on.clock)
         led = (replace(loop, run_once=leadership.led(loop.run_once)) for loop in _upkeep(on, features, rescuer))
         campaign = Loop("leadership", leadership.campaign_once, every=CAMPAIGN_SECONDS)
-        loops = _loops(on, campaign, *_relaying(on, features), *led)
+        sender = _sender(on)
+        loops = _loops(on, campaign, *_relaying(on, features), *_telling(on, sender), *led)
 
         async def facts() -> Mapping[str, Any]:
             if not leadership.leads:
@@ -363,7 +388,7 @@ async def build_beat(settings: Settings, make_converter: MakeConverter = standar
             return {"leads": True, "queue": (await depth(on.database)).as_json()}
 
         try:
-            yield replace(_services(on, features, converter, loops), facts=facts)
+            yield replace(_services(on, features, converter, loops), sender=sender, facts=facts)
         finally:
             await leadership.resign()
 
@@ -378,6 +403,30 @@ async def migrate(settings: Settings) -> str:
         await database.migrate(MIGRATIONS)
         await _prepare_bucket(settings)
         return str(await database.revision())
+    finally:
+        await database.close()
+
+
+async def verify_audit(settings: Settings) -> Verdict:
+    """`admin audit verify`: walk the chain, beside whatever runs. Raises SettingsError, DatabaseUnavailable."""
+    database, seals = _database(settings), Seals(_secret(settings))
+    store = _store(settings, _keys(settings, SystemClock()))
+    try:
+        await _require_schema(database)
+        copies = await Copies(database, store, Audit(database, seals), seals).all()
+        return await verify(database, seals, copies)
+    finally:
+        await store.close()
+        await database.close()
+
+
+@asynccontextmanager
+async def overseeing(settings: Settings) -> AsyncIterator[Flags]:
+    """`admin flag`: flags, beside whatever runs. Raises SettingsError, DatabaseUnavailable."""
+    database = _database(settings)
+    try:
+        await _require_schema(database)
+        yield Flags(database, Uncached(), Audit(database, Seals(_secret(settings))))
     finally:
         await database.close()
 
@@ -422,6 +471,8 @@ async def running(services: Services, *, grace: float = _DRAIN_SECONDS) -> Async
         if services.worker is not None:
             await services.worker.stop(grace)
         await ended(tasks)
+        if services.sender is not None:
+            await services.sender.close()
         await services.choices.close()
         await services.people.close()
         if services.requests is not None:
@@ -453,7 +504,8 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
         notifier, queue = _adapters(settings, secret, lanes)
         cache = _cache(settings, secret, clock, notifier)
         keys = _keys(settings, clock)
-        metrics = Metrics(process=True)
+        metrics, database, seals = Metrics(process=True), _database(settings), Seals(secret)
+        audit = Audit(database, seals)
         limiter = _limiter(settings, clock)
         on = Platform(
             settings=settings,
@@ -461,13 +513,17 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
             ids=RandomIds(clock),
             metrics=metrics,
             secret=secret,
-            database=_database(settings),
+            database=database,
             store=_store(settings, keys),
             keys=keys,
             notifier=notifier,
             queue=queue,
             cache=cache,
             egress=Egress(Policy(tuple(map(ip_network, settings.egress_allow))), metrics=metrics),
+            seals=seals,
+            audit=audit,
+            alarms=Alarms(clock, metrics),
+            flags=Flags(database, cache, audit),
             limiter=limiter,
             tiers=tiers,
         )
@@ -568,10 +624,12 @@ def _features(on: Platform, converter: Converter) -> Features:
     )
     idempotency = IdempotencyKeys(on.database, on.ids, on.clock)
     reports = Reports(on.database, on.cache, on.clock)
-    fetching = Fetching(Imports(on.egress, uploads), uploads)
+    fetching = Fetching(Imports(on.egress, uploads), uploads, on.egress, on.flags, on.alarms)
     people = _people(on, idempotency)
     admission = Admission(on.database, on.clock, scratch, on.metrics)
     invoices = Invoices(on.database, uploads, jobs)
+    oversight = Oversight(on.database, on.audit, on.flags, jobs, on.tiers)
+    webhooks = Webhooks(on.database, on.egress, Sealer(on.secret), on.secret, on.ids, on.audit)
     signer = Signer(on.secret)
     erasures = Erasures(
         on.database, on.store, on.ids, signer, on.notifier, metadata, keys=on.keys, leaving=[_signing_off(people)]
@@ -590,6 +648,8 @@ def _features(on: Platform, converter: Converter) -> Features:
         people=people,
         erasures=erasures,
         exports=Exports(on.database, artifacts, metadata),
+        webhooks=webhooks,
+        oversight=oversight,
     )
 
 
@@ -732,6 +792,18 @@ def _billing(on: Platform) -> Billing:
     return NoBilling() if path is None else StripeBilling(on.egress, path.read_text(encoding="ascii").strip())
 
 
+def _sender(on: Platform) -> Sender:
+    return Sender(on.database, on.egress, Sealer(on.secret), on.secret, on.audit, metrics=on.metrics)
+
+
+def _telling(on: Platform, sender: Sender) -> tuple[Loop, ...]:
+    """Webhooks. Any number of processes may do it at once; those that answer requests have better things to do."""
+    return (
+        Loop("webhook-fanout", FanOut(on.database, on.ids).run_once, every=1.0, batch=FANOUT_BATCH),
+        Loop("webhooks", sender.run_once, every=1.0),
+    )
+
+
 def _request_log(on: Platform, *, default: int) -> RequestLog | None:
     days = on.settings.request_log_days
     return RequestLog(on.database, on.clock, on.metrics) if (default if days is None else days) else None
@@ -748,12 +820,17 @@ def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, .
         features.artifacts.prune_once,
         features.idempotency.prune_once,
         features.people.codes.prune_once,
+        features.webhooks.prune_once,
     )
     pruner = Pruner(on.database, on.store, features.eraser, others=pruners)
     orphans = OrphanCollector(on.database, on.store, on.metrics)
     partitions = Partitions(on.database, on.metrics, partitioned(on.settings.request_log_days))
     closing = Closing(on.database, on.ids, on.tiers, _billing(on))
+    guard = FlagGuard(on.database, on.flags, JobOutcomes(on.database).since, on.metrics)
+    copies = Copies(on.database, on.store, on.audit, on.seals)
     return (
+        Loop("flag-guard", guard.run_once, every=GUARD_SECONDS),
+        Loop("audit-head", copies.run_once, every=COPY_SECONDS),
         Loop("dispatcher", Dispatcher(on.database, on.queue).run_once, every=1.0),
         Loop("rescuer", rescuer.run_once, every=1.0),
         Loop("pruner", pruner.run_once, every=60.0),

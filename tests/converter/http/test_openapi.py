@@ -29,6 +29,15 @@ PROMISED = {
     ("post", "/v1/api-keys"), ("get", "/v1/api-keys"), ("delete", "/v1/api-keys/{key_id}"),
     ("get", "/reports/conversions"), ("get", "/reports/usage"), ("get", "/v1/me/usage"), ("get", "/v1/me/invoices"),
     ("get", "/v1/me/invoices/{invoice_id}"), ("get", "/v1/me/invoices/{invoice_id}/pdf"),
+    ("get", "/v1/admin/flags"), ("put", "/v1/admin/flags/{name}"), ("delete", "/v1/admin/flags/{name}"),
+    ("get", "/v1/admin/tiers"), ("get", "/v1/admin/quarantine"), ("post", "/v1/admin/quarantine/{job_id}/release"),
+    ("get", "/v1/admin/users"), ("patch", "/v1/admin/users/{user_id}"), ("get", "/v1/admin/audit"),
+    ("get", "/v1/admin/ratings"),
+    ("post", "/v1/webhooks"), ("get", "/v1/webhooks"), ("get", "/v1/webhooks/jobs/secret"),
+    ("get", "/v1/webhooks/{webhook_id}"), ("patch", "/v1/webhooks/{webhook_id}"),
+    ("delete", "/v1/webhooks/{webhook_id}"), ("post", "/v1/webhooks/{webhook_id}/rotate"),
+    ("get", "/v1/webhooks/{webhook_id}/deliveries"),
+    ("post", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"),
 }  # fmt: skip
 
 

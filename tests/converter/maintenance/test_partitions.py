@@ -65,7 +65,7 @@ async def test_a_year_goes_by_and_each_table_keeps_what_it_should(database, cloc
         oldest = clock.now() - kept.keep
         due = [at for at in written[kept.table.name] if at >= oldest]
         assert moments[-len(due) :] == due, "nothing early"
-        slack = timedelta(days=31) if database.dialect == "postgresql" else timedelta()
+        slack = timedelta(days=31) if database.dialect == "postgresql" or kept.passes else timedelta()
         assert moments[0] >= oldest - slack, "a partition goes as a whole, when its last row is old"
         if database.dialect == "postgresql":
             there = await pieces(database, kept)

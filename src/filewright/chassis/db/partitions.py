@@ -14,8 +14,8 @@ upkeep.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from itertools import pairwise
@@ -62,6 +62,8 @@ class Partitioned:
     ahead: int
     """Pieces that are there beyond the present one."""
     keep: timedelta
+    passes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By database: what lets rows be deleted that triggers keep, and what ends that, in one unit of work."""
 
     @property
     def default(self) -> str:
@@ -103,7 +105,9 @@ async def tend(database: Database, kept: Partitioned) -> Tended:
     async with database.read() as session:
         now = await database.now(session)
     if database.dialect != POSTGRESQL:
-        return Tended(deleted=await _delete_older(database, kept.table.name, kept, now - kept.keep))
+        oldest = now - kept.keep  # what is guarded goes by whole pieces here, too: a chain is cut where one ends
+        before = kept.span.start(oldest) if kept.passes else oldest
+        return Tended(deleted=await _delete_older(database, kept.table.name, kept, before))
     made = dropped = 0
     for start, end in _missing(kept.wanted(now), await pieces(database, kept)):
         made += await _in_a_moment(database, kept, _making(kept, start, end))
@@ -171,12 +175,17 @@ async def _in_a_moment(database: Database, kept: Partitioned, statements: Sequen
         async with database.write() as session:
             await session.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
             connection = await session.connection()
-            for statement in statements:
+            for statement in _passing(database, kept, statements):
                 await connection.exec_driver_sql(statement)
     except DatabaseUnavailable:
         log.info("partition_left_to_next_round", table=kept.table.name, statement=statements[-1])
         return False
     return True
+
+
+def _passing(database: Database, kept: Partitioned, statements: Sequence[str]) -> Sequence[str]:
+    before, after = kept.passes.get(database.dialect, ("", ""))
+    return [statement for statement in (before, *statements, after) if statement]
 
 
 async def _delete_older(database: Database, name: str, kept: Partitioned, moment: datetime) -> int:
@@ -188,7 +197,12 @@ async def _delete_older(database: Database, name: str, kept: Partitioned, moment
     deleted = 0
     while True:
         async with database.write() as session:
+            before, after = kept.passes.get(database.dialect, ("", ""))
+            if before:
+                await session.execute(text(before))
             result = await session.execute(statement)
+            if after:
+                await session.execute(text(after))
         assert isinstance(result, CursorResult)
         deleted += result.rowcount
         if result.rowcount < BATCH:

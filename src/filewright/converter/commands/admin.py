@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-admin = typer.Typer(name="admin", help="Accounts and keys, for operators.", no_args_is_help=True)
+admin = typer.Typer(name="admin", help="Accounts, keys, flags and the audit log, for operators.", no_args_is_help=True)
 user = typer.Typer(name="user", help="Accounts.", no_args_is_help=True)
 key = typer.Typer(name="key", help="API keys, and the keys that tokens are signed with.", no_args_is_help=True)
 admin.add_typer(user)

@@ -11,6 +11,7 @@ from filewright.converter.commands.admin import admin
 from filewright.converter.commands.convert import convert
 from filewright.converter.commands.exits import CODES_EPILOG
 from filewright.converter.commands.look_up import doctor, formats, routes
+from filewright.converter.commands.oversight import audit, flag
 from filewright.converter.commands.roles import (
     API_EXAMPLES,
     API_HELP,
@@ -60,6 +61,8 @@ app.command()(formats)
 app.command(epilog=CODES_EPILOG)(routes)
 app.command()(doctor)
 app.command()(tiers)
+admin.add_typer(audit, name="audit")
+admin.add_typer(flag, name="flag")
 app.add_typer(admin)
 app.command(help=SERVE_HELP, epilog=SERVE_EXAMPLES)(serve)
 app.command(help=API_HELP, epilog=API_EXAMPLES)(api)

@@ -1,4 +1,6 @@
-"""Orders that name addresses, turned into orders that name uploads, before any of it is accepted."""
+"""What an order says of the outside: files at addresses are fetched, and addresses to be told are looked at, before any
+of it is accepted.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from filewright.chassis.audit.alarms import Alarms
+from filewright.chassis.egress.client import Egress
+from filewright.chassis.egress.errors import SourceForbidden
+from filewright.chassis.flags.service import Flags
+from filewright.chassis.web.problems import Forbidden
 from filewright.converter.jobs.orders import JobInput, JobOrder
 from filewright.converter.tiers import Caller
 from filewright.converter.uploads.imports import Imports
 from filewright.converter.uploads.service import Uploads
+
+FLAG = "import-by-url"
+"""Whether files are fetched from addresses; they are, as long as no operator says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +28,18 @@ class Fetching:
 
     imports: Imports
     uploads: Uploads
+    egress: Egress
+    flags: Flags
+    alarms: Alarms
 
     @asynccontextmanager
     async def brought(self, caller: Caller, order: JobOrder) -> AsyncIterator[JobOrder]:
         """The order with all its files here. When the block raises, what was fetched for it is taken away again."""
+        if order.webhook_url is not None:
+            self.egress.check(order.webhook_url, secure_only=True)
         fetched: list[str] = []
         try:
+            await self._check_allowed(caller, order)
             inputs = [await self._brought(caller, item, fetched) for item in order.inputs]
             yield replace(order, inputs=tuple(inputs))
         except BaseException:
@@ -31,9 +47,19 @@ class Fetching:
                 await self.uploads.terminate(caller, upload_id)
             raise
 
+    async def _check_allowed(self, caller: Caller, order: JobOrder) -> None:
+        fetches = any(item.url is not None for item in order.inputs)
+        if fetches and not await self.flags.on(FLAG, caller.tenant, default=True):
+            raise Forbidden("Files are not fetched from addresses at the moment; upload the file instead.")
+
     async def _brought(self, caller: Caller, item: JobInput, fetched: list[str]) -> JobInput:
         if item.url is None:
             return item
-        arrived = (await self.imports.fetch(caller, item.url)).upload.id
+        try:
+            arrived = (await self.imports.fetch(caller, item.url)).upload.id
+        except SourceForbidden as error:
+            if not error.retryable:
+                self.alarms.note("source_forbidden", caller.tenant)
+            raise
         fetched.append(arrived)
         return replace(item, url=None, upload=arrived)

@@ -10,7 +10,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from filewright.chassis.db.base import Base, Json, UtcDateTime, present
@@ -53,6 +65,8 @@ class JobRow(Base):
     included: Mapped[int | None] = mapped_column(Integer)
     """How many conversions of a month the caller's tier had when it was accepted; None: they are not counted."""
     tag: Mapped[str | None] = mapped_column(Text)
+    webhook_url: Mapped[str | None] = mapped_column(Text)
+    """Who is to be told of its end, beside those that its tenant has registered."""
     estimated_seconds: Mapped[float | None] = mapped_column(Float)
     fidelity: Mapped[float | None] = mapped_column(Float)
     error: Mapped[dict[str, Any] | None] = mapped_column(Json)
@@ -227,3 +241,21 @@ class TenantGateRow(Base):
 
     tenant: Mapped[str] = mapped_column(_TENANT, primary_key=True)
     accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    listens: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether somebody is to be told of the ends of its jobs: then each leaves a row in `job_endings`."""
+
+
+class JobEndingRow(Base):
+    """The end of a job that somebody is to be told of, written by the transaction that ended it.
+
+    An outbox of its own: the rows of the other one are hints, which whoever publishes them may throw away.
+    """
+
+    __tablename__ = "job_endings"
+    __table_args__ = (Index("ix_job_endings_at", "at"),)
+
+    job_id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    tenant: Mapped[str] = mapped_column(_TENANT)
+    state: Mapped[str] = mapped_column(_WORD)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

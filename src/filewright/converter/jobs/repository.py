@@ -400,6 +400,20 @@ async def move_for_caller(
     return None
 
 
+async def release(session: WriteSession, job_id: str, *, now: datetime, **values: Any) -> JobRow | None:
+    """Queue a quarantined job again, whosever it is; None when it is none."""
+    moved = await _move(session, JobState.QUEUED, Actor.OPERATOR, JobRow.id == job_id, now=now, **values)
+    return moved[0] if moved else None
+
+
+async def quarantined(session: ReadSession, *, before: str | None, limit: int) -> Sequence[JobRow]:
+    """Jobs that are kept from the engines or that a scanner has named, newest first, whosever they are."""
+    statement = select(JobRow).where(JobRow.state.in_((JobState.QUARANTINED, JobState.INFECTED)))
+    if before is not None:
+        statement = statement.where(JobRow.id < before)
+    return (await session.scalars(statement.order_by(JobRow.id.desc()).limit(limit))).all()
+
+
 async def rate(session: WriteSession, job_id: str, tenant: str, stars: int, comment: str | None) -> bool:
     """Keep the owner's opinion of a job that succeeded or failed."""
     statement = (
@@ -627,6 +641,9 @@ async def _move(
         session.add(_event(job, await _state_before(session, job), actor, now))
         if is_terminal(target) and target is not JobState.ERASED:
             job.expires_at = now + timedelta(seconds=job.limits["retention_seconds"])
+    if moved and is_terminal(target) and target is not JobState.ERASED:
+        ended = select(JobRow).where(JobRow.id.in_([job.id for job in moved])).subquery()
+        await session.execute(statements.endings_of(ended, literal(now, UtcDateTime())))
     if moved and is_terminal(target):
         await session.execute(delete(JobSecretRow).where(JobSecretRow.job_id.in_([job.id for job in moved])))
     await session.flush()

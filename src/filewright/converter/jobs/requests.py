@@ -94,6 +94,15 @@ class JobRequest(_Asked):
     options: dict[str, Any] = Field(default_factory=dict)
     password: Password | None = None
     tag: Annotated[str | None, Field(max_length=MAX_TAG, description=TAG_MEANING)] = None
+    webhook_url: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=MAX_URL_CHARS,
+            description="Who is told when the job is over, beside registered webhooks: an `https://` address on the "
+            "public internet. Signed with the secret of `GET /v1/webhooks/jobs/secret`.",
+        ),
+    ] = None
     dry_run: Annotated[bool, Field(description="Only say what would be done; nothing is stored.")] = False
 
     def as_order(self) -> JobOrder:
@@ -104,6 +113,7 @@ class JobRequest(_Asked):
             options=self.options,
             password=self.password,
             tag=self.tag,
+            webhook_url=self.webhook_url,
             steps=tuple(OrderedStep(step.operation, step.to, step.options) for step in self.steps),
         )
 

@@ -327,6 +327,27 @@ class Jobs:
             self._announce(session, job_id, caller.tenant)
             return await views.job(session, row)
 
+    async def release(self, job_id: str, *, within: Within | None = None) -> Job:
+        """For operators: queue a quarantined job again, whosever it is. Raises NotFound, Conflict, Expired."""
+        _check_id(job_id)
+        async with self._database.write() as session:
+            found = await repository.find(session, job_id)
+            if found is None:
+                raise NotFound("There is no such job.")
+            await self._keep_inputs(session, job_id)
+            now = await self._database.now(session)
+            again = views.fresh_start(now, self._rules.deadline, self._rules.first_hint)
+            row = await repository.release(session, job_id, now=now, **again)
+            if row is None:
+                raise Conflict("The job is not in quarantine.")
+            enqueue(session, Task(TASK_KIND, row.id, row.lane))
+            session.after_commit(lambda: self._notifier.notify(OUTBOX))
+            self._announce(session, job_id, row.tenant)
+            job = await views.job(session, row)
+            if within is not None:
+                await within(session, job)
+            return job
+
     async def rate(self, caller: Caller, job_id: str, stars: int, comment: str | None = None) -> Job:
         """Keep what the owner thinks of the result; a second rating replaces the first. Raises Conflict too early."""
         if not 1 <= stars <= 5:
@@ -423,6 +444,7 @@ class Jobs:
             limits=caller.tier.of_a_job(),
             included=caller.tier.monthly_conversions,
             tag=order.tag,
+            webhook_url=order.webhook_url,
             estimated_seconds=plan.estimated_seconds,
             lane=self._rules.lane or caller.tier.lane,
             not_before=now,

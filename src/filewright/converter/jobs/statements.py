@@ -23,6 +23,7 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -42,6 +43,7 @@ from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.jobs.models import (
     AttemptRow,
     CreditRow,
+    JobEndingRow,
     JobEventRow,
     JobInputRow,
     JobOutputRow,
@@ -68,6 +70,7 @@ def _table(model: type[Base]) -> Table:
 _JOBS, _INPUTS, _OUTPUTS = _table(JobRow), _table(JobInputRow), _table(JobOutputRow)
 _ARTIFACTS, _ATTEMPTS, _EVENTS = _table(ArtifactRow), _table(AttemptRow), _table(JobEventRow)
 _MONTHS, _CREDITS = _table(UsageMonthRow), _table(CreditRow)
+_ENDINGS = _table(JobEndingRow)
 _SECRETS, _GATES, _USAGE, _OUTBOX = _table(JobSecretRow), _table(TenantGateRow), _table(UsageRow), _table(OutboxRow)
 
 _OF_JOB = given("of_job", String())
@@ -137,6 +140,7 @@ GATE = Chain(_gate)
 
 _ORDERED = (
     "id", "tenant", "operation", "source_format", "target_format", "options", "route", "limits", "included", "tag",
+    "webhook_url",
     "estimated_seconds", "lane", "not_before", "deadline_at", "hint_at", "created_at", "queued_at",
 )  # fmt: skip
 _FRESH: Mapping[str, Any] = {
@@ -392,7 +396,7 @@ REPORT = Chain(_reported)
 """The same, and where the attempt is: `at_stage`, `done` per cent. What a caller was shown never goes back."""
 
 
-_ENDED = ("id", "tenant", "state", "attempt", "progress", "revision", "expires_at", "included")
+_ENDED = ("id", "tenant", "state", "attempt", "progress", "revision", "expires_at", "included", "webhook_url")
 
 
 def _succeed(speech: Speech) -> Any:
@@ -467,9 +471,21 @@ def _forget_secret(moved: FromClause, _speech: Speech) -> Change:
     return delete(_SECRETS).where(_SECRETS.c.job_id == select(moved.c.id).scalar_subquery())
 
 
+def _ending(moved: FromClause, speech: Speech) -> Change:
+    return endings_of(moved, speech.now)
+
+
+def endings_of(moved: FromClause, at: ColumnElement[Any]) -> Insert:
+    """Write down these ends of jobs for those who want to be told, if anybody does."""
+    listening = exists().where(_GATES.c.tenant == moved.c.tenant, _GATES.c.listens.is_(True))
+    row = select(moved.c.id, moved.c.revision, moved.c.tenant, moved.c.state, at)
+    row = row.where(or_(moved.c.webhook_url.is_not(None), listening))
+    return _insert(_ENDINGS, ["job_id", "revision", "tenant", "state", "at"], row)
+
+
 COMMIT = Chain(
     _succeed,
-    [_event(JobState.RUNNING, Actor.WORKER), _end_attempt, _charge, _add_to_month, _forget_secret],
+    [_event(JobState.RUNNING, Actor.WORKER), _end_attempt, _charge, _add_to_month, _forget_secret, _ending],
     lambda moved, _: select(moved.c.id, moved.c.tenant, moved.c.state, moved.c.at, moved.c.expires_at),
 )
 """The one way to success: move, event, attempt, usage and the month's sums, if the attempt still holds the job.

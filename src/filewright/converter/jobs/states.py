@@ -73,6 +73,7 @@ class Actor(StrEnum):
     WORKER = "worker"
     RESCUER = "rescuer"
     PRUNER = "pruner"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ MOVES: tuple[Move, ...] = (
     _move(_S.FAILED, _S.QUEUED, "caller", "Ordered again by its caller."),
     _move(_S.OVERDUE, _S.QUEUED, "caller", "Ordered again by its caller."),
     _move(_S.CANCELLED, _S.QUEUED, "caller", "Ordered again by its caller."),
+    _move(_S.QUARANTINED, _S.QUEUED, "operator", "Released: an operator lets its input near the engines again."),
     *(
         _move(state, _S.ERASED, "caller", "Deleted while alive: the token is void, so nothing can be committed.")
         for state in (_S.QUEUED, _S.RUNNING, _S.RETRY_WAIT, _S.CANCELLING)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Table
 
-from filewright.chassis.audit.models import AuditLogRow
+from filewright.chassis.audit.models import UPKEEP, AuditLogRow
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.partitions import Partitioned, Span, tend
 from filewright.chassis.identity.models import UserSessionRow
@@ -29,7 +29,7 @@ def partitioned(request_log_days: int | None = None) -> tuple[Partitioned, ...]:
     """The tables, and how long each keeps its rows."""
     days = request_log_days or DEFAULT_REQUEST_LOG_DAYS
     return (
-        Partitioned(_table(AuditLogRow), "at", Span.MONTH, ahead=3, keep=timedelta(days=AUDIT_DAYS)),
+        Partitioned(_table(AuditLogRow), "at", Span.MONTH, ahead=3, keep=timedelta(days=AUDIT_DAYS), passes=UPKEEP),
         Partitioned(_table(UserSessionRow), "created_at", Span.MONTH, ahead=3, keep=timedelta(days=SESSION_DAYS)),
         Partitioned(_table(ApiRequestRow), "at", Span.DAY, ahead=7, keep=timedelta(days=days)),
     )

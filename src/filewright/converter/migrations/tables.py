@@ -5,6 +5,7 @@ from __future__ import annotations
 from filewright.chassis.audit import models as audit
 from filewright.chassis.coordination import leader, ticks
 from filewright.chassis.db.base import Base
+from filewright.chassis.flags import models as flags
 from filewright.chassis.identity import models as identity
 from filewright.chassis.mail import outbox_model as mail
 from filewright.chassis.queue import outbox
@@ -15,12 +16,14 @@ from filewright.converter.choices import models as choices
 from filewright.converter.jobs import models as jobs
 from filewright.converter.privacy import models as privacy
 from filewright.converter.uploads import models as uploads
+from filewright.converter.webhooks import models as webhooks
 
 __all__ = [
     "artifacts",
     "audit",
     "billing",
     "choices",
+    "flags",
     "idempotency_model",
     "identity",
     "jobs",
@@ -32,6 +35,7 @@ __all__ = [
     "request_log_model",
     "ticks",
     "uploads",
+    "webhooks",
 ]
 
 metadata = Base.metadata

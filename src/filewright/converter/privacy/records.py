@@ -65,6 +65,7 @@ RECORDS: Mapping[str, Record] = {
     "idempotency_keys": Record(
         "Keys that requests came with, and what they were answered.", hidden=_hidden("claim", "claimed_until", "body")
     ),
+    "job_endings": Record("Ends of jobs that somebody is about to be told of."),
     "job_events": Record("What happened to each job, and when."),
     "job_inputs": Record("The files that jobs were given."),
     "job_outputs": Record("The files that jobs made."),
@@ -83,6 +84,8 @@ RECORDS: Mapping[str, Record] = {
         hidden=_hidden("token_sha256"),
         blanked={"user_id": "", "token_sha256": "", "address": None, "agent": None},
     ),
+    "webhook_deliveries": Record("What was told to webhooks, and when.", hidden=_hidden("lease_token", "lease_until")),
+    "webhooks": Record("Addresses that are told of the ends of jobs.", hidden=_hidden("secret", "old_secret")),
     "users": Record("The account.", hidden=_hidden("password_hash")),
 }
 

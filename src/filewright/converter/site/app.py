@@ -36,6 +36,8 @@ from filewright.converter.accounts import endpoints as auth_endpoints
 from filewright.converter.accounts import own_endpoints
 from filewright.converter.accounts.guard import Guard
 from filewright.converter.accounts.people import People
+from filewright.converter.admin import endpoints as admin_endpoints
+from filewright.converter.admin.service import Oversight
 from filewright.converter.billing import endpoints as billing_endpoints
 from filewright.converter.billing.invoices import Invoices
 from filewright.converter.choices.service import Choices
@@ -58,6 +60,8 @@ from filewright.converter.site.throttle import NO_THROTTLE, Throttle
 from filewright.converter.tiers import Caller, Tiers
 from filewright.converter.uploads import endpoints as upload_endpoints
 from filewright.converter.uploads.service import Uploads
+from filewright.converter.webhooks import endpoints as webhook_endpoints
+from filewright.converter.webhooks.service import Webhooks
 
 DESCRIPTION = """\
 Turns any file into the form you need.
@@ -99,6 +103,10 @@ class Services(Protocol):
     def fetching(self) -> Fetching: ...
     @property
     def uploads(self) -> Uploads: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
+    @property
+    def oversight(self) -> Oversight: ...
     @property
     def idempotency(self) -> IdempotencyKeys: ...
     @property
@@ -173,6 +181,8 @@ def create_app(
             convert_endpoint.router(edge, services.uploads, services.jobs, services.converter),
             upload_endpoints.router(edge, services.uploads, listed),
             job_endpoints.router(edge, services.jobs, services.fetching),
+            webhook_endpoints.router(edge, services.webhooks),
+            admin_endpoints.router(edge, services.oversight, services.clock),
             catalogue.router(listed),
             me.router(
                 identify,

@@ -1,0 +1,140 @@
+"""What an operator can ask and do. Each change is written in the audit log, in its own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.models import AuditLogRow
+from filewright.chassis.db.database import Database, WriteSession
+from filewright.chassis.flags.service import Flags
+from filewright.chassis.identity.models import UserRow
+from filewright.chassis.web.problems import NotFound, invalid
+from filewright.converter.jobs import repository
+from filewright.converter.jobs.models import JobRow
+from filewright.converter.jobs.schemas import Job
+from filewright.converter.jobs.service import Jobs
+from filewright.converter.tiers import Caller, Tiers
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """What people think of results of one target."""
+
+    target: str
+    stars: Mapping[int, int]
+
+    @property
+    def count(self) -> int:
+        return sum(self.stars.values())
+
+    @property
+    def mean(self) -> float:
+        return sum(star * count for star, count in self.stars.items()) / self.count
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which acts are asked for."""
+
+    tenant: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+
+
+class Oversight:
+    """The service."""
+
+    def __init__(self, database: Database, audit: Audit, flags: Flags, jobs: Jobs, tiers: Tiers) -> None:
+        self._database = database
+        self._audit = audit
+        self.flags = flags
+        self._jobs = jobs
+        self.tiers = tiers
+
+    async def quarantined(self, *, after: str | None, limit: int) -> Sequence[JobRow]:
+        """Jobs in quarantine and infected ones, newest first."""
+        async with self._database.read() as session:
+            return await repository.quarantined(session, before=after, limit=limit)
+
+    async def release(self, caller: Caller, job_id: str, request_id: str) -> Job:
+        """Let a quarantined job run again. Raises NotFound, Conflict, Expired."""
+
+        async def record(session: WriteSession, job: Job) -> None:
+            await self._audit.record(
+                session, "quarantine.released", actor=actor_of(caller), subject=job.id, request_id=request_id
+            )
+
+        return await self._jobs.release(job_id, within=record)
+
+    async def users(self, *, after: str | None, limit: int) -> Sequence[UserRow]:
+        """Accounts, newest first."""
+        found = select(UserRow).order_by(UserRow.id.desc()).limit(limit)
+        if after is not None:
+            found = found.where(UserRow.id < after)
+        async with self._database.read() as session:
+            return (await session.scalars(found)).all()
+
+    async def set_tier(self, caller: Caller, user_id: str, tier: str, request_id: str) -> UserRow:
+        """Give an account another tier; its tokens have it within ten minutes. Raises NotFound, InvalidRequest."""
+        if tier not in self.tiers.by_name:
+            raise invalid("/tier", f"The tiers are {', '.join(self.tiers.by_name)}.")
+        async with self._database.write() as session:
+            user = await session.get(UserRow, user_id, with_for_update=True)
+            if user is None:
+                raise NotFound("There is no such account.")
+            before, user.tier = user.tier, tier
+            user.updated_at = await self._database.now(session)
+            await session.flush()
+            await self._audit.record(
+                session,
+                "user.tier_changed",
+                actor=actor_of(caller),
+                tenant=user.tenant,
+                subject=user.id,
+                request_id=request_id,
+                details={"from": before, "to": tier},
+            )
+        return user
+
+    async def audited(self, wanted: AuditFilter, *, before: int | None, limit: int) -> Sequence[AuditLogRow]:
+        """Acts, newest first."""
+        found = select(AuditLogRow).order_by(AuditLogRow.at.desc(), AuditLogRow.id.desc()).limit(limit)
+        for column, value in (
+            (AuditLogRow.tenant, wanted.tenant),
+            (AuditLogRow.actor, wanted.actor),
+            (AuditLogRow.action, wanted.action),
+            (AuditLogRow.subject, wanted.subject),
+        ):
+            if value is not None:
+                found = found.where(column == value)
+        if before is not None:
+            found = found.where(AuditLogRow.id < before)
+        async with self._database.read() as session:
+            return (await session.scalars(found)).all()
+
+    async def ratings(self, days: int) -> Sequence[Ratings]:
+        """What people thought of jobs that ended in the last days, by target."""
+        async with self._database.read() as session:
+            since = await self._database.now(session) - timedelta(days=days)
+            statement = (
+                select(JobRow.target_format, JobRow.rating, func.count())
+                .where(JobRow.rating.is_not(None), JobRow.finished_at >= since)
+                .group_by(JobRow.target_format, JobRow.rating)
+            )
+            rows = (await session.execute(statement)).all()
+        by_target: dict[str, dict[int, int]] = {}
+        for target, stars, count in rows:
+            by_target.setdefault(target or "", {})[stars or 0] = count
+        found = [Ratings(target, stars) for target, stars in by_target.items()]
+        return sorted(found, key=lambda ratings: (-ratings.count, ratings.target))
+
+
+def actor_of(caller: Caller) -> str:
+    """Whoever acts, by the most exact name there is."""
+    return caller.key or caller.user or caller.tenant

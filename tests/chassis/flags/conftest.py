@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.seals import Seals
+from filewright.chassis.cache.memory import MemoryCache
+from filewright.chassis.coordination.memory import MemoryNotifier
+from filewright.chassis.db.database import Database
+from filewright.chassis.flags.service import Flags
+from filewright.converter.migrations import LOCATION
+
+
+async def migrated(database: Database) -> None:
+    await database.migrate(LOCATION)
+
+
+@pytest.fixture
+def database_schema():
+    return migrated
+
+
+@pytest.fixture
+def database_clock(clock):
+    return clock
+
+
+@pytest.fixture
+def audit(database) -> Audit:
+    return Audit(database, Seals(b"s" * 32))
+
+
+@pytest.fixture
+def notifier() -> MemoryNotifier:
+    return MemoryNotifier()
+
+
+@pytest.fixture
+def make_flags(database, audit, clock, notifier):
+    """As another process has them, which hears the same news."""
+    return lambda: Flags(database, MemoryCache(clock, notifier=notifier), audit)
+
+
+@pytest.fixture
+def flags(make_flags) -> Flags:
+    return make_flags()

@@ -19,6 +19,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from filewright.chassis.telemetry.logs import configure_logs
 from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.server import make_server
 from filewright.converter.bootstrap import build, running
@@ -59,6 +60,7 @@ async def serve(data: Path, every: float) -> None:
         return converter
 
     settings = load(data_dir=data, slots=SLOTS)
+    configure_logs(settings.log_format)
     drain = Drain()
     with listening(HOST, 0) as listener:
         async with build(settings, make_converter) as services:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from filewright.chassis.egress.addresses import Address
+from filewright.chassis.tasks import ended
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -36,8 +37,12 @@ async def listening(
 ) -> AsyncIterator[Peer]:
     """Listen on these addresses, all at one port; answer every request with the script."""
     peer = Peer(port=port)
+    serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving[task] = writer
         peer.visits += 1
         with suppress(OSError, asyncio.IncompleteReadError):
             peer.heard.append(await reader.readuntil(b"\r\n\r\n"))
@@ -59,6 +64,16 @@ async def listening(
     finally:
         for server in servers:
             server.close()
+        await asyncio.wait_for(_hung_up(serving), 10)
+
+
+async def _hung_up(serving: Mapping[asyncio.Task[None], asyncio.StreamWriter]) -> None:
+    """Nothing of any connection is left to the loop, which may be about to close."""
+    await ended(serving)
+    for writer in serving.values():
+        writer.transport.abort()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 class Names:

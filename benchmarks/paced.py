@@ -53,13 +53,13 @@ class Clockwork(Converter):
         raise AssertionError
 
 
-async def serve(data: Path, every: float) -> None:
+async def serve(data: Path, every: float, slots: int) -> None:
     def make_converter(sandbox: Any, clock: Any) -> Converter:
         converter = Clockwork(Registry(standard_engines()), sandbox, clock=clock)
         converter.every = every
         return converter
 
-    settings = load(data_dir=data, slots=SLOTS)
+    settings = load(data_dir=data, slots=slots)
     configure_logs(settings.log_format)
     drain = Drain()
     with listening(HOST, 0) as listener:
@@ -74,9 +74,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--every", type=float, default=1.0)
+    parser.add_argument("--slots", type=int, default=SLOTS)
     arguments = parser.parse_args()
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(serve(arguments.data, arguments.every))
+        runner.run(serve(arguments.data, arguments.every, arguments.slots))
 
 
 if __name__ == "__main__":

@@ -174,10 +174,13 @@ def _password(file: Path | None) -> str:
 
 def _run(data: Path | None, work: Callable[[People], Awaitable[T]]) -> T:
     """Do it on the service's database; a refusal is said in a sentence."""
-    from filewright.converter.bootstrap import administering  # noqa: PLC0415 - as above
+    from filewright.chassis.telemetry.logs import configure_logs  # noqa: PLC0415 - as above
+    from filewright.converter.bootstrap import administering  # noqa: PLC0415
 
     async def whole() -> T:
-        async with administering(load(data_dir=data)) as people:
+        settings = load(data_dir=data)
+        configure_logs(settings.log_format)
+        async with administering(settings) as people:
             return await work(people)
 
     try:

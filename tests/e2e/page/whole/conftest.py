@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -193,6 +194,40 @@ def visits(browser: Browser) -> Iterator[Callable[..., Visit]]:
 def visit(visits: Callable[..., Visit], served) -> Visit:
     """On the server that all tests share, at the page."""
     return visits(served.url).open()
+
+
+PACED_SERVICE = Path(__file__).resolve().parents[4] / "benchmarks" / "paced.py"
+
+
+@contextmanager
+def _paced(data: Path, *more: str) -> Iterator[str]:
+    """A service whose jobs get on by the clock and never end, until they are cancelled; its address."""
+    with (data / "log").open("w") as log:
+        command = [sys.executable, str(PACED_SERVICE), "--data", str(data / "data"), "--every", "1", *more]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert process.stdout is not None
+        try:
+            found = re.search(r"http://[\d.:]+", process.stdout.readline())
+            assert found, (data / "log").read_text()
+            yield found.group(0)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def paced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """As many jobs at once as there may be."""
+    with _paced(tmp_path_factory.mktemp("paced")) as url:
+        yield url
+
+
+@pytest.fixture
+def paced_by_two(tmp_path: Path) -> Iterator[str]:
+    """Two jobs at once; others wait."""
+    with _paced(tmp_path, "--slots", "2") as url:
+        yield url
 
 
 @pytest.fixture

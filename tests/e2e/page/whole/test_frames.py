@@ -6,19 +6,14 @@ that frames take is measured, too).
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-PACED = Path(__file__).resolve().parents[4] / "benchmarks" / "paced.py"
 PATIENCE = 120_000
 """Milliseconds. Nothing here takes so long; a machine with other work may."""
 ROWS = 40
@@ -62,21 +57,6 @@ class Seen:
     moving: int
     layouts: int
     styles: int
-
-
-@pytest.fixture(scope="module")
-def paced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data = tmp_path_factory.mktemp("paced")
-    with (data / "log").open("w") as log:
-        command = [sys.executable, str(PACED), "--data", str(data / "data"), "--every", "1"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        assert process.stdout is not None
-        found = re.search(r"http://[\d.:]+", process.stdout.readline())
-        assert found, (data / "log").read_text()
-        yield found.group(0)
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 @pytest.fixture(scope="module")

@@ -83,7 +83,8 @@ def test_the_options_of_a_way(visit, files: Files):
     visit.look("options")
 
 
-def test_work_under_way_and_in_the_queue(visit, files: Files, tmp_path: Path):
+def test_work_under_way_and_in_the_queue(visits, paced_by_two: str, files: Files, tmp_path: Path):
+    visit = visits(paced_by_two).open()
     films = [tmp_path / f"take {n}.mp4" for n in (1, 2, 3, 4)]
     for film in films:
         film.hardlink_to(files("long film.mp4"))

@@ -29,7 +29,7 @@ if _TESTS not in sys.path:
 from corpus.cases import from_corpus  # noqa: E402
 from corpus.samples import samples  # noqa: E402
 
-PATIENCE = 60_000
+PATIENCE = 120_000
 """Milliseconds. Nothing here takes so long; a machine with other work may."""
 PICTURES = Path(_TESTS).parent / ".run" / "page"
 expect.set_options(timeout=PATIENCE)

@@ -7,18 +7,16 @@ of 64 bits counts as one address), unless the operator lets no strangers in.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from filewright.chassis.web.problems import Unauthenticated
-from filewright.chassis.web.proxies import NO_PROXIES, Address, Proxies
+from filewright.chassis.web.proxies import NO_PROXIES, Proxies, neighbourhood
 from filewright.converter.accounts.bearers import Bearers
 from filewright.converter.tiers import ANONYMOUS, EVERYBODYS_SCOPES, LOCAL, SCOPES, Caller, Tier
 
 LOCAL_TENANT = "local"
-_IPV6_PREFIX = 64
 _SCHEME = "bearer "
 
 
@@ -55,11 +53,5 @@ class Callers:
             return Caller(LOCAL_TENANT, self.local_tier, SCOPES)
         if not self.anonymous:
             raise Unauthenticated("This service is for known callers only; sign in, or send an API key.")
-        tenant = f"ip:{_network(self.proxies.client(request.scope))}"
+        tenant = f"ip:{neighbourhood(self.proxies.client(request.scope))}"
         return Caller(tenant, self.anonymous_tier, EVERYBODYS_SCOPES)
-
-
-def _network(address: Address | None) -> str:
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
-    return str(address)

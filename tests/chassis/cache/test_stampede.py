@@ -89,8 +89,8 @@ async def test_for_each_end_of_a_value_that_is_always_read_it_is_made_once(redis
     async with crowd(redis_server, tmp_path, 500) as readers:
         seen = await readers.tell("hold hot 3")
         makings = readers.makings("hot")
-    assert set(seen) == {making.value for making in makings}
-    assert len(makings) >= 2
+    assert set(seen) <= {making.value for making in makings}  # the last one may have come too late to be read
+    assert len(seen) >= 2
     for one, following in pairwise(makings):
         assert following.began >= one.ended, "two made it at once"
         assert following.began - one.ended >= 1.8 - 20 * (one.ended - one.began), "it was made twice for one end"

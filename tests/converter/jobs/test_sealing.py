@@ -2,7 +2,8 @@
 
 import pytest
 
-from filewright.converter.jobs.sealing import CannotOpen, Sealer
+from filewright.chassis.sealing import CannotOpen
+from filewright.converter.jobs.sealing import Sealer
 
 SEALER = Sealer(b"s" * 32)
 

@@ -107,11 +107,12 @@ class Database:
         """As `read`, for one question that is asked all the time. Raises DatabaseUnavailable."""
         self._mark_primary()
         with _told_as_unavailable(reading=True):
-            try:
-                return await self._ask(question, values)
-            except Exception as error:
-                if not dialect.was_cut_before(error):
-                    raise
+            for _ in range(self._pool_size):  # whatever ended one connection may have ended all
+                try:
+                    return await self._ask(question, values)
+                except Exception as error:
+                    if not dialect.was_cut_before(error):
+                        raise
             return await self._ask(question, values)
 
     async def ask_anywhere(self, question: Look, **values: Any) -> Rows:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from filewright.chassis.networks import Address, Network, within
 
 _NOT_PUBLIC_4 = tuple(
     map(
@@ -73,11 +72,6 @@ def is_public(address: Address) -> bool:
     return (
         address.scope_id is None and address in _PUBLIC_6 and address.is_global and not within(address, _NOT_PUBLIC_6)
     )
-
-
-def within(address: Address, networks: Iterable[Network]) -> bool:
-    """Whether the address is in one of the networks."""
-    return any(address.version == network.version and address in network for network in networks)
 
 
 def _carried(address: Address) -> Iterator[ipaddress.IPv4Address]:

@@ -15,8 +15,8 @@ from urllib.parse import quote, unquote
 
 import idna
 
-from filewright.chassis.egress.addresses import Address
 from filewright.chassis.egress.errors import SourceForbidden
+from filewright.chassis.networks import Address
 
 MAX_URL_CHARS = 4096
 _WHOLE = re.compile(

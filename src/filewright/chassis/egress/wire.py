@@ -17,9 +17,10 @@ from typing import Any
 
 import httpcore
 
-from filewright.chassis.egress.addresses import Address, Network, may_be_reached, within
+from filewright.chassis.egress.addresses import may_be_reached
 from filewright.chassis.egress.errors import SourceFailed, SourceForbidden
 from filewright.chassis.egress.targets import Target
+from filewright.chassis.networks import Address, Network, within
 
 Resolver = Callable[[str, int], Awaitable[Sequence[Address]]]
 """What a name means now. Raises OSError when it means nothing."""

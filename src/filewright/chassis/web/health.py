@@ -13,11 +13,12 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from filewright.chassis.networks import Network, within
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import CONTENT_TYPE_LATEST, Metrics
 from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.problems import Forbidden
-from filewright.chassis.web.proxies import LOOPBACK, Network, Proxies, within
+from filewright.chassis.web.proxies import LOOPBACK, Proxies
 from filewright.chassis.web.scopes import PUBLIC
 
 _log = get_logger(__name__)

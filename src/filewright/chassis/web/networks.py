@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from filewright.chassis.networks import Address, Network, within
 from filewright.chassis.web.problems import Forbidden, problem_response
-from filewright.chassis.web.proxies import Address, Network, Proxies, within
+from filewright.chassis.web.proxies import Proxies
 
 _FOR_EVERYBODY = frozenset({"/livez", "/readyz", "/health"})
 

@@ -13,8 +13,7 @@ from functools import lru_cache
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from filewright.chassis.networks import Address, Network, within
 
 _IPV6_PREFIX = 64
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -67,11 +66,6 @@ class Proxies:
 
 NO_PROXIES = Proxies()
 """Nobody speaks for another."""
-
-
-def within(address: Address, networks: Iterable[Network]) -> bool:
-    """Whether the address is in one of the networks."""
-    return any(address.version == network.version and address in network for network in networks)
 
 
 def neighbourhood(address: Address | None) -> str:

@@ -20,9 +20,9 @@ from filewright.chassis.db.database import Database, DatabaseUnavailable, ReadSe
 from filewright.chassis.identity.api_keys import NewKey, digest, is_sound, make_key
 from filewright.chassis.identity.models import ApiKeyRow, UserRow
 from filewright.chassis.ids import IdSource
+from filewright.chassis.networks import Network
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import Conflict, Forbidden, NotFound, invalid
-from filewright.chassis.web.proxies import Network
 from filewright.converter.accounts.service import scopes_of
 from filewright.converter.tiers import Caller
 

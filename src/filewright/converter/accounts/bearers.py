@@ -9,8 +9,8 @@ from collections.abc import Callable
 from filewright.chassis.identity.access import AccessTokens, TokenRefused
 from filewright.chassis.identity.api_keys import looks_like_key
 from filewright.chassis.identity.sessions import Sessions
+from filewright.chassis.networks import Address, within
 from filewright.chassis.web.problems import Forbidden, Unauthenticated
-from filewright.chassis.web.proxies import Address, within
 from filewright.converter.accounts.api_keys import APP, ApiKeys
 from filewright.converter.accounts.service import scopes_of
 from filewright.converter.tiers import Caller, Tier

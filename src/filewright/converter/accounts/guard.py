@@ -14,10 +14,11 @@ from sqlalchemy import select
 
 from filewright.chassis.db.database import Database
 from filewright.chassis.identity.models import UserRow, UserSessionRow
+from filewright.chassis.networks import Address
 from filewright.chassis.quota.gcra import Rate
 from filewright.chassis.quota.port import Limiter
 from filewright.chassis.telemetry.logs import get_logger
-from filewright.chassis.web.proxies import Address, neighbourhood, parse_address
+from filewright.chassis.web.proxies import neighbourhood, parse_address
 from filewright.chassis.web.throttling import RateLimited
 
 log = get_logger(__name__)

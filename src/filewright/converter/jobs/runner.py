@@ -28,6 +28,7 @@ from filewright.chassis.ids import IdSource
 from filewright.chassis.sandbox.workspace import Workspace
 from filewright.chassis.scanning.nothing import NoScanner
 from filewright.chassis.scanning.port import Scanner
+from filewright.chassis.sealing import CannotOpen
 from filewright.chassis.storage.port import ObjectStore, StoreUnavailable
 from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger, log_context
@@ -44,7 +45,7 @@ from filewright.converter.jobs.ports import Converter, Files
 from filewright.converter.jobs.repository import Ended, Lease
 from filewright.converter.jobs.results import StoredProduct, drop_products, rows_of, store_products
 from filewright.converter.jobs.scanning import require_clean
-from filewright.converter.jobs.sealing import CannotOpen, Sealer
+from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.states import JobState, Stage
 from filewright.converter.tiers import Tier
 

@@ -15,6 +15,7 @@ import filewright
 from filewright.chassis.cache.port import Cache
 from filewright.chassis.clock import Clock
 from filewright.chassis.db.database import Database
+from filewright.chassis.networks import Network, within
 from filewright.chassis.quota.port import Limiter
 from filewright.chassis.sandbox.port import Sandbox
 from filewright.chassis.scanning.port import Scanner
@@ -27,7 +28,7 @@ from filewright.chassis.web.health import Check, Health
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.chassis.web.networks import KnownNetworksOnly, Networks
 from filewright.chassis.web.problems import Forbidden
-from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Network, Proxies, within
+from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Proxies
 from filewright.chassis.web.request_log import RequestLog
 from filewright.chassis.web.scopes import guard as guard_routes
 from filewright.chassis.web.scopes import require

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from fastapi import FastAPI
 
+from filewright.chassis.networks import Network
 from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.networks import Networks
-from filewright.chassis.web.proxies import Network, Proxies
+from filewright.chassis.web.proxies import Proxies
 from filewright.chassis.web.request_log import Recorded
 from filewright.chassis.web.seen import SeenSoFar
 from filewright.converter.settings import Settings

@@ -13,10 +13,11 @@ from functools import lru_cache
 
 from starlette.requests import Request
 
+from filewright.chassis.networks import Network, within
 from filewright.chassis.quota.gcra import Rate, Verdict
 from filewright.chassis.quota.port import Limiter
 from filewright.chassis.web.problems import Unauthenticated
-from filewright.chassis.web.proxies import NO_PROXIES, Network, Proxies, neighbourhood, within
+from filewright.chassis.web.proxies import NO_PROXIES, Proxies, neighbourhood
 from filewright.chassis.web.throttling import Budget, spend
 from filewright.converter.tiers import Caller, Tier
 

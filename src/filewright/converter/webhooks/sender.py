@@ -29,11 +29,12 @@ from filewright.chassis.db.database import Database, DatabaseUnavailable, ReadSe
 from filewright.chassis.db.dialect import skip_locked
 from filewright.chassis.egress.client import Answer, Bounds, Egress, Outgoing
 from filewright.chassis.egress.errors import SourceForbidden
+from filewright.chassis.sealing import CannotOpen
 from filewright.chassis.tasks import ended
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.jobs.models import JobRow
-from filewright.converter.jobs.sealing import CannotOpen, Sealer
+from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.states import JobState
 from filewright.converter.webhooks import listening
 from filewright.converter.webhooks.events import payload_of_erased

@@ -49,9 +49,10 @@ from filewright.chassis.sandbox.absent import NoSandbox
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
+from filewright.converter.jobs.ordering import JobRules
 from filewright.converter.jobs.orders import JobInput, JobOrder
 from filewright.converter.jobs.sealing import Sealer
-from filewright.converter.jobs.service import JobRules, Jobs
+from filewright.converter.jobs.service import Jobs
 from filewright.converter.tiers import LOCAL, Caller
 from filewright.stack.layout import Layout
 from filewright.stack.operations import Stack

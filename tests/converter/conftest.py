@@ -24,11 +24,12 @@ from filewright.converter.conversion.orders import Assignment, Converted, Hop, P
 from filewright.converter.errors import UnsupportedConversion
 from filewright.converter.jobs.erasing import Eraser
 from filewright.converter.jobs.lease import LeaseRules
+from filewright.converter.jobs.ordering import JobRules
 from filewright.converter.jobs.orders import JobInput, JobOrder
 from filewright.converter.jobs.runner import JobRunner
 from filewright.converter.jobs.schemas import Job
 from filewright.converter.jobs.sealing import Sealer
-from filewright.converter.jobs.service import JobRules, Jobs
+from filewright.converter.jobs.service import Jobs
 from filewright.converter.maintenance.dispatcher import Dispatcher
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer

@@ -124,10 +124,11 @@ from filewright.converter.jobs.fetching import Fetching
 from filewright.converter.jobs.lease import LeaseRules
 from filewright.converter.jobs.lookout import EVERY_SECONDS as LOOKOUT_SECONDS
 from filewright.converter.jobs.lookout import OWN_LOOK_SECONDS, Lookout
+from filewright.converter.jobs.ordering import JobRules
 from filewright.converter.jobs.readiness import Readiness
 from filewright.converter.jobs.runner import JobRunner
 from filewright.converter.jobs.sealing import Sealer
-from filewright.converter.jobs.service import JobRules, Jobs
+from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.worker import Worker, WorkerRules
 from filewright.converter.maintenance.depth import depth
 from filewright.converter.maintenance.dispatcher import Dispatcher

@@ -17,7 +17,7 @@ from filewright.chassis.ids import RandomIds
 from filewright.chassis.storage.local import LocalStore
 from filewright.converter.errors import EngineCrashed
 from filewright.converter.jobs.lease import LeaseRules
-from filewright.converter.jobs.service import JobRules
+from filewright.converter.jobs.ordering import JobRules
 from filewright.converter.migrations import LOCATION
 
 

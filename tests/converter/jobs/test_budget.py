@@ -12,7 +12,7 @@ from filewright.chassis.db import onetrip, onetrip_postgresql
 from filewright.converter.jobs.lease import LeaseRules
 from filewright.converter.jobs.orders import JobInput, JobOrder
 
-ALL_BUT_UPLOADING = {"order": 6, "work": 7, "look": 1, "wait": 2, "tell": 5}
+ALL_BUT_UPLOADING = {"order": 2, "work": 7, "look": 1, "wait": 2, "tell": 5}
 UPLOADING = {"sqlite": 9, "postgresql": 10}
 
 

@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import tempfile
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -20,7 +20,8 @@ from sqlalchemy import select
 
 from filewright.chassis.db.database import Database
 from filewright.chassis.testing.clock import FakeClock
-from filewright.converter.jobs import repository
+from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.jobs import accepting, repository
 from filewright.converter.jobs.models import JobEventRow, JobRow, UsageRow
 from filewright.converter.jobs.repository import Ended, Lease
 from filewright.converter.jobs.states import MOVES, JobState, Stage, is_terminal
@@ -29,6 +30,10 @@ from filewright.converter.migrations import LOCATION
 LEASE = timedelta(seconds=30)
 DEADLINE = timedelta(hours=1)
 KEPT = timedelta(seconds=600)
+FILE = {
+    "id": "art_read_by_all", "tenant": "alice", "filename": "text.txt", "media_type": "text/plain", "bytes": 5,
+    "sha256": "0" * 64, "parts": [], "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+}  # fmt: skip
 TIER = {"retention_seconds": KEPT.total_seconds()}
 
 
@@ -71,6 +76,8 @@ class Life(RuleBasedStateMachine):
 
             async def migrate() -> None:
                 await database.migrate(LOCATION)
+                async with database.write() as session:
+                    session.add(ArtifactRow(**FILE))
                 await database.close()
 
             asyncio.run(migrate())
@@ -104,13 +111,12 @@ class Life(RuleBasedStateMachine):
     @rule()
     def accept(self):
         job_id = f"job_{len(self.jobs):026d}"
-        now = self.clock.now()
-        row = JobRow(
-            id=job_id, tenant="alice", state="queued", progress=0, revision=1, operation="convert", options={},
-            route=[], limits=TIER, lane="standard", attempt=0, crash_count=0, transient_count=0, hint_n=0,
-            not_before=now, deadline_at=now + DEADLINE, hint_at=now, created_at=now, queued_at=now,
-        )  # fmt: skip
-        self.write(lambda session, now: repository.insert(session, row, [], now=now, secret=b"secret"))
+        values = {
+            "of_tenant": "alice", "of_artifact": FILE["id"], "job_id": job_id, "job_operation": "convert",
+            "job_options": {}, "job_route": [], "job_limits": TIER, "job_lane": "standard", "sealed": b"secret",
+            "apart": 5.0, "deadline": DEADLINE, "first_hint": timedelta(0), "kept_for": DEADLINE,
+        }  # fmt: skip
+        assert self.loop.run_until_complete(self.database.make(accepting.ACCEPT_AT_ONCE, **values)) is not None
         self.jobs[job_id] = Model(deadline=self.time + DEADLINE.total_seconds())
 
     @precondition(lambda self: self.jobs)

@@ -115,6 +115,11 @@ class Claim:
         self.replay = replay
         self.resource = resource
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the request has a key, so that there is anything to keep."""
+        return self._keys is not None
+
     async def keep(self, session: WriteSession, response: Response) -> None:
         """Keep the answer, in the unit of work that made it true.
 

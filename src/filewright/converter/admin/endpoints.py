@@ -36,8 +36,8 @@ from filewright.converter.admin.schemas import (
 )
 from filewright.converter.admin.service import AuditFilter, Oversight, actor_of
 from filewright.converter.jobs.answers import job_response
+from filewright.converter.jobs.lookups import JOB_PREFIX
 from filewright.converter.jobs.schemas import Job
-from filewright.converter.jobs.service import JOB_PREFIX
 from filewright.converter.tiers import ADMIN, Caller
 
 LATELY = timedelta(minutes=30)

@@ -118,7 +118,7 @@ class ConvertEndpoint:
         async def bind(session: WriteSession, job: Job) -> None:
             await claim.bind(session, job.id)
 
-        return await self.jobs.submit(caller, order, within=bind)
+        return await self.jobs.submit(caller, order, within=bind if claim.keeps else None)
 
     async def _answer(self, request: Request, caller: Caller, claim: Claim, job: Job) -> Response:
         """Wait as long as the caller prefers, then answer with what there is."""

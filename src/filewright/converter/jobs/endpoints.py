@@ -35,9 +35,10 @@ from filewright.converter.jobs.answers import (
 )
 from filewright.converter.jobs.feed import Change
 from filewright.converter.jobs.fetching import Fetching
+from filewright.converter.jobs.lookups import JOB_PREFIX
 from filewright.converter.jobs.requests import MAX_TAG, JobRequest, RatingRequest
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, Quote
-from filewright.converter.jobs.service import JOB_PREFIX, Jobs
+from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.states import PublicStatus
 from filewright.converter.tiers import Caller
 
@@ -97,7 +98,7 @@ class JobEndpoints:
             if any(item.url is not None for item in asked.inputs):
                 await self.jobs.check_room(caller)  # nothing is fetched for an order that would be refused
             async with self.fetching.brought(caller, asked) as brought:
-                return accepted_response(await self.jobs.submit(caller, brought, within=keep))
+                return accepted_response(await self.jobs.submit(caller, brought, within=keep if claim.keeps else None))
 
     async def show(
         self,

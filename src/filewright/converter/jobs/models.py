@@ -94,7 +94,7 @@ class JobRow(Base):
     """When anything in this row was last written, by the database's own clock: for operators, never for a decision."""
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """Since when it counts as waiting, which is what turns are taken by: later than it was accepted if its owner had
-    others waiting (`statements.ACCEPT`)."""
+    others waiting (`accepting.ACCEPT`)."""
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from filewright.chassis.db.sessions import ReadSession, WriteSession
+from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.storage.port import SignedRequest
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.conversion.orders import Assignment, Converted, Plan
@@ -54,7 +54,7 @@ class Converter(Protocol):
 class Sources(Protocol):
     """Where inputs come from."""
 
-    async def artifact_of_upload(self, session: ReadSession, tenant: str, upload_id: str) -> Artifact | None:
+    async def artifact_of_upload(self, on: ReadSession | Database, tenant: str, upload_id: str) -> Artifact | None:
         """The artifact of a complete upload of this tenant; None when there is no such upload for it.
 
         Raises Conflict while it is still receiving, and Expired when its bytes are gone.

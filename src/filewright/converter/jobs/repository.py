@@ -22,7 +22,7 @@ from filewright.chassis.db.dialect import skip_locked
 from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.errors import Cancelled, Quarantined, Timeout
-from filewright.converter.jobs import statements
+from filewright.converter.jobs import accepting, statements
 from filewright.converter.jobs.errors import stored
 from filewright.converter.jobs.models import (
     AttemptRow,
@@ -224,40 +224,13 @@ async def attempt_of(session: ReadSession, lease: Lease) -> AttemptRow | None:
 
 async def hold_gate(session: WriteSession, tenant: str) -> datetime:
     """Let no other process accept a job for this tenant until the unit of work ends; the moment at which that is so."""
-    moment: datetime = (await session.make(statements.GATE, of_tenant=tenant)).at
+    moment: datetime = (await session.make(accepting.GATE, of_tenant=tenant)).at
     return moment
-
-
-async def insert(
-    session: WriteSession,
-    job: JobRow,
-    inputs: Sequence[JobInputRow],
-    *,
-    now: datetime,
-    secret: bytes | None,
-    most: int | None = None,
-    keep_until: datetime | None = None,
-    weight: float = 1.0,
-) -> int | None:
-    """Write a new job, queued, with its inputs, its first event, its secret and its hint; its place in the queue.
-
-    None, and nothing is written, when its tenant has `most` jobs that are not over, or no conversion left; `standing`
-    tells which. The files of its inputs are not pruned before `keep_until`. `weight` brings its turn nearer.
-    """
-    values = _prefixed("job", job)
-    apart = statements.TURN_SECONDS / weight
-    accepted = await session.make(statements.ACCEPT, **values, most=most, sealed=secret, now=now, apart=apart)
-    if accepted is None:
-        return None
-    for row in inputs:
-        await session.make(statements.ADD_INPUT, **_prefixed("input", row), until=keep_until)
-    place: int = accepted.place
-    return place
 
 
 async def standing(on: ReadSession | Database, tenant: str, *, now: datetime | None = None) -> Any:
     """How the tenant stands: `unfinished` jobs, conversions `used` of the month, and `credits` left."""
-    return (await on.ask(statements.STANDING, of_tenant=tenant, now=now))[0]
+    return (await on.ask(accepting.STANDING, of_tenant=tenant, now=now))[0]
 
 
 async def keep_artifacts(session: WriteSession, artifact_ids: Sequence[str], *, until: datetime) -> None:

@@ -11,16 +11,13 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from filewright.chassis import failpoints
 from filewright.chassis.cache.port import Cache, Uncached
 from filewright.chassis.coordination.port import Listener, Notifier
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.db.hot import Rows
-from filewright.chassis.errors import ProblemError
 from filewright.chassis.ids import IdSource, is_id
 from filewright.chassis.queue.outbox import TOPIC as OUTBOX
 from filewright.chassis.queue.outbox import enqueue
@@ -28,30 +25,25 @@ from filewright.chassis.queue.port import Task
 from filewright.chassis.storage.port import SignedRequest
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.downloads import content_disposition
-from filewright.chassis.web.problems import Conflict, Forbidden, NotFound, invalid
-from filewright.converter.artifacts.models import Artifact, artifact_of
-from filewright.converter.conversion.orders import Plan
-from filewright.converter.errors import Cancelled, CorruptInput, EmptyInput, Expired, UnsupportedConversion
-from filewright.converter.formats.catalogue import by_name
-from filewright.converter.formats.detection import Detection, claimed_format, settle
-from filewright.converter.jobs import kept, repository, statements, topics, views
-from filewright.converter.jobs.errors import ConcurrencyLimited, QuotaExceeded, stored
+from filewright.chassis.web.problems import Conflict, NotFound, invalid
+from filewright.converter.errors import Cancelled, Expired
+from filewright.converter.jobs import kept, lookups, repository, statements, topics, views
+from filewright.converter.jobs.errors import stored
 from filewright.converter.jobs.feed import Change, Feed
 from filewright.converter.jobs.kept import Ask
-from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobRow
-from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder
+from filewright.converter.jobs.lookups import JOB_PREFIX, check_id
+from filewright.converter.jobs.models import JobEventRow, JobRow
+from filewright.converter.jobs.ordering import JobRules, Ordering, Within, check_room
+from filewright.converter.jobs.orders import JobOrder
 from filewright.converter.jobs.patience import Patience
 from filewright.converter.jobs.ports import Files, Planner, Sources
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, OpenedOutput, Output, Quote
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.statements import TASK_KIND
 from filewright.converter.jobs.states import PUBLIC_STATUS, Actor, JobState, PublicStatus, sources_of, stored_states
-from filewright.converter.tiers import Caller, Tier
-from filewright.converter.uploads.imports import name_in
+from filewright.converter.tiers import Caller
 
-JOB_PREFIX = "job"
 MAX_PAGE = 100
-MAX_TAG_CHARS = 200
 MAX_COMMENT_CHARS = 2_000
 PREVIEW_TAG = "preview"
 """The tag of a job whose result is only looked at: it is no choice of a target."""
@@ -61,21 +53,6 @@ CANCEL_ASKED = failpoints.declare("jobs.cancel.asked", "a running job is marked 
 ERASE_MARKED = failpoints.declare("jobs.delete.marked", "a job is marked as erased and its files are still there")
 
 log = get_logger(__name__)
-Within = Callable[[WriteSession, Job], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class JobRules:
-    """How long things may take, and where jobs queue."""
-
-    deadline: timedelta = timedelta(hours=24)
-    """After this long a job that is not over is ended with `timeout`."""
-    first_hint: timedelta = timedelta(seconds=15)
-    """The outbox tells the queue at once; after this the dispatcher tells it again."""
-    look_again: float = 2.0
-    """Seconds after which a waiter looks at the database although nobody announced anything."""
-    lane: str | None = None
-    """Where all jobs queue; None: where their callers' tiers say."""
 
 
 @dataclass(frozen=True)
@@ -114,17 +91,16 @@ class Jobs:
         rules: JobRules | None = None,
     ) -> None:
         self._database = database
-        self._sources = sources
         self._files = files
-        self._planner = planner
         self._notifier = notifier
-        self._ids = ids
-        self._sealer = sealer
         self._erase_files = erase_files
         self._chosen = chosen
         self._cache = cache or Uncached()
         self._rules = rules or JobRules()
         self._patiently = Patience()
+        self._ordering = Ordering(
+            database=database, sources=sources, planner=planner, ids=ids, sealer=sealer, rules=self._rules
+        )
 
     # --- ordering ------------------------------------------------------------------------------------------------
 
@@ -134,18 +110,12 @@ class Jobs:
         `within` runs in the same unit of work, so that what it writes is there if and only if the job is. Raises
         InvalidRequest, NotFound, Expired, ConcurrencyLimited, and what the planner refuses.
         """
-        _check_shape(order, caller.tier)
-        async with self._database.write() as session:
-            artifacts = [await self._resolve(session, caller, n, item) for n, item in enumerate(order.inputs)]
-            plan = self._plan(order, artifacts)
-            job = await self._insert(session, caller, order, artifacts, plan)
-            if within is not None:
-                await within(session, job)
-            session.after_commit(lambda: self._notifier.notify(OUTBOX))
-            topics.announce_change(session, self._notifier, job.id, caller.tenant, goes_on=True)
+        job = await self._ordering.accept(caller, order, within)
+        await self._notifier.notify(OUTBOX)
+        await self._notifier.notify(topics.changed_of(caller.tenant))  # nobody waits for a job that is not known yet
         failpoints.hit(ACCEPTED)
-        if order.tag != PREVIEW_TAG:
-            self._chosen(plan.source_format, plan.target_format)
+        if order.tag != PREVIEW_TAG and job.source_format and job.target_format:
+            self._chosen(job.source_format, job.target_format)
         log.info("job_accepted", job_id=job.id, source=job.source_format, target=job.target_format)
         return job
 
@@ -158,19 +128,11 @@ class Jobs:
         """Refuse now what `submit` would refuse later for want of room: before a file is taken in. Raises
         ConcurrencyLimited, QuotaExceeded.
         """
-        standing = await repository.standing(self._database, caller.tenant)
-        if not _has_room(caller.tier, standing):
-            raise _refusal(caller.tier, standing)
+        await self._ordering.check_room(caller)
 
     async def dry_run(self, caller: Caller, order: JobOrder) -> Quote:
         """What `submit` would do, or raise; nothing is stored, and nothing fetched."""
-        _check_shape(order, caller.tier)
-        if order.inputs[0].url is not None:
-            plan = self._planner.plan(_promised_format(order.inputs[0]), order.to or "", order.options)
-            return views.quote(plan, caller.tier)
-        async with self._database.read() as session:
-            artifacts = [await self._resolve(session, caller, n, item) for n, item in enumerate(order.inputs)]
-        return views.quote(self._plan(order, artifacts), caller.tier)
+        return await self._ordering.quote(caller, order)
 
     # --- looking -------------------------------------------------------------------------------------------------
 
@@ -240,7 +202,7 @@ class Jobs:
         Await this for the check that the job is there (NotFound), then iterate what it returns.
         """
         async with self._database.read() as session:
-            await self._own(session, caller, job_id)
+            await lookups.own(session, caller, job_id)
         return self._stream(caller, job_id, after)
 
     def changes(self, caller: Caller, since: int | None = None) -> AsyncGenerator[Change, None]:
@@ -259,7 +221,7 @@ class Jobs:
 
     async def output(self, caller: Caller, job_id: str, n: int) -> Output:
         """What the n-th output is, counted from 0. Raises as `open_output`."""
-        return (await self._database.look(lambda session: self._find_output(session, caller, job_id, n)))[0]
+        return (await self._database.look(lambda session: lookups.output(session, caller, job_id, n)))[0]
 
     async def open_output(
         self, caller: Caller, job_id: str, n: int, start: int = 0, end: int | None = None
@@ -269,7 +231,7 @@ class Jobs:
         Raises NotFound, Conflict while the job is not over, the job's own error when it failed, and Expired when its
         files are gone.
         """
-        output, artifact = await self._database.look(lambda session: self._find_output(session, caller, job_id, n))
+        output, artifact = await self._database.look(lambda session: lookups.output(session, caller, job_id, n))
         return OpenedOutput(output, self._files.read(artifact, start, end))
 
     async def link_output(self, caller: Caller, job_id: str, n: int) -> SignedRequest | None:
@@ -278,7 +240,7 @@ class Jobs:
         Raises as `open_output`.
         """
         async with self._database.read() as session:
-            output, artifact = await self._find_output(session, caller, job_id, n)
+            output, artifact = await lookups.output(session, caller, job_id, n)
             now = await self._database.now(session)
         return self._files.link(artifact, at=now, disposition=content_disposition(output.name))
 
@@ -290,7 +252,7 @@ class Jobs:
         Asking twice is asking once.
         """
         async with self._database.write() as session:
-            row = await self._own(session, caller, job_id)
+            row = await lookups.own(session, caller, job_id)
             if row.state != JobState.CANCELLING:
                 row = await self._cancel(session, row)
             self._announce(session, job_id, caller.tenant)
@@ -304,13 +266,12 @@ class Jobs:
         A password is not kept after a job has ended: a protected file has to be ordered anew.
         """
         async with self._database.write() as session:
-            before = await self._own(session, caller, job_id)
+            before = await lookups.own(session, caller, job_id)
             if JobState(before.state) not in sources_of(JobState.QUEUED, Actor.CALLER):
                 raise Conflict(_NO_RETRY[PUBLIC_STATUS[JobState(before.state)]])
             now = await repository.hold_gate(session, caller.tenant)
             standing = await repository.standing(session, caller.tenant, now=now)
-            if not _has_room(caller.tier, standing):
-                raise _refusal(caller.tier, standing)
+            check_room(caller.tier, standing)
             await self._keep_inputs(session, job_id)
             row = await repository.move_for_caller(
                 session,
@@ -329,7 +290,7 @@ class Jobs:
 
     async def release(self, job_id: str, *, within: Within | None = None) -> Job:
         """For operators: queue a quarantined job again, whosever it is. Raises NotFound, Conflict, Expired."""
-        _check_id(job_id)
+        check_id(job_id)
         async with self._database.write() as session:
             found = await repository.find(session, job_id)
             if found is None:
@@ -355,7 +316,7 @@ class Jobs:
         if comment is not None and len(comment) > MAX_COMMENT_CHARS:
             raise invalid("/comment", f"Write at most {MAX_COMMENT_CHARS} characters.")
         async with self._database.write() as session:
-            row = await self._own(session, caller, job_id)
+            row = await lookups.own(session, caller, job_id)
             if not await repository.rate(session, job_id, caller.tenant, stars, comment):
                 raise Conflict("Only a job that has succeeded or failed can be rated.")
             return await views.job(session, row)
@@ -366,7 +327,7 @@ class Jobs:
         A file that another job still has to read, or made, stays with that job. Deleting twice is deleting once.
         """
         async with self._database.write() as session:
-            row = await self._own(session, caller, job_id)
+            row = await lookups.own(session, caller, job_id)
             now = await self._database.now(session)
             if row.state != JobState.ERASED:
                 await repository.move_for_caller(session, job_id, caller.tenant, JobState.ERASED, now=now)
@@ -381,104 +342,12 @@ class Jobs:
         return await self._look_up(self._database.ask, caller, job_id)
 
     async def _look_up(self, ask: Ask, caller: Caller, job_id: str) -> Job:
-        _check_id(job_id)
+        check_id(job_id)
         job = await kept.unchanged(self._cache, ask, job_id, caller.tenant)
         if job is None:
             job = _shown(await ask(statements.JOB, of_job=job_id, of_tenant=caller.tenant))
             kept.keep(self._cache, job)
         return job
-
-    async def _own(self, session: ReadSession, caller: Caller, job_id: str) -> JobRow:
-        row = await repository.find(session, job_id, caller.tenant) if is_id(job_id, JOB_PREFIX) else None
-        if row is None:
-            raise NotFound("There is no such job.")
-        return row
-
-    async def _resolve(self, session: ReadSession, caller: Caller, n: int, item: JobInput) -> Artifact:
-        if item.job is not None:
-            _, artifact = await self._find_output(session, caller, item.job, item.output)
-        else:
-            found = await self._sources.artifact_of_upload(session, caller.tenant, item.upload or "")
-            if found is None:
-                raise NotFound(f"There is no such upload (input {n}).")
-            artifact = found
-        if artifact.erased:
-            raise Expired("The input is not kept any more; upload it again.")
-        return artifact
-
-    async def _find_output(self, session: ReadSession, caller: Caller, job_id: str, n: int) -> tuple[Output, Artifact]:
-        row = await self._own(session, caller, job_id)
-        views.check_has_outputs(row)
-        outputs = await repository.outputs_of(session, [row.id])
-        for output, artifact in outputs:
-            if output.n == n:
-                if artifact.erased_at is not None:
-                    raise Expired
-                return views.output(output, artifact), artifact_of(artifact)
-        raise NotFound(f"The job has {len(outputs)} outputs, counted from 0.")
-
-    def _plan(self, order: JobOrder, artifacts: list[Artifact]) -> Plan:
-        source = _source_format(artifacts[0], order.inputs[0].source_format)
-        return self._planner.plan(source, order.to or "", order.options)
-
-    async def _insert(
-        self, session: WriteSession, caller: Caller, order: JobOrder, artifacts: list[Artifact], plan: Plan
-    ) -> Job:
-        now = await repository.hold_gate(session, caller.tenant)
-        row = JobRow(
-            id=self._ids.new(JOB_PREFIX),
-            tenant=caller.tenant,
-            state=JobState.QUEUED,
-            stage=None,
-            progress=0,
-            revision=1,
-            attempt=0,
-            crash_count=0,
-            transient_count=0,
-            hint_n=0,
-            operation=order.operation,
-            source_format=plan.source_format,
-            target_format=plan.target_format,
-            options=dict(sorted(plan.options.items())),
-            route=[hop.as_json() for hop in plan.route],
-            limits=caller.tier.of_a_job(),
-            included=caller.tier.monthly_conversions,
-            tag=order.tag,
-            webhook_url=order.webhook_url,
-            estimated_seconds=plan.estimated_seconds,
-            lane=self._rules.lane or caller.tier.lane,
-            not_before=now,
-            deadline_at=now + self._rules.deadline,
-            hint_at=now + self._rules.first_hint,
-            created_at=now,
-            queued_at=now,
-        )
-        inputs = [
-            JobInputRow(
-                job_id=row.id,
-                n=n,
-                tenant=caller.tenant,
-                artifact_id=artifact.id,
-                upload_id=item.upload,
-                from_job=item.job,
-                from_output=item.output if item.job is not None else None,
-                source_format=item.source_format,
-            )
-            for n, (item, artifact) in enumerate(zip(order.inputs, artifacts, strict=True))
-        ]
-        place = await repository.insert(
-            session,
-            row,
-            inputs,
-            now=now,
-            secret=None if order.password is None else self._sealer.seal(order.password, context=row.id),
-            most=caller.tier.max_queued_jobs,
-            keep_until=row.deadline_at + timedelta(seconds=caller.tier.retention_seconds),
-            weight=caller.tier.weight,
-        )
-        if place is None:
-            raise _refusal(caller.tier, await repository.standing(session, caller.tenant, now=now))
-        return views.accepted(row, list(zip(inputs, artifacts, strict=True)), place)
 
     async def _keep_inputs(self, session: WriteSession, job_id: str) -> None:
         """Inputs must still be there for another try, and stay until it is over."""
@@ -546,7 +415,7 @@ class Jobs:
 
     async def _job_and_moves(self, caller: Caller, job_id: str, after: int) -> tuple[Job, Sequence[JobEventRow]]:
         async with self._database.read() as session:
-            job = await views.job(session, await self._own(session, caller, job_id))
+            job = await views.job(session, await lookups.own(session, caller, job_id))
             return job, await repository.events_after(session, job_id, after)
 
     async def _revision(self, job_id: str) -> int | None:
@@ -564,78 +433,10 @@ _NO_RETRY: Mapping[PublicStatus, str] = {
 }
 
 
-def _check_id(job_id: str) -> None:
-    """What is no id of a job names none."""
-    if not is_id(job_id, JOB_PREFIX):
-        raise NotFound("There is no such job.")
-
-
 def _shown(rows: Rows) -> Job:
     if not rows:
         raise NotFound("There is no such job.")
     return views.shown(rows[0])
-
-
-def _has_room(tier: Tier, standing: Any) -> bool:
-    """As `statements.ACCEPT` decides."""
-    included = tier.monthly_conversions
-    if standing.unfinished >= tier.max_queued_jobs:
-        return False
-    return included is None or standing.unfinished < max(included - standing.used, 0) + standing.credits
-
-
-def _refusal(tier: Tier, standing: Any) -> ProblemError:
-    """Why there was none."""
-    if standing.unfinished >= tier.max_queued_jobs:
-        return ConcurrencyLimited(retry_after=5.0)
-    return QuotaExceeded(
-        f"The {tier.monthly_conversions} conversions of this month are spent or under way, and {standing.credits} "
-        "credits are left. Buy credits, take a larger tier, or come back when the next month begins (UTC)."
-    )
-
-
-def _check_shape(order: JobOrder, tier: Tier) -> None:
-    """What can be refused without looking anything up."""
-    if tier.operations is not None and order.operation not in tier.operations:
-        raise Forbidden(f"The operation {order.operation[:40]!r} is not part of the tier {tier.name!r}.")
-    if order.operation != CONVERT:
-        raise UnsupportedConversion(f"The operation {order.operation!r} is not offered here; `convert` is.")
-    if order.steps:
-        raise UnsupportedConversion("Chains of steps are not offered here; order one job after another.")
-    if len(order.inputs) != 1:
-        raise invalid("/inputs", "Give exactly one input; order several jobs, or a batch, for several files.")
-    if not order.to:
-        raise invalid("/to", "Name the target: a format id or an extension, such as `pdf`.")
-    if order.tag is not None and len(order.tag) > MAX_TAG_CHARS:
-        raise invalid("/tag", f"Use at most {MAX_TAG_CHARS} characters.")
-    first = order.inputs[0]
-    if [first.upload, first.url, first.job].count(None) != 2:
-        raise invalid("/inputs/0", "Name an `upload`, a `url`, or a `job` and its `output`.")
-
-
-def _promised_format(item: JobInput) -> str:
-    """What a file that was not fetched yet is said to be."""
-    named = by_name(item.source_format) if item.source_format else claimed_format(name_in(item.url or ""))
-    if named is None:
-        raise invalid("/inputs/0/from", "Nothing is fetched for a dry run, and the address does not name a format.")
-    return named.id
-
-
-def _source_format(artifact: Artifact, named: str | None) -> str:
-    """What to treat the file as, by what its bytes were recognised as and what it is called.
-
-    The conversion looks at the bytes again; this finds early what can be found without them.
-    """
-    if artifact.bytes == 0:
-        raise EmptyInput("The file is empty: it has 0 bytes. Make or download it again.")
-    detected = Detection(artifact.format, confident=artifact.format is not None)
-    try:
-        return settle(detected, artifact.filename, named)
-    except CorruptInput:
-        claimed = by_name(named) if named else claimed_format(artifact.filename)
-        if claimed is None:
-            raise
-        return claimed.id  # nobody recognised it, its name says what it was: the inspection will tell more
 
 
 def _is_over(job: Job) -> bool:

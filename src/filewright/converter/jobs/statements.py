@@ -1,4 +1,4 @@
-"""The statements that every job runs through: accepted, claimed, reported, committed, looked at.
+"""The statements that every job runs through: looked at, claimed, reported, committed (accepted: `accepting.py`).
 
 Each is one trip to the database (`chassis/db/hot.py`) and carries its own guard. Who calls them, and what it means when
 a guard matched nothing, is in `repository.py`; moves that few jobs make are written there.
@@ -7,16 +7,13 @@ a guard matched nothing, is in `repository.py`; moves that few jobs make are wri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
-    Float,
     FromClause,
     Insert,
     Integer,
-    ScalarSelect,
     Select,
     String,
     Table,
@@ -35,14 +32,12 @@ from sqlalchemy import (
     update,
 )
 
-from filewright.chassis.db.base import Base, UtcDateTime
+from filewright.chassis.db.base import Base
 from filewright.chassis.db.dialect import skip_locked
 from filewright.chassis.db.hot import Chain, Change, Look, Speech, given
-from filewright.chassis.queue.outbox import OutboxRow
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.jobs.models import (
     AttemptRow,
-    CreditRow,
     JobEndingRow,
     JobEventRow,
     JobInputRow,
@@ -54,30 +49,26 @@ from filewright.converter.jobs.models import (
     UsageRow,
 )
 from filewright.converter.jobs.policy import MAX_CRASHES
-from filewright.converter.jobs.states import LEASED, LIVE, Actor, JobState, Stage
+from filewright.converter.jobs.states import LEASED, Actor, JobState, Stage
 
 TASK_KIND = "job"
-TURN_SECONDS = 5.0
-"""By how much the turn of a job comes after that of its owner's job before it, while that waits; less by its weight."""
-LONGEST_TURN_SECONDS = 1800.0
-"""No turn is put off by more."""
 
 
-def _table(model: type[Base]) -> Table:
+def table_of(model: type[Base]) -> Table:
+    """Of that model."""
     return cast("Table", model.__table__)
 
 
-_JOBS, _INPUTS, _OUTPUTS = _table(JobRow), _table(JobInputRow), _table(JobOutputRow)
-_ARTIFACTS, _ATTEMPTS, _EVENTS = _table(ArtifactRow), _table(AttemptRow), _table(JobEventRow)
-_MONTHS, _CREDITS = _table(UsageMonthRow), _table(CreditRow)
-_ENDINGS = _table(JobEndingRow)
-_SECRETS, _GATES, _USAGE, _OUTBOX = _table(JobSecretRow), _table(TenantGateRow), _table(UsageRow), _table(OutboxRow)
+_JOBS, _INPUTS, _OUTPUTS = table_of(JobRow), table_of(JobInputRow), table_of(JobOutputRow)
+_ARTIFACTS, _ATTEMPTS, _EVENTS = table_of(ArtifactRow), table_of(AttemptRow), table_of(JobEventRow)
+_MONTHS, _ENDINGS = table_of(UsageMonthRow), table_of(JobEndingRow)
+_SECRETS, _GATES, _USAGE = table_of(JobSecretRow), table_of(TenantGateRow), table_of(UsageRow)
 
 _OF_JOB = given("of_job", String())
 _OF_TENANT = given("of_tenant", String())
 
 
-def _given(table: Table, prefix: str, *names: str) -> Mapping[str, ColumnElement[Any]]:
+def to_come(table: Table, prefix: str, *names: str) -> Mapping[str, ColumnElement[Any]]:
     """A value to come for each of these columns: `<prefix>_<name>`."""
     return {name: given(f"{prefix}_{name}", table.c[name].type) for name in names}
 
@@ -125,89 +116,7 @@ REVISION = Look(lambda _: select(_JOBS.c.revision).where(_JOBS.c.id == _OF_JOB, 
 """Whether that job has changed since."""
 
 
-# --- accepting ---------------------------------------------------------------------------------------------------
-
-
-def _gate(speech: Speech) -> Any:
-    row = speech.insert(_GATES).values(tenant=_OF_TENANT, accepted_at=speech.now)
-    return row.on_conflict_do_update(
-        index_elements=["tenant"], set_={"accepted_at": speech.now_after_waiting}
-    ).returning(speech.now_after_waiting.label("at"))
-
-
-GATE = Chain(_gate)
-"""Hold the row of `of_tenant` until the unit of work ends. Tells `at`: the moment at which it was got."""
-
-_ORDERED = (
-    "id", "tenant", "operation", "source_format", "target_format", "options", "route", "limits", "included", "tag",
-    "webhook_url",
-    "estimated_seconds", "lane", "not_before", "deadline_at", "hint_at", "created_at", "queued_at",
-)  # fmt: skip
-_FRESH: Mapping[str, Any] = {
-    "state": JobState.QUEUED.value,
-    **dict.fromkeys(("progress", "attempt", "crash_count", "transient_count", "hint_n"), 0),
-    "revision": 1,
-}
-
-
-def _unfinished(tenant: ColumnElement[str]) -> ScalarSelect[int]:
-    other = _JOBS.alias("other")
-    return select(func.count()).where(other.c.tenant == tenant, other.c.state.in_(sorted(LIVE))).scalar_subquery()
-
-
-def _used(tenant: ColumnElement[str], month: ColumnElement[str]) -> ColumnElement[int]:
-    """Conversions of the month so far."""
-    used = select(_MONTHS.c.conversions).where(_MONTHS.c.tenant == tenant, _MONTHS.c.month == month)
-    return func.coalesce(used.scalar_subquery(), 0)
-
-
-def _credits(tenant: ColumnElement[str]) -> ColumnElement[int]:
-    """What is left of all that were ever given."""
-    given_ever = select(func.coalesce(func.sum(_CREDITS.c.amount), 0)).where(_CREDITS.c.tenant == tenant)
-    spent = select(func.coalesce(func.sum(_MONTHS.c.credits), 0)).where(_MONTHS.c.tenant == tenant)
-    return given_ever.scalar_subquery() - spent.scalar_subquery()
-
-
-def _turn(speech: Speech, moment: ColumnElement[datetime], tenant: ColumnElement[str]) -> ColumnElement[datetime]:
-    """Now, if none of the tenant's jobs waits; else some time after the turn of its last one, so that who orders a
-    hundred at once does not stand before who orders one after that. Never out of the tenant's own order.
-    """
-    other = _JOBS.alias("before")
-    last = select(func.max(other.c.queued_at, type_=UtcDateTime()))
-    last = last.where(other.c.tenant == tenant, other.c.state == JobState.QUEUED)
-    after = speech.later(last.scalar_subquery(), given("apart", Float()))
-    latest = speech.latest(moment, func.coalesce(after, moment, type_=UtcDateTime()))
-    return speech.earliest(latest, speech.later(moment, LONGEST_TURN_SECONDS))
-
-
-def _insert_job(speech: Speech) -> Any:
-    told = dict(_given(_JOBS, "job", *_ORDERED))
-    most, included, tenant, now = given("most", Integer()), told["included"], told["tenant"], told["queued_at"]
-    unfinished = _unfinished(tenant)
-    left = case((included > _used(tenant, speech.month(now)), included - _used(tenant, speech.month(now))), else_=0)
-    told["queued_at"] = _turn(speech, now, tenant)
-    row = select(
-        *(value.label(name) for name, value in told.items()),
-        *(literal(value).label(name) for name, value in _FRESH.items()),
-    ).where(
-        or_(most.is_(None), unfinished < most),
-        or_(included.is_(None), unfinished < left + _credits(tenant)),
-    )
-    returned = ("id", "tenant", "lane", "queued_at", "revision", "state", "attempt", "progress")
-    return _insert(_JOBS, [*_ORDERED, *_FRESH], row).returning(*(_JOBS.c[name] for name in returned))
-
-
-def _hint(moved: FromClause, _speech: Speech) -> Change:
-    return _insert(_OUTBOX, ["kind", "task_id", "lane"], select(literal(TASK_KIND), moved.c.id, moved.c.lane))
-
-
-def _insert_secret(moved: FromClause, _speech: Speech) -> Change:
-    sealed = given("sealed", _SECRETS.c.sealed.type)
-    row = select(moved.c.id, moved.c.tenant, sealed).where(sealed.is_not(None))
-    return _insert(_SECRETS, ["job_id", "tenant", "sealed"], row)
-
-
-def _event(source: JobState | None, actor: Actor) -> Callable[[FromClause, Speech], Change]:
+def event(source: JobState | None, actor: Actor) -> Callable[[FromClause, Speech], Change]:
     def build(moved: FromClause, speech: Speech) -> Change:
         values: dict[str, Any] = {
             "job_id": moved.c.id,
@@ -220,49 +129,9 @@ def _event(source: JobState | None, actor: Actor) -> Callable[[FromClause, Speec
             "progress": moved.c.progress,
             "at": speech.now,
         }
-        return _insert(_EVENTS, list(values), select(*values.values()))
+        return rows_into(_EVENTS, list(values), select(*values.values()))
 
     return build
-
-
-ACCEPT = Chain(
-    _insert_job,
-    [_event(None, Actor.CALLER), _hint, _insert_secret],
-    lambda moved, _: select(moved.c.id, _place(moved).label("place")),
-)
-"""A new job, queued, with its event, its hint and what is `sealed`, unless its tenant has `most` that are not over, or
-as many as the month and its credits have room for.
-
-Only under the tenant's gate. Every unfinished job is counted as if it were to succeed, so that what succeeds is never
-more than there was room for. Tells its place in the queue.
-"""
-
-
-def _standing(speech: Speech) -> Any:
-    return select(
-        _unfinished(_OF_TENANT).label("unfinished"),
-        _used(_OF_TENANT, speech.month(speech.now)).label("used"),
-        _credits(_OF_TENANT).label("credits"),
-    )
-
-
-STANDING = Look(_standing)
-"""Of `of_tenant`: how many jobs are `unfinished`, how many conversions of this month are `used`, and the `credits` that
-are left."""
-
-
-def _insert_input(_speech: Speech) -> Any:
-    return insert(_INPUTS).values(_given(_INPUTS, "input", *_INPUTS.c.keys())).returning(_INPUTS.c.artifact_id)
-
-
-def _keep_artifact(moved: FromClause, _speech: Speech) -> Change:
-    until = given("until", _ARTIFACTS.c.expires_at.type)
-    mine = _ARTIFACTS.c.id == select(moved.c.artifact_id).scalar_subquery()
-    return update(_ARTIFACTS).where(mine, _ARTIFACTS.c.expires_at < until).values(expires_at=until)
-
-
-ADD_INPUT = Chain(_insert_input, [_keep_artifact])
-"""An input of a job; its file is not pruned before `until`."""
 
 
 # --- the worker's moves ------------------------------------------------------------------------------------------
@@ -271,7 +140,7 @@ ADD_INPUT = Chain(_insert_input, [_keep_artifact])
 def _claim(*, suspects: bool) -> Chain:
     return Chain(
         lambda speech: _take(speech, suspects=suspects),
-        [_event(JobState.QUEUED, Actor.WORKER), _insert_attempt],
+        [event(JobState.QUEUED, Actor.WORKER), _insert_attempt],
         _with_what_it_needs,
     )
 
@@ -332,7 +201,7 @@ def _insert_attempt(moved: FromClause, speech: Speech) -> Change:
         "started_at": speech.now,
         "swept": literal(False),
     }
-    return _insert(_ATTEMPTS, list(values), select(*values.values()))
+    return rows_into(_ATTEMPTS, list(values), select(*values.values()))
 
 
 def _with_what_it_needs(moved: FromClause, _speech: Speech) -> Select[Any]:
@@ -441,14 +310,14 @@ def _end_attempt(moved: FromClause, speech: Speech) -> Change:
 
 
 def _charge(moved: FromClause, speech: Speech) -> Change:
-    amounts = _given(_USAGE, "used", "seconds", "input_bytes", "output_bytes")
+    amounts = to_come(_USAGE, "used", "seconds", "input_bytes", "output_bytes")
     row = select(moved.c.id, moved.c.tenant, speech.now.label("at"), *amounts.values())
-    return _insert(_USAGE, ["job_id", "tenant", "at", *amounts], row)
+    return rows_into(_USAGE, ["job_id", "tenant", "at", *amounts], row)
 
 
 def _add_to_month(moved: FromClause, speech: Speech) -> Change:
     """One more, and what it used. Of a month's conversions those after the included ones cost a credit each."""
-    used = _given(_USAGE, "used", "seconds", "input_bytes", "output_bytes")
+    used = to_come(_USAGE, "used", "seconds", "input_bytes", "output_bytes")
     values: dict[str, Any] = {
         "tenant": moved.c.tenant,
         "month": speech.month(speech.now),
@@ -480,12 +349,12 @@ def endings_of(moved: FromClause, at: ColumnElement[Any]) -> Insert:
     listening = exists().where(_GATES.c.tenant == moved.c.tenant, _GATES.c.listens.is_(True))
     row = select(moved.c.id, moved.c.revision, moved.c.tenant, moved.c.state, at)
     row = row.where(or_(moved.c.webhook_url.is_not(None), listening))
-    return _insert(_ENDINGS, ["job_id", "revision", "tenant", "state", "at"], row)
+    return rows_into(_ENDINGS, ["job_id", "revision", "tenant", "state", "at"], row)
 
 
 COMMIT = Chain(
     _succeed,
-    [_event(JobState.RUNNING, Actor.WORKER), _end_attempt, _charge, _add_to_month, _forget_secret, _ending],
+    [event(JobState.RUNNING, Actor.WORKER), _end_attempt, _charge, _add_to_month, _forget_secret, _ending],
     lambda moved, _: select(moved.c.id, moved.c.tenant, moved.c.state, moved.c.at, moved.c.expires_at),
 )
 """The one way to success: move, event, attempt, usage and the month's sums, if the attempt still holds the job.
@@ -498,18 +367,18 @@ _FILE = ("id", "tenant", "filename", "media_type", "format", "bytes", "sha256", 
 
 
 def _insert_artifact(_speech: Speech) -> Any:
-    return insert(_ARTIFACTS).values(_given(_ARTIFACTS, "file", *_FILE)).returning(_ARTIFACTS.c.id)
+    return insert(_ARTIFACTS).values(to_come(_ARTIFACTS, "file", *_FILE)).returning(_ARTIFACTS.c.id)
 
 
 def _insert_output(moved: FromClause, _speech: Speech) -> Change:
-    values = _given(_OUTPUTS, "output", "job_id", "n", "tenant", "pages", "width", "height", "duration")
-    return _insert(_OUTPUTS, [*values, "artifact_id"], select(*values.values(), moved.c.id))
+    values = to_come(_OUTPUTS, "output", "job_id", "n", "tenant", "pages", "width", "height", "duration")
+    return rows_into(_OUTPUTS, [*values, "artifact_id"], select(*values.values(), moved.c.id))
 
 
 ADD_OUTPUT = Chain(_insert_artifact, [_insert_output])
 """An output of a job that has just succeeded, with its file."""
 
 
-def _insert(table: Table, names: list[str], rows: Select[Any]) -> Insert:
+def rows_into(table: Table, names: list[str], rows: Select[Any]) -> Insert:
     """Without the defaults of a model: each row says what is in it."""
     return insert(table).from_select(names, rows, include_defaults=False)

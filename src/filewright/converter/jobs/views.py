@@ -15,6 +15,7 @@ from filewright.converter.errors import Cancelled, Expired
 from filewright.converter.jobs import repository
 from filewright.converter.jobs.errors import problem_of_job, restored
 from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobOutputRow, JobRow
+from filewright.converter.jobs.orders import JobOrder
 from filewright.converter.jobs.schemas import (
     Input,
     Job,
@@ -41,9 +42,32 @@ def shown(row: Any) -> Job:
     return _placed(_job(row, inputs, outputs), row, row.place)
 
 
-def accepted(row: JobRow, inputs: Sequence[tuple[JobInputRow, Artifact]], place: int) -> Job:
+def accepted(job_id: str, order: JobOrder, file: Artifact, plan: Plan, *, at: datetime, place: int | None) -> Job:
     """The view of a job that was written a moment ago."""
-    return _placed(_job(row, [_read(item, file) for item, file in inputs], ()), row, place)
+    item = order.inputs[0]
+    origin = (item.upload, item.job, item.output if item.job is not None else None)
+    return Job(
+        id=job_id,
+        status=PublicStatus.QUEUED,
+        stage=None,
+        progress=0,
+        operation=order.operation,
+        source_format=plan.source_format,
+        target_format=plan.target_format,
+        route=tuple(RouteStep.model_validate(hop.as_json()) for hop in plan.route),
+        inputs=(_input(*origin, file.filename, file.format, file.media_type, file.bytes, file.sha256),),
+        outputs=(),
+        attempt=0,
+        queue_position=place,
+        estimated_seconds=_until_done(plan.estimated_seconds, place),
+        tag=order.tag,
+        created_at=at,
+        started_at=None,
+        finished_at=None,
+        expires_at=None,
+        links=_links(job_id, PublicStatus.QUEUED),
+        revision=1,
+    )
 
 
 async def jobs(
@@ -170,9 +194,9 @@ def _job(row: Any, inputs: Sequence[Input], outputs: Sequence[Output]) -> Job:
 def _placed(view: Job, row: Any, place: int | None) -> Job:
     if place is None or view.status is not PublicStatus.QUEUED:
         return view
-    # Every job before this one is taken to be of its size: an honest order of magnitude, no promise.
-    estimate = None if row.estimated_seconds is None else row.estimated_seconds * place
-    return view.model_copy(update={"queue_position": place, "estimated_seconds": estimate})
+    return view.model_copy(
+        update={"queue_position": place, "estimated_seconds": _until_done(row.estimated_seconds, place)}
+    )
 
 
 def _read(item: JobInputRow, file: Artifact | ArtifactRow) -> Input:
@@ -232,6 +256,11 @@ def _time_left(row: Any) -> float | None:
         return None
     whole, progress = float(row.estimated_seconds), int(row.progress)
     return round(whole * (100 - progress) / 100, 3)
+
+
+def _until_done(seconds: float | None, place: int | None) -> float | None:
+    """Every job before this one is taken to be of its size: an honest order of magnitude, no promise."""
+    return None if seconds is None or place is None else seconds * place
 
 
 def _links(job_id: str, status: PublicStatus) -> dict[str, str]:

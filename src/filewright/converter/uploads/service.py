@@ -132,13 +132,13 @@ class Uploads:
             raise Expired("The uploaded file is not kept any more; upload it again.")
         return upload, artifact
 
-    async def artifact_of_upload(self, session: ReadSession, tenant: str, upload_id: str) -> Artifact | None:
+    async def artifact_of_upload(self, on: ReadSession | Database, tenant: str, upload_id: str) -> Artifact | None:
         """The artifact of a complete upload of this tenant; None when there is no such upload for it.
 
         Raises Conflict while it is still receiving, and Expired when its bytes are gone.
         """
         try:
-            _, artifact = await self._find(session, tenant, upload_id)
+            _, artifact = await self._find(on, tenant, upload_id)
         except NotFound:
             return None
         if artifact is None:

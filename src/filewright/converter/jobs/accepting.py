@@ -1,0 +1,215 @@
+"""The statement that accepts a job: all that there is to write, if its tenant has room for it, in one trip.
+
+How much room there is has to be counted, and what is counted must not change until the job is there too. So whoever
+accepts a job for a tenant holds that tenant's row in `tenant_gates`. But a statement on PostgreSQL counts what was
+there when it began, and it may have had to wait for the row since then. `ACCEPT_AT_ONCE` therefore does nothing when
+somebody else has held the row after it began, which it sees from the moment that is written there; then the row is to
+be taken first (`GATE`), and the job accepted by a second statement (`ACCEPT`). On SQLite writers come one after the
+other, and there is nothing to hold.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    FromClause,
+    Insert,
+    Integer,
+    Interval,
+    ScalarSelect,
+    Select,
+    String,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+
+from filewright.chassis.db.base import UtcDateTime
+from filewright.chassis.db.hot import Chain, Change, Look, Speech, given
+from filewright.chassis.queue.outbox import OutboxRow
+from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.jobs.models import CreditRow, JobInputRow, JobRow, JobSecretRow, TenantGateRow, UsageMonthRow
+from filewright.converter.jobs.statements import TASK_KIND, event, rows_into, table_of, to_come
+from filewright.converter.jobs.states import LIVE, Actor, JobState
+
+TURN_SECONDS = 5.0
+"""By how much the turn of a job comes after that of its owner's job before it, while that waits; less by its weight."""
+LONGEST_TURN_SECONDS = 1800.0
+"""No turn is put off by more."""
+FARTHEST_PLACE = 100
+"""Whoever orders is told the place in the queue up to here: to count on would cost each order as much as all wait."""
+
+_JOBS, _INPUTS, _ARTIFACTS = table_of(JobRow), table_of(JobInputRow), table_of(ArtifactRow)
+_GATES, _SECRETS, _OUTBOX = table_of(TenantGateRow), table_of(JobSecretRow), table_of(OutboxRow)
+_MONTHS, _CREDITS = table_of(UsageMonthRow), table_of(CreditRow)
+
+_OF_TENANT = given("of_tenant", String())
+_OF_ARTIFACT = given("of_artifact", String())
+
+_ORDERED = (
+    "id", "operation", "source_format", "target_format", "options", "route", "limits", "included", "tag",
+    "webhook_url", "estimated_seconds", "lane",
+)  # fmt: skip
+_FRESH = {
+    "state": JobState.QUEUED.value,
+    **dict.fromkeys(("progress", "attempt", "crash_count", "transient_count", "hint_n"), 0),
+    "revision": 1,
+}
+_SOURCE = ("upload_id", "from_job", "from_output", "source_format")
+
+
+# --- the gate ----------------------------------------------------------------------------------------------------
+
+
+def _gate(speech: Speech, *, unless_held_since: bool = False) -> Insert:
+    """Hold the row; as a sign for those who have begun before, it gets a moment that it never had."""
+    row = speech.insert(_GATES).values(tenant=_OF_TENANT, accepted_at=speech.now_after_waiting, listens=false())
+    if not speech.postgresql:
+        return row.on_conflict_do_update(index_elements=["tenant"], set_={"accepted_at": speech.now_after_waiting})
+    next_moment = _GATES.c.accepted_at.op("+", return_type=UtcDateTime())(
+        literal(timedelta(microseconds=1), Interval())
+    )
+    seen = _GATES.alias("seen")
+    as_seen = select(seen.c.accepted_at).where(seen.c.tenant == _OF_TENANT).scalar_subquery()
+    return row.on_conflict_do_update(
+        index_elements=["tenant"],
+        set_={"accepted_at": speech.latest(speech.now_after_waiting, next_moment)},
+        where=_GATES.c.accepted_at == as_seen if unless_held_since else None,
+    )
+
+
+GATE = Chain(lambda speech: _gate(speech).returning(speech.now_after_waiting.label("at")))
+"""Hold the row of `of_tenant` until the unit of work ends. Tells `at`: the moment at which it was got."""
+
+
+# --- how much room there is --------------------------------------------------------------------------------------
+
+
+def _unfinished() -> ScalarSelect[int]:
+    other = _JOBS.alias("other")
+    return select(func.count()).where(other.c.tenant == _OF_TENANT, other.c.state.in_(sorted(LIVE))).scalar_subquery()
+
+
+def _used(speech: Speech) -> ColumnElement[int]:
+    """Conversions of the month so far."""
+    this_month = _MONTHS.c.month == speech.month(speech.now)
+    used = select(_MONTHS.c.conversions).where(_MONTHS.c.tenant == _OF_TENANT, this_month)
+    return func.coalesce(used.scalar_subquery(), 0)
+
+
+def _credits() -> ColumnElement[int]:
+    """What is left of all that were ever given."""
+    given_ever = select(func.coalesce(func.sum(_CREDITS.c.amount), 0)).where(_CREDITS.c.tenant == _OF_TENANT)
+    spent = select(func.coalesce(func.sum(_MONTHS.c.credits), 0)).where(_MONTHS.c.tenant == _OF_TENANT)
+    return given_ever.scalar_subquery() - spent.scalar_subquery()
+
+
+def _standing(speech: Speech) -> Any:
+    return select(_unfinished().label("unfinished"), _used(speech).label("used"), _credits().label("credits"))
+
+
+STANDING = Look(_standing)
+"""Of `of_tenant`: how many jobs are `unfinished`, how many conversions of this month are `used`, and the `credits` that
+are left."""
+
+
+# --- the job and what belongs to it ------------------------------------------------------------------------------
+
+
+def _turn(speech: Speech) -> ColumnElement[datetime]:
+    """Now, if none of the tenant's jobs waits; else some time after the turn of its last one, so that who orders a
+    hundred at once does not stand before who orders one after that. Never out of the tenant's own order.
+    """
+    now, other = speech.now, _JOBS.alias("before")
+    last = select(func.max(other.c.queued_at, type_=UtcDateTime()))
+    last = last.where(other.c.tenant == _OF_TENANT, other.c.state == JobState.QUEUED)
+    after = speech.later(last.scalar_subquery(), given("apart", Float()))
+    latest = speech.latest(now, func.coalesce(after, now, type_=UtcDateTime()))
+    return speech.earliest(latest, speech.later(now, LONGEST_TURN_SECONDS))
+
+
+def _insert_job(speech: Speech, *, at_once: bool) -> Any:
+    told = dict(to_come(_JOBS, "job", *_ORDERED))
+    most, included, unfinished = given("most", Integer()), told["included"], _unfinished()
+    left = case((included > _used(speech), included - _used(speech)), else_=0)
+    values: dict[str, ColumnElement[Any]] = {
+        **told,
+        **{name: literal(value) for name, value in _FRESH.items()},
+        "tenant": _OF_TENANT,
+        **dict.fromkeys(("created_at", "not_before"), speech.now),
+        "queued_at": _turn(speech),
+        "deadline_at": speech.after("deadline"),
+        "hint_at": speech.after("first_hint"),
+    }
+    readable = (_ARTIFACTS.c.id == _OF_ARTIFACT, _ARTIFACTS.c.tenant == _OF_TENANT, _ARTIFACTS.c.erased_at.is_(None))
+    row = select(*(value.label(name) for name, value in values.items())).where(
+        exists().where(*readable),
+        or_(most.is_(None), unfinished < most),
+        or_(included.is_(None), unfinished < left + _credits()),
+    )
+    if at_once and speech.postgresql:
+        gate = _gate(speech, unless_held_since=True).returning(_GATES.c.tenant).cte("gate")
+        row = row.where(exists(select(gate.c.tenant)))
+    returned = ("id", "tenant", "lane", "created_at", "queued_at", "revision", "state", "attempt", "progress")
+    return rows_into(_JOBS, list(values), row).returning(*(_JOBS.c[name] for name in returned))
+
+
+def _hint(moved: FromClause, _speech: Speech) -> Change:
+    return rows_into(_OUTBOX, ["kind", "task_id", "lane"], select(literal(TASK_KIND), moved.c.id, moved.c.lane))
+
+
+def _insert_secret(moved: FromClause, _speech: Speech) -> Change:
+    sealed = given("sealed", _SECRETS.c.sealed.type)
+    row = select(moved.c.id, moved.c.tenant, sealed).where(sealed.is_not(None))
+    return rows_into(_SECRETS, ["job_id", "tenant", "sealed"], row)
+
+
+def _insert_input(moved: FromClause, _speech: Speech) -> Change:
+    source = to_come(_INPUTS, "input", *_SOURCE)
+    row = select(moved.c.id, literal(0), moved.c.tenant, _OF_ARTIFACT, *source.values())
+    return rows_into(_INPUTS, ["job_id", "n", "tenant", "artifact_id", *source], row)
+
+
+def _keep_artifact(moved: FromClause, speech: Speech) -> Change:
+    """As long as the job may take, and its result is kept: what was ordered can be ordered again."""
+    until = speech.after("kept_for")
+    mine = _ARTIFACTS.c.id == select(_OF_ARTIFACT).select_from(moved).scalar_subquery()
+    return update(_ARTIFACTS).where(mine, _ARTIFACTS.c.expires_at < until).values(expires_at=until)
+
+
+def _with_its_place(moved: FromClause, _speech: Speech) -> Select[Any]:
+    other = _JOBS.alias("other")
+    sooner = tuple_(other.c.lane, other.c.queued_at, other.c.id) < tuple_(moved.c.lane, moved.c.queued_at, moved.c.id)
+    before = select(literal(1).label("one")).where(other.c.state == JobState.QUEUED, sooner).limit(FARTHEST_PLACE)
+    count = select(func.count()).select_from(before.correlate(moved).subquery("sooner")).scalar_subquery()
+    return select(moved.c.id, moved.c.created_at, (1 + count).label("place"))
+
+
+def _accept(*, at_once: bool) -> Chain:
+    return Chain(
+        partial(_insert_job, at_once=at_once),
+        [event(None, Actor.CALLER), _hint, _insert_secret, _insert_input, _keep_artifact],
+        _with_its_place,
+    )
+
+
+ACCEPT = _accept(at_once=False)
+"""A new job, queued, with its one input, event, hint and what is `sealed`, unless its tenant has `most` that are
+not over, or as many as the month and its credits have room for, or the file is gone.
+
+Only under the tenant's gate. Every unfinished job is counted as if it were to succeed, so that what succeeds is never
+more than there was room for. Tells `created_at`, and its `place` in the queue, none beyond `FARTHEST_PLACE` + 1.
+"""
+ACCEPT_AT_ONCE = _accept(at_once=True)
+"""The same without the gate held; and nothing also when another has held it since the statement began."""

@@ -1,0 +1,79 @@
+"""Orders that meet one another, or the end of the file that they are about."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from sqlalchemy import func, insert, select, update
+
+from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.errors import Expired
+from filewright.converter.jobs import accepting
+from filewright.converter.jobs.errors import ConcurrencyLimited
+from filewright.converter.jobs.models import JobRow
+from filewright.converter.jobs.orders import JobInput, JobOrder
+from filewright.converter.jobs.service import Jobs
+
+
+def another_process(shop) -> Jobs:
+    """The same service as another process has it: it knows nothing of what the first is doing."""
+    return Jobs(
+        database=shop.database, sources=shop.uploads, files=shop.artifacts, planner=shop.converter,
+        notifier=shop.notifier, ids=shop.ids, sealer=shop.sealer, erase_files=shop.eraser.erase, rules=shop.rules,
+    )  # fmt: skip
+
+
+async def jobs_there_are(shop) -> int:
+    async with shop.database.read() as session:
+        return (await session.scalars(select(func.count()).select_from(JobRow))).one()
+
+
+@pytest.mark.requirement("S36", "J1")
+async def test_orders_that_come_to_many_processes_at_once_get_exactly_as_many_places_as_there_are(shop, small_alice):
+    order = JobOrder((JobInput(upload=await shop.upload()),), to="md")
+    processes = [another_process(shop) for _ in range(12)]
+    answers = await asyncio.gather(
+        *(jobs.submit(small_alice, order) for jobs in processes for _ in range(3)), return_exceptions=True
+    )
+    refused = [answer for answer in answers if isinstance(answer, ConcurrencyLimited)]
+    assert (len(answers) - len(refused), await jobs_there_are(shop)) == (2, 2)
+
+
+async def test_orders_of_one_tenant_to_many_processes_are_all_accepted_and_queue_behind_one_another(shop, alice):
+    order = JobOrder((JobInput(upload=await shop.upload()),), to="md")
+    await asyncio.gather(*(another_process(shop).submit(alice, order) for _ in range(12)))
+    async with shop.database.read() as session:
+        turns = (await session.scalars(select(JobRow.queued_at).order_by(JobRow.queued_at))).all()
+    apart = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(turns)]
+    assert apart == [accepting.TURN_SECONDS] * 11
+
+
+async def test_an_order_whose_file_goes_in_the_last_moment_is_refused_and_leaves_nothing(shop, alice, monkeypatch):
+    look_up = shop.uploads.artifact_of_upload
+
+    async def just_before(on, tenant, upload):
+        found = await look_up(on, tenant, upload)
+        async with shop.database.write() as session:
+            await session.execute(update(ArtifactRow).values(erased_at=await shop.database.now(session)))
+        return found
+
+    upload = await shop.upload()
+    monkeypatch.setattr(shop.uploads, "artifact_of_upload", just_before)
+    with pytest.raises(Expired):
+        await shop.jobs.submit(alice, JobOrder((JobInput(upload=upload),), to="md"))
+    assert await jobs_there_are(shop) == 0
+
+
+async def test_an_order_tells_its_place_as_far_as_it_is_counted_and_a_look_tells_it_always(shop, alice, clock):
+    first = await shop.order()
+    async with shop.database.write() as session:
+        (row,) = (await session.execute(select(JobRow.__table__).where(JobRow.id == first.id))).mappings()
+        others = [dict(row) | {"id": shop.ids.new("job")} for _ in range(accepting.FARTHEST_PLACE - 2)]
+        await session.execute(insert(JobRow), others)
+    clock.move(1)
+    last_counted, beyond = await shop.order(), await shop.order()
+    assert (first.queue_position, last_counted.queue_position) == (1, accepting.FARTHEST_PLACE)
+    assert (beyond.queue_position, beyond.estimated_seconds) == (None, None)
+    assert (await shop.jobs.get(alice, beyond.id)).queue_position == accepting.FARTHEST_PLACE + 1

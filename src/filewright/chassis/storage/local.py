@@ -58,11 +58,17 @@ class LocalStore:
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def put(
-        self, key: str, chunks: AsyncIterable[bytes] | bytes, *, max_bytes: int | None = None, owner: str = ""
+        self,
+        key: str,
+        chunks: AsyncIterable[bytes] | bytes,
+        *,
+        max_bytes: int | None = None,
+        owner: str = "",
+        digest: bool = True,
     ) -> StoredObject:
         del owner  # nothing is sealed here
         target = self._path(key)
-        intake = Intake(max_bytes)
+        intake = Intake(max_bytes, digest=digest)
         file = _Incoming(self._incoming)
         try:
             await in_thread(file.open)

@@ -90,12 +90,18 @@ class ObstoreStore:
         self._presigner = presigner
 
     async def put(
-        self, key: str, chunks: AsyncIterable[bytes] | bytes, *, max_bytes: int | None = None, owner: str = ""
+        self,
+        key: str,
+        chunks: AsyncIterable[bytes] | bytes,
+        *,
+        max_bytes: int | None = None,
+        owner: str = "",
+        digest: bool = True,
     ) -> StoredObject:
         del owner  # nothing is sealed here
         check_key(key)
-        intake = Intake(max_bytes)
-        blocks = _hashed(intake.blocks(chunks), intake)
+        intake = Intake(max_bytes, digest=digest)
+        blocks = _hashed(intake.blocks(chunks), intake) if digest else intake.blocks(chunks)
         first = await _up_to(PART_BYTES // BLOCK_BYTES, blocks)
         with _telling_failures(key):
             if sum(map(len, first)) < PART_BYTES:

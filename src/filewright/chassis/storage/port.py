@@ -93,11 +93,18 @@ class ObjectStore(Protocol):
     """Keeps objects. Every method may raise StoreUnavailable, and ValueError for a key that `check_key` refuses."""
 
     async def put(
-        self, key: str, chunks: AsyncIterable[bytes] | bytes, *, max_bytes: int | None = None, owner: str = ""
+        self,
+        key: str,
+        chunks: AsyncIterable[bytes] | bytes,
+        *,
+        max_bytes: int | None = None,
+        owner: str = "",
+        digest: bool = True,
     ) -> StoredObject:
         """Store what comes, hashing it on the way; at most 16 MiB of it are in memory at once.
 
-        `owner` is the tenant whose bytes they are, for a store that keeps a key for each.
+        `owner` is the tenant whose bytes they are, for a store that keeps a key for each. Without `digest` they are not
+        hashed, and the receipt has none.
 
         When this returns, the object is whole and survives a power failure as well as the store does. When it raises
         (also what `chunks` raises), or is cancelled, the key has what it had before; only a failure in the very last

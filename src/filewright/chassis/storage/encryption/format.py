@@ -25,6 +25,7 @@ TAG_BYTES = 16
 SEALED_BYTES = CHUNK_BYTES + TAG_BYTES
 _MAGIC = b"FWE1"
 _NONCE_BYTES = 12
+_DAMAGED = "a chunk of an encrypted object was changed, moved or cut off"
 _COUNTER_BYTES = _NONCE_BYTES - 1
 HEAD_BYTES = len(_MAGIC) + REF_BYTES + ID_BYTES + _NONCE_BYTES + KEY_BYTES + TAG_BYTES
 
@@ -78,28 +79,33 @@ class Chunks:
         self._cipher = AESGCM(data_key)
         self._around = head.as_bytes() + name.encode()
 
-    def seal(self, first: int, plain: bytes, *, last: bool) -> bytes:
-        """Chunks from the one numbered `first` on. `last`: the object ends with these."""
-        view = memoryview(plain)
-        pieces = [view[at : at + CHUNK_BYTES] for at in range(0, len(plain), CHUNK_BYTES)] or [view]
-        ends = len(pieces) - 1 if last else len(pieces)
-        return b"".join(
-            self._cipher.encrypt(_nonce(first + n, last=n == ends), piece, self._around)
-            for n, piece in enumerate(pieces)
-        )
+    def seal(self, first: int, plain: bytes, *, last: bool, after: bytes = b"") -> bytes:
+        """Chunks from the one numbered `first` on. `last`: the object ends with these. `after` stands before them."""
+        count = max(1, -(-len(plain) // CHUNK_BYTES))
+        sealed = bytearray(len(after) + len(plain) + count * TAG_BYTES)
+        sealed[: len(after)] = after
+        source, target = memoryview(plain), memoryview(sealed)[len(after) :]
+        for n in range(count):
+            piece = source[n * CHUNK_BYTES : (n + 1) * CHUNK_BYTES]
+            place = target[n * SEALED_BYTES : (n + 1) * SEALED_BYTES]
+            self._cipher.encrypt_into(_nonce(first + n, last=last and n == count - 1), piece, self._around, place)
+        return bytes(sealed)
 
     def open(self, first: int, sealed: bytes | bytearray | memoryview, *, last: bool) -> bytes:
         """What was sealed. Raises ObjectDamaged when any of it is not what was written, there."""
-        view = memoryview(sealed)
-        pieces = [view[at : at + SEALED_BYTES] for at in range(0, len(sealed), SEALED_BYTES)]
-        ends = len(pieces) - 1 if last else len(pieces)
+        count = -(-len(sealed) // SEALED_BYTES)
+        if len(sealed) - (count - 1) * SEALED_BYTES < TAG_BYTES:
+            raise ObjectDamaged(_DAMAGED)
+        plain = bytearray(len(sealed) - count * TAG_BYTES)
+        source, target = memoryview(sealed), memoryview(plain)
         try:
-            return b"".join(
-                self._cipher.decrypt(_nonce(first + n, last=n == ends), piece, self._around)
-                for n, piece in enumerate(pieces)
-            )
+            for n in range(count):
+                piece = source[n * SEALED_BYTES : (n + 1) * SEALED_BYTES]
+                place = target[n * CHUNK_BYTES : (n + 1) * CHUNK_BYTES]
+                self._cipher.decrypt_into(_nonce(first + n, last=last and n == count - 1), piece, self._around, place)
         except InvalidTag:
-            raise ObjectDamaged("a chunk of an encrypted object was changed, moved or cut off") from None
+            raise ObjectDamaged(_DAMAGED) from None
+        return bytes(plain)
 
 
 def plain_bytes(stored: int) -> int:

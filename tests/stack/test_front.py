@@ -224,7 +224,7 @@ def test_addresses_of_one_window_hit_the_edge(front: Tried, client: httpx.Client
     assert [answer.headers["x-edge"] for answer in answers] == ["MISS", "HIT"]
     assert {answer.text for answer in answers} == {"made of something"}
     assert answers[1].headers["content-disposition"] == 'attachment; filename="r.txt"'
-    assert answers[1].headers["cache-control"] == "public, max-age=300, immutable"
+    assert answers[1].headers["cache-control"] == "public, max-age=150, immutable"
 
 
 def test_a_signed_order_to_write_goes_through_the_front(client: httpx.Client, bucket, store: ObjectStore):

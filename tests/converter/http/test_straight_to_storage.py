@@ -65,8 +65,30 @@ def test_a_file_goes_to_the_bucket_and_its_result_comes_from_there(http, live, s
     ours = http.get(path).headers
     for name in ("content-type", "content-disposition"):
         assert stored.headers[name] == ours[name]
-    assert stored.headers["cache-control"] == "public, max-age=300, immutable"
+    assert stored.headers["cache-control"] == "public, max-age=150, immutable"
     assert http.head(path, params={"redirect": 1}).status_code == 200
+
+
+@pytest.mark.requirement("S19")
+def test_an_address_is_for_one_object_as_one_download_and_leads_nowhere_once_it_is_erased(http):
+    tickets = [announce(http, data) for data in (b"one object\n", b"another object\n")]
+    for ticket, data in zip(tickets, (b"one object\n", b"another object\n"), strict=True):
+        send(ticket, data).raise_for_status()
+        http.post(f"/v1/uploads/{ticket['id']}/complete").raise_for_status()
+    orders = [http.post("/v1/jobs", json={"inputs": [{"upload": ticket["id"]}], "to": "md"}) for ticket in tickets]
+    paths = [f"/v1/jobs/{finish(http, order.json())['id']}" for order in orders]
+    moved = [http.get(f"{path}/outputs/0", params={"redirect": 1}).headers["location"] for path in paths]
+    (one, signature), (other, _) = (url.split("?", 1) for url in moved)
+    assert httpx.get(f"{one}?{signature}").content == b"ONE OBJECT\n"
+    assert httpx.get(f"{other}?{signature}").status_code == 403
+    assert "response-content-disposition=attachment" in signature
+    assert httpx.get(f"{one}?{signature.replace('=attachment', '=inline')}").status_code == 403
+    for method in ("PUT", "DELETE", "POST"):
+        assert httpx.request(method, f"{one}?{signature}").status_code in {403, 405}
+    http.delete(paths[0]).raise_for_status()
+    assert httpx.get(f"{one}?{signature}").status_code == 404
+    again = http.get(f"{paths[0]}/outputs/0", params={"redirect": 1})
+    assert (again.status_code, "location" in again.headers) == (410, False)
 
 
 def test_completing_before_the_bytes_are_there_is_a_conflict(http):
@@ -75,6 +97,7 @@ def test_completing_before_the_bytes_are_there_is_a_conflict(http):
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
 
 
+@pytest.mark.requirement("S19")
 def test_the_bucket_refuses_another_size_or_other_bytes_than_were_announced(http):
     ticket = announce(http, sha256=DIGEST)
     assert send(ticket, TEXT + b"x").status_code == 403
@@ -178,6 +201,7 @@ def test_an_empty_file_comes_through_us(http, live):
     assert ticket["url"] == f"{live.url}/v1/uploads/{ticket['id']}"
 
 
+@pytest.mark.requirement("S19")
 def test_strangers_and_unknown_outputs_get_no_address(http):
     missing = http.get("/v1/jobs/job_01jd6qx2v7c8e9f0g1h2j3k4m5/outputs/0", params={"redirect": 1})
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")

@@ -18,7 +18,8 @@ from filewright.chassis.storage.port import SignedRequest
 from filewright.chassis.storage.s3_address import S3Address
 from filewright.chassis.storage.sigv4 import LONGEST, Signer
 
-WINDOW = timedelta(minutes=5)
+WINDOW = timedelta(seconds=150)
+"""Half of the longest that an address to read is good: five minutes."""
 MAX_PUT_BYTES = 5 << 30
 """What S3 takes in one PUT."""
 ANY_TYPE = "application/octet-stream"

@@ -72,7 +72,7 @@ def _installation(root: Path) -> Installation | None:
     """Read what it says of itself; cheaper than running it by half a second."""
     if not (root / "program" / "soffice.bin").is_file():
         return None
-    version = re.search(r"\d+(\.\d+)+", _setting(root / "program" / "bootstraprc", "Bootstrap", "ProductKey"))
+    version = re.search(r"\d{1,4}(\.\d{1,9})+", _setting(root / "program" / "bootstraprc", "Bootstrap", "ProductKey"))
     if version is None:
         return None
     numbers = tuple(int(number) for number in version[0].split("."))

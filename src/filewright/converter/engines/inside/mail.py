@@ -130,9 +130,9 @@ def _text(messages: list[Message]) -> str:
 
 
 def _stripped(page: str) -> str:
-    page = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", "", page)
-    page = re.sub(r"(?i)<(?:br|/p|/div|/tr|/h\d|/li)\b[^>]{0,200}>", "\n", page)
-    return html.unescape(re.sub(r"<[^>]{0,2000}>", "", page)).strip()
+    page = re.sub(r"(?is)<(script|style)\b.*?(?:</\1\s*>|\Z)", "", page)
+    page = re.sub(r"(?i)<(?:br|/p|/div|/tr|/h\d|/li)\b[^<>]{0,200}>", "\n", page)
+    return html.unescape(re.sub(r"<[^<>]{0,2000}>", "", page)).strip()
 
 
 def _json(messages: list[Message]) -> str:

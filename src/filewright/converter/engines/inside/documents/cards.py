@@ -17,7 +17,7 @@ from filewright.chassis.sandbox.child import Refusal
 _LINE = re.compile(r'^(?:[\w-]+\.)?(?P<name>[\w-]+)(?P<parameters>(?:;(?:[^":;]|"[^"]*")*)*):(?P<value>.*)$', re.DOTALL)
 _PARAMETER = re.compile(r';([\w-]+)(?:=((?:"[^"]*"|[^";])*))?')
 _FOLD = re.compile(r"\r?\n[ \t]")
-_SOFT_BREAK = re.compile(r"(QUOTED-PRINTABLE[^\r\n]*)=\r?\n", re.IGNORECASE)
+_QUOTED = "QUOTED-PRINTABLE"
 _TIME = re.compile(r"^(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?$")
 _TYPED = {"tel", "email", "adr", "url", "impp"}
 _KINDS = {"home", "work", "cell", "fax", "pager", "mobile", "other"}
@@ -64,15 +64,22 @@ def _is_entry(component: dict[str, Any]) -> bool:
 
 
 def _content_lines(text: str) -> list[str]:
-    unfolded = _FOLD.sub("", text)
-    while _SOFT_BREAK.search(unfolded):
-        unfolded = _SOFT_BREAK.sub(r"\1", unfolded)
-    return [line for line in re.split(r"\r?\n|\r", unfolded) if line.strip()]
+    """Unfolded; a quoted-printable line that ends in `=` goes on in the next one, however many those are."""
+    lines: list[str] = []
+    pieces: list[str] = []
+    for line in re.split(r"\r?\n|\r", _FOLD.sub("", text)):
+        goes_on = line.endswith("=") and (bool(pieces) or _QUOTED in line.upper())
+        pieces.append(line[:-1] if goes_on else line)
+        if not goes_on:
+            lines.append("".join(pieces))
+            pieces = []
+    lines.append("".join(pieces))
+    return [line for line in lines if line.strip()]
 
 
 def _property(name: str, parameters: str, value: str) -> tuple[str, str]:
     given = {key.upper(): (word or "").strip('"') for key, word in _PARAMETER.findall(parameters)}
-    if given.get("ENCODING", "").upper() == "QUOTED-PRINTABLE" or "QUOTED-PRINTABLE" in given:
+    if given.get("ENCODING", "").upper() == _QUOTED or _QUOTED in given:
         value = quopri.decodestring(value.encode()).decode(_charset(given), "replace")
     kinds = [kind for kind in _kinds(given) if kind in _KINDS] if name in _TYPED else []
     return "_".join([name, *kinds[:1]]), _plain(name, value)

@@ -22,9 +22,9 @@ _LARGEST = 64 << 20
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
 _ACTIVE = {f"{_SVG}{name}" for name in ("script", "foreignObject", "iframe", "handler", "listener")}
-_EXTERNAL_URL = re.compile(r"""url\(\s*(?!["']?\s*(?:#|data:))[^)]*\)""", re.IGNORECASE)
+_EXTERNAL_URL = re.compile(r"""url\(\s*(?!["']?\s*(?:#|data:))[^)]*(?:\)|\Z)""", re.IGNORECASE)
 _IMPORT = re.compile(r"@import[^;]*(;|$)", re.IGNORECASE)
-_LENGTH = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-z%]*)\s*$", re.IGNORECASE)
+_LENGTH = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*([a-z%]*)\s*$", re.IGNORECASE)
 _PIXELS = {"": 1.0, "px": 1.0, "pt": 96 / 72, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6,
            "em": 16.0, "rem": 16.0, "ex": 8.0}  # fmt: skip
 _DEFAULT_SIDE = 512.0

@@ -24,7 +24,7 @@ from chaoskit.remains import TABLES, Object, Remains
 from psycopg.rows import dict_row
 
 from filewright.chassis.db.database import Database
-from filewright.chassis.testing.fixtures import Schema
+from filewright.chassis.testing.templates import Schema
 from filewright.converter.migrations import LOCATION
 
 pytestmark = [

@@ -7,11 +7,8 @@ they fail instead.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import shutil
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,8 +33,8 @@ from filewright.chassis.testing.servers import (
     Server,
     ServerMissing,
 )
+from filewright.chassis.testing.templates import PostgresTemplates, Schema, SqliteTemplates
 
-Schema = Callable[[Database], Awaitable[None]]
 _count = itertools.count(1)
 
 # The same examples on every run; `--hypothesis-profile nightly` looks for new ones.
@@ -102,11 +99,12 @@ def database_clock() -> Clock | None:
 
 
 @pytest.fixture(params=each_database)
-def database_url(request: pytest.FixtureRequest, database_schema: Schema, tmp_path: Path) -> str:
-    """The address of a fresh database with the schema in it, gone with the session."""
+def database_url(request: pytest.FixtureRequest, database_schema: Schema, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with the schema in it and no more."""
     templates = request.getfixturevalue(f"_{request.param}_templates")
     address: str = templates.copy(database_schema, tmp_path)
-    return address
+    yield address
+    templates.give_back(database_schema, address)
 
 
 @pytest_asyncio.fixture
@@ -215,71 +213,11 @@ def s3_url(server: PrivateS3) -> str:
     return server.url("filewright-tests", f"{next(_count):06d}")
 
 
-class _SqliteTemplates:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._made: dict[Schema, Path] = {}
-
-    def copy(self, schema: Schema, into: Path) -> str:
-        if schema not in self._made:
-            template = self._folder / f"template{len(self._made)}.db"
-            template.touch()  # an empty file is an empty database, should the schema be nothing
-            _run(_prepare(f"sqlite:///{template}", schema))
-            self._made[schema] = template
-        target = into / f"test{next(_count)}.db"
-        shutil.copyfile(self._made[schema], target)
-        return f"sqlite:///{target}"
-
-
-class _PostgresTemplates:
-    def __init__(self, server: PrivatePostgres) -> None:
-        self._server = server
-        self._made: dict[Schema, str] = {}
-
-    def copy(self, schema: Schema, _into: Path) -> str:
-        if schema not in self._made:
-            template = f"template_{len(self._made)}"
-            self._server.execute(f"CREATE DATABASE {template}")
-            _run(_prepare(self._server.url(template), schema))
-            self._made[schema] = template
-        name = f"test_{next(_count)}"
-        self._server.execute(f"CREATE DATABASE {name} TEMPLATE {self._made[schema]}")
-        return self._server.url(name)
+@pytest.fixture(scope="session")
+def _sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplates:
+    return SqliteTemplates(tmp_path_factory.mktemp("templates"))
 
 
 @pytest.fixture(scope="session")
-def _sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> _SqliteTemplates:
-    return _SqliteTemplates(tmp_path_factory.mktemp("templates"))
-
-
-@pytest.fixture(scope="session")
-def _postgres_templates(postgres_server: PrivatePostgres) -> _PostgresTemplates:
-    return _PostgresTemplates(postgres_server)
-
-
-async def _prepare(url: str, schema: Schema) -> None:
-    database = Database(url)
-    try:
-        await schema(database)
-    finally:
-        await database.close()
-
-
-def _run(work: Awaitable[None]) -> None:
-    """Run to its end on a loop of its own, on a thread, so that the test's own loop stays as it is."""
-    failures: list[BaseException] = []
-
-    async def as_coroutine() -> None:
-        await work
-
-    def run() -> None:
-        try:
-            asyncio.run(as_coroutine())
-        except BaseException as error:  # noqa: BLE001 - carried to the test's thread
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
+def _postgres_templates(postgres_server: PrivatePostgres) -> PostgresTemplates:
+    return PostgresTemplates(postgres_server)

@@ -1,6 +1,7 @@
 """Take the pictures that the page's tests made (`.run/page/`) into docs/page/, and write docs/page.md around them.
 
-Run the tests first: `python -m pytest tests/e2e/page/whole/test_looks.py`. Exits 1 when a state has no picture.
+Run the tests of `tests/e2e/page/whole` first. A state that they did not visit keeps the picture it has; exits 1 when
+there is none.
 """
 
 from __future__ import annotations
@@ -50,8 +51,12 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Accounts": {
         "account-sign-in": "Where people have accounts, `/account` is theirs; on one's own machine nobody needs one.",
         "account-refused": "A refusal stands where it belongs; nobody learns from it who has an account.",
+        "account-home": "Keys, use, invoices, webhooks, sessions; all of it can be exported, and erased.",
         "account-key": "An API key, this once, and a command that makes a PDF with it as pasted.",
         "account-revoke": "What cannot be undone is asked about.",
+        "account-erase": "An erasure says what will happen, and asks for the address of the account.",
+        "account-erased": "Its certificate; the address of the page can be kept.",
+        "signed-in": "Whoever is signed in converts as that account on the page for files, too.",
         "account-narrow": "The same in a window of 320 pixels.",
         "account-de": "In German.",
     },
@@ -122,9 +127,10 @@ def main() -> int:
         for name, sentence in states.items():
             for scheme in ("light", "dark"):
                 source = MADE / f"{name}-{scheme}.png"
+                place = KEPT / f"{name}-{scheme}.webp"
                 if source.exists():
-                    keep(source, KEPT / f"{name}-{scheme}.webp")
-                else:
+                    keep(source, place)
+                elif not place.exists():
                     missing.append(source.name)
             shown = " ".join(f"![{name}, {scheme}](page/{name}-{scheme}.webp)" for scheme in ("light", "dark"))
             lines += [f"{sentence}\n", f"{shown}\n"]

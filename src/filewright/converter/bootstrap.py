@@ -50,6 +50,7 @@ from filewright.chassis.flags.guard import FlagGuard
 from filewright.chassis.flags.service import Flags
 from filewright.chassis.identity.access import BELIEVED, AccessTokens
 from filewright.chassis.identity.known_passwords import AnyOf, BreachedPasswords, FrequentPasswords
+from filewright.chassis.identity.marks import SessionMarks
 from filewright.chassis.identity.oidc import Provider
 from filewright.chassis.identity.passwords import Passwords
 from filewright.chassis.identity.refresh import RefreshTokens
@@ -97,6 +98,7 @@ from filewright.converter.accounts.api_keys import LOOK_SECONDS as KEYS_SECONDS
 from filewright.converter.accounts.api_keys import ApiKeys
 from filewright.converter.accounts.choosing import Choosing
 from filewright.converter.accounts.codes import Codes
+from filewright.converter.accounts.cookies import Cookies
 from filewright.converter.accounts.elsewhere import Elsewhere
 from filewright.converter.accounts.letters import Letters
 from filewright.converter.accounts.people import People
@@ -693,7 +695,9 @@ def _people(on: Desk, idempotency: IdempotencyKeys) -> People:
     offered = settings.provider
     provider = Provider(offered, on.egress, on.clock) if offered is not None else None
     elsewhere = Elsewhere(provider, accounts, keys, database, Box(on.secret, "filewright sign-ins elsewhere"), on.clock)
-    return People(accounts, keys, elsewhere, codes, sessions, access, signing, outbox, private, on.clock)
+    marks = SessionMarks(derived(on.secret, "filewright session cookies"))
+    cookies = Cookies(marks, sessions, database, on.cache)
+    return People(accounts, keys, elsewhere, codes, sessions, cookies, access, signing, outbox, private, on.clock)
 
 
 def _mail(settings: Settings) -> Mail:

@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
-import sys
-import time
-from urllib.parse import parse_qs, quote, urlsplit
+from functools import partial
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from httpkit.people import GOOD, an_address, bearing, is_refused_soon, somebody
 
-from filewright.chassis.testing.servers import free_port
+from shapekit.provider import introduce, openid_provider
 
 BACK = "https://files.example.com/account/oidc"
 
 
 @pytest.fixture(scope="module")
 def provider():
-    """Its address, in a process of its own. Any client and secret are good there; it wants PKCE as it was begun."""
-    port = free_port()
-    address = f"http://localhost:{port}"
-    command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + 60
-            while not is_up(address):
-                assert process.poll() is None, "the provider ended"
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            yield address
-        finally:
-            process.terminate()
-
-
-def is_up(address):
-    try:
-        return httpx.get(f"{address}/.well-known/openid-configuration").status_code == 200
-    except httpx.TransportError:
-        return False
+    """Its address."""
+    with openid_provider() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +47,7 @@ def http(service):
 def knows(provider):
     """Let the provider know somebody."""
 
-    def known(subject, **claims):
-        httpx.put(f"{provider}/users/{quote(subject)}", json=claims).raise_for_status()
-
-    return known
+    return partial(introduce, provider)
 
 
 def begun(http):

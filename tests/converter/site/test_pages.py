@@ -4,44 +4,80 @@ from __future__ import annotations
 
 import re
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from filewright.chassis.web.problems import Unauthenticated
+from filewright.converter.accounts.cookies import SignedInPerson
 from filewright.converter.routing.planner import Planner
+from filewright.converter.site.callers import Visitor
 from filewright.converter.site.pages import STATIC, Pages, router
 from filewright.converter.tiers import ANONYMOUS, LOCAL, Caller
 
 
 @asynccontextmanager
-async def opened(caller_of):
+async def opened(visitor_of):
+    async def sign_out(_request, _response):
+        raise AssertionError
+
     app = FastAPI(openapi_url=None)
-    app.include_router(router(Pages(None, Planner(()), caller_of)))
+    app.include_router(router(Pages(None, Planner(()), visitor_of, sign_out, lambda _request, _response: None)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
         yield client
 
 
 @pytest.fixture
 async def http():
-    async with opened(lambda _request: Caller("local", LOCAL)) as client:
+    async with opened(coming(Visitor(Caller("local", LOCAL)))) as client:
         yield client
 
 
-def nobody(_request):
+def coming(visitor):
+    """Whoever asks is this one."""
+
+    async def visitor_of(_request):
+        return visitor
+
+    return visitor_of
+
+
+async def nobody(_request):
     raise Unauthenticated
+
+
+ADA = SignedInPerson("usr_1", "usr_1", "ses_1", "<ada>@example.com", "free", "user", datetime.now(UTC))
 
 
 async def test_the_way_to_accounts_is_shown_to_strangers_and_not_to_the_owner_of_the_machine(http):
     assert 'href="/account"' not in (await http.get("/")).text
     assert 'data-local="true"' in (await http.get("/account")).text
-    async with opened(lambda _request: Caller("ip:203.0.113.7", ANONYMOUS)) as strangers:
+    async with opened(coming(Visitor(Caller("ip:203.0.113.7", ANONYMOUS)))) as strangers:
         assert 'href="/account"' in (await strangers.get("/")).text
         assert 'data-local="false"' in (await strangers.get("/account")).text
 
 
-@pytest.mark.parametrize("path", ["/account", "/account/verify", "/account/reset"])
+async def test_whoever_is_signed_in_sees_it_and_the_way_out(http):
+    assert "sign-out" not in (await http.get("/")).text
+    async with opened(coming(Visitor(Caller("usr_1", ANONYMOUS), ADA))) as hers:
+        page = (await hers.get("/")).text
+        assert "&lt;ada&gt;@example.com" in page
+        assert 'action="/account/sign-out" method="post"' in page
+        assert 'data-here="true"' in (await hers.get("/account")).text
+
+
+async def test_strangers_are_shown_the_way_in_where_only_known_callers_are_served():
+    async with opened(nobody) as known_callers_only:
+        for path in ("/", "/jobs/job_01jd6qx2v7c8e9f0g1h2j3k4m5"):
+            sent = await known_callers_only.get(path, headers={"Accept": "text/html,*/*"})
+            assert (sent.status_code, sent.headers["location"]) == (303, "/account?to=files")
+        with pytest.raises(Unauthenticated):
+            await known_callers_only.get("/", headers={"Accept": "*/*"})
+
+
+@pytest.mark.parametrize("path", ["/account", "/account/verify", "/account/reset", "/account/oidc"])
 async def test_whoever_must_sign_in_first_finds_the_page_to_do_so(path):
     async with opened(nobody) as known_callers_only:
         page = await known_callers_only.get(path)

@@ -38,6 +38,8 @@ NEWS = "session"
 LOOK_SECONDS = 5.0
 IDLE = timedelta(days=30)
 OLDEST = timedelta(days=90)
+NOTED = timedelta(hours=1)
+"""How exactly is written down that a session is in use, when no refresh token says so."""
 _MOST_AGENT = 300
 
 
@@ -112,6 +114,21 @@ class Sessions:
             log.warning("refresh_token_reused", session=row.id, user=row.user_id)
             raise RefreshRefused
         return row, following
+
+    async def in_use(self, session_id: str) -> UserSessionRow | None:
+        """The session, unless it is over. That it is in use is written down, and so it goes on."""
+        mine = (UserSessionRow.created_at == moment_of(session_id), UserSessionRow.id == session_id)
+        async with self._database.read() as session:
+            row = (await session.scalars(select(UserSessionRow).where(*mine))).one_or_none()
+            now = await self._database.now(session)
+        if row is None or row.ended_at is not None or row.expires_at <= now:
+            return None
+        if now - row.last_seen_at > NOTED:
+            until = min(now + IDLE, row.created_at + OLDEST)
+            alive = update(UserSessionRow).where(*mine, UserSessionRow.ended_at.is_(None))
+            async with self._database.write() as session:
+                await session.execute(alive.values(last_seen_at=now, expires_at=until))
+        return row
 
     async def end(self, session: WriteSession, *where: ColumnElement[bool], why: End) -> Sequence[str]:
         """End the sessions that are not over among these; their ids."""

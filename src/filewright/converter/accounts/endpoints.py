@@ -16,7 +16,8 @@ from filewright.chassis.web.edge import Edge
 from filewright.chassis.web.jsonbody import MAX_JSON_BYTES, JsonBody
 from filewright.chassis.web.openapi import answers, problems
 from filewright.chassis.web.problems import Forbidden, Unauthenticated
-from filewright.chassis.web.scopes import PUBLIC
+from filewright.chassis.web.scopes import PUBLIC, needs
+from filewright.converter.accounts.cookies import Cookies
 from filewright.converter.accounts.elsewhere import Elsewhere
 from filewright.converter.accounts.guard import Guard
 from filewright.converter.accounts.people import People
@@ -75,6 +76,7 @@ class AuthEndpoints:
     elsewhere: Elsewhere
     private: PrivateAnswers
     guard: Guard
+    cookies: Cookies
 
     async def register(
         self, request: Request, asked: Annotated[Registration, Depends(JsonBody(Registration))]
@@ -106,7 +108,17 @@ class AuthEndpoints:
             await self.accounts.logout(await self._bearer(request), asked.refresh_token)
             return Response(status_code=204)
 
-        return await self._once(request, answer)
+        response = await self._once(request, answer)
+        self.cookies.take_back(request, response)
+        return response
+
+    async def stay(self, request: Request) -> Response:
+        caller = await self.edge.identify(request)
+        if caller.session is None:
+            raise Forbidden("A cookie is for whoever signed in; an API key goes into a header.")
+        response = Response(status_code=204)
+        self.cookies.give(response, caller.session, secure=self.edge.proxies.scheme(request.scope) == "https")
+        return response
 
     async def begin_elsewhere(self, request: Request) -> Response:
         async def answer() -> Response:
@@ -175,7 +187,7 @@ class AuthEndpoints:
 
 def router(edge: Edge[Caller], people: People, guard: Guard) -> APIRouter:
     """The addresses of signing up and in."""
-    on = AuthEndpoints(edge, people.accounts, people.elsewhere, people.private, guard)
+    on = AuthEndpoints(edge, people.accounts, people.elsewhere, people.private, guard, people.cookies)
     routes = APIRouter(prefix="/v1/auth", tags=["account"])
     done: dict[int | str, dict[str, Any]] = {204: {"description": "Done."}}
     accepted = answers(Accepted, "The same for every address.", status=202)
@@ -207,4 +219,15 @@ def router(edge: Edge[Caller], people: People, guard: Guard) -> APIRouter:
             responses=responses | problems(409, 415, 422),
             openapi_extra=dict(PUBLIC),
         )
+    routes.add_api_route(
+        "/cookie",
+        on.stay,
+        methods=["POST"],
+        operation_id="keep_signed_in",
+        summary="For pages of this service: the session goes into a cookie that no script can read",
+        status_code=204,
+        response_class=Response,
+        responses=done | problems(401, 403),
+        openapi_extra=needs("account:read"),
+    )
     return routes

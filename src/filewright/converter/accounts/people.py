@@ -14,6 +14,7 @@ from filewright.chassis.mail.outbox import MailOutbox
 from filewright.converter.accounts.api_keys import ApiKeys
 from filewright.converter.accounts.bearers import Bearers
 from filewright.converter.accounts.codes import Codes
+from filewright.converter.accounts.cookies import Cookies
 from filewright.converter.accounts.elsewhere import Elsewhere
 from filewright.converter.accounts.private import PrivateAnswers
 from filewright.converter.accounts.service import Accounts
@@ -29,6 +30,7 @@ class People:
     elsewhere: Elsewhere
     codes: Codes
     sessions: Sessions
+    cookies: Cookies
     access: AccessTokens
     signing: SigningKeys
     outbox: MailOutbox

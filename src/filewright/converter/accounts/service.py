@@ -167,6 +167,12 @@ class Accounts:
             async with self._database.write() as session:
                 await self.sessions.end(session, UserSessionRow.id.in_(going), why=End.LOGGED_OUT)
 
+    async def end_here(self, session_id: str | None) -> None:
+        """End the session that somebody's own browser named."""
+        if session_id is not None:
+            async with self._database.write() as session:
+                await self.sessions.end(session, UserSessionRow.id == session_id, why=End.LOGGED_OUT)
+
     # --- letters with codes -------------------------------------------------------------------------------------------
 
     async def ask_for_verification(self, untrusted_email: str) -> None:

@@ -7,7 +7,7 @@ bytes of a finished conversion are a download in any case.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
 from starlette.datastructures import Headers
@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from filewright.chassis.web.problems import Unauthenticated
+from filewright.converter.site.callers import Visitor
 from filewright.converter.site.pages import problem_page
-from filewright.converter.tiers import Caller
 
 _FORM_TARGET = "/v1/convert"
 
@@ -24,9 +25,9 @@ _FORM_TARGET = "/v1/convert"
 class BrowserAnswers:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, caller_of: Callable[[Request], Caller]) -> None:
+    def __init__(self, app: ASGIApp, visitor_of: Callable[[Request], Awaitable[Visitor]]) -> None:
         self._app = app
-        self._caller_of = caller_of
+        self._visitor_of = visitor_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _is_form_of_a_browser(scope):
@@ -50,18 +51,18 @@ class BrowserAnswers:
     async def _show(self, held: list[Message], scope: Scope, receive: Receive, send: Send) -> None:
         start = held[0]
         body = b"".join(message.get("body", b"") for message in held[1:])
-        shown = self._answer(scope, start["status"], orjson.loads(body))
+        shown = await self._answer(scope, start["status"], orjson.loads(body))
         await shown(scope, receive, send)
 
-    def _answer(self, scope: Scope, status: int, answer: Mapping[str, str]) -> Response:
+    async def _answer(self, scope: Scope, status: int, answer: Mapping[str, str]) -> Response:
         if status == 202:
             return RedirectResponse(f"/jobs/{answer['id']}", status_code=303)
+        try:
+            visitor = await self._visitor_of(Request(scope))
+        except Unauthenticated:
+            return RedirectResponse("/account?to=files", status_code=303)
         return problem_page(
-            self._caller_of(Request(scope)),
-            code=answer["code"],
-            heading=answer["title"],
-            detail=answer["detail"],
-            status=status,
+            visitor, code=answer["code"], heading=answer["title"], detail=answer["detail"], status=status
         )
 
 

@@ -7,7 +7,7 @@ a refusal as a page that says what to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -16,7 +16,7 @@ from string import Template
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from filewright.chassis.errors import ProblemError
 from filewright.chassis.web.problems import Unauthenticated
@@ -26,17 +26,18 @@ from filewright.converter.jobs.schemas import Job, Output
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.states import PublicStatus
 from filewright.converter.routing.planner import Planner
-from filewright.converter.site.callers import LOCAL_TENANT
-from filewright.converter.tiers import Caller
+from filewright.converter.site.callers import LOCAL_TENANT, Visitor
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'",
     "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",  # without any, forms would not say either that they come from here
 }
 STATIC = StaticFolder(files(__package__).joinpath("static"))
 _OFTEN = ("pdf", "docx", "jpg", "png", "webp", "mp3", "mp4", "xlsx", "csv", "html", "md", "epub", "zip")
+_SIGN_IN = '<a class="button small quiet" href="/account?to=files" data-t="page.in">Sign in</a>'
 _ACCOUNT_LINK = '<a href="/account" data-t="page.account">Account</a>'
 _LOOK_AGAIN = '<meta http-equiv="refresh" content="2">'
 _FAMILY_NAMES: Mapping[Family, str] = {
@@ -61,11 +62,17 @@ _FAMILY_NAMES: Mapping[Family, str] = {
 
 @dataclass(frozen=True)
 class Pages:
-    """What the pages need. `caller_of` says who a request comes from."""
+    """What the pages need. `visitor_of` says who a request comes from."""
 
     jobs: Jobs
     planner: Planner
-    caller_of: Callable[[Request], Caller]
+    visitor_of: Callable[[Request], Awaitable[Visitor]]
+    sign_out: Callable[[Request, Response], Awaitable[None]]
+    """Ends the session of the browser, if it says which and the request comes from a page of ours."""
+    forget: Callable[[Request, Response], None]
+    """Has the browser forget a cookie that is good no more."""
+    provider: str = ""
+    """Where else people may sign in, by a name they know; empty: nowhere."""
 
 
 def router(pages: Pages) -> APIRouter:
@@ -74,22 +81,36 @@ def router(pages: Pages) -> APIRouter:
 
     @routes.get("/")
     async def start(request: Request) -> Response:
-        return start_page(pages.caller_of(request), _targets(pages.planner))
+        visitor = await _let_in(pages, request)
+        if isinstance(visitor, Response):
+            return visitor
+        return _tidied(pages, request, visitor, start_page(visitor, _targets(pages.planner)))
 
     @routes.get("/jobs/{job_id}")
     async def job(request: Request, job_id: str) -> Response:
-        caller = pages.caller_of(request)
+        visitor = await _let_in(pages, request)
+        if isinstance(visitor, Response):
+            return visitor
         try:
-            found = await pages.jobs.get(caller, job_id)
+            found = await pages.jobs.get(visitor.caller, job_id)
         except ProblemError as error:
-            return problem_page(caller, code=error.code, heading=error.title, detail=error.detail, status=error.status)
-        return job_page(caller, found)
+            return problem_page(visitor, code=error.code, heading=error.title, detail=error.detail, status=error.status)
+        return job_page(visitor, found)
 
     @routes.get("/account")
     @routes.get("/account/verify")
     @routes.get("/account/reset")
+    @routes.get("/account/oidc")
     async def account(request: Request) -> Response:
-        return account_page(local=_is_owner(pages, request))
+        visitor = await _maybe(pages, request)
+        page = account_page(visitor, provider=pages.provider)
+        return page if visitor is None else _tidied(pages, request, visitor, page)
+
+    @routes.post("/account/sign-out")
+    async def sign_out(request: Request) -> Response:
+        gone = RedirectResponse("/", status_code=303)
+        await pages.sign_out(request, gone)
+        return gone
 
     @routes.api_route("/static/{name:path}", methods=["GET", "HEAD"])
     async def static(request: Request, name: str) -> Response:
@@ -98,41 +119,69 @@ def router(pages: Pages) -> APIRouter:
     return routes
 
 
-def start_page(caller: Caller, targets: Iterable[Format]) -> Response:
+async def _let_in(pages: Pages, request: Request) -> Visitor | Response:
+    """The visitor, or the way to where strangers sign in. Raises Unauthenticated for programs, which read no pages."""
+    try:
+        return await pages.visitor_of(request)
+    except Unauthenticated:
+        if "text/html" not in request.headers.get("accept", "").lower():
+            raise
+        return RedirectResponse("/account?to=files", status_code=303)
+
+
+async def _maybe(pages: Pages, request: Request) -> Visitor | None:
+    """The visitor; None for a stranger where strangers are not let in: they may still come to sign in."""
+    try:
+        return await pages.visitor_of(request)
+    except Unauthenticated:
+        return None
+
+
+def _tidied(pages: Pages, request: Request, visitor: Visitor, page: Response) -> Response:
+    """The page; whoever is signed in no more has no cookie after it."""
+    if visitor.person is None:
+        pages.forget(request, page)
+    return page
+
+
+def start_page(visitor: Visitor, targets: Iterable[Format]) -> Response:
     """The form."""
-    body = _fill("start.html", limit=_size(caller.tier.max_input_bytes), targets=_options(targets))
-    return _page(caller, "Filewright", body, head=_fill("start_head.html"))
+    body = _fill("start.html", limit=_size(visitor.caller.tier.max_input_bytes), targets=_options(targets))
+    return _page(visitor, "Filewright", body, head=_fill("start_head.html"))
 
 
-def account_page(*, local: bool) -> Response:
-    """Where people sign up and in, and look after their keys: the same for all, its script asks the API for the rest.
+def account_page(visitor: Visitor | None, *, provider: str) -> Response:
+    """Where people sign up and in, and look after their account: its script asks the API for all of it.
 
-    The two addresses below it stand in letters, with a code behind the `#`. `local`: nobody here needs an account.
+    Of the addresses below it two stand in letters, with a code behind the `#`; to the third a provider sends people
+    back. It says to whom nobody needs an account: to the owner of this machine.
     """
-    body = _fill("account.html", local="true" if local else "false")
+    here = visitor is not None and visitor.person is not None
+    local = visitor is not None and visitor.caller.tenant == LOCAL_TENANT
+    body = _fill("account.html", local=str(local).lower(), here=str(here).lower(), provider=escape(provider))
     return _shell("Account · Filewright", body, head=_fill("account_head.html"))
 
 
-def job_page(caller: Caller, job: Job) -> Response:
+def job_page(visitor: Visitor, job: Job) -> Response:
     """A job as its owner sees it in a browser: waiting, done, or what went wrong."""
     if job.status in {PublicStatus.QUEUED, PublicStatus.RUNNING}:
-        return _waiting(caller, job)
+        return _waiting(visitor, job)
     if job.status is PublicStatus.SUCCEEDED:
-        return _done(caller, job)
+        return _done(visitor, job)
     if job.error is not None:
-        return problem_page(caller, code=job.error.code, heading=job.error.title, detail=job.error.detail)
+        return problem_page(visitor, code=job.error.code, heading=job.error.title, detail=job.error.detail)
     return problem_page(
-        caller, code=str(job.status), heading="The job is over", detail="Its files are gone. Send the file again."
+        visitor, code=str(job.status), heading="The job is over", detail="Its files are gone. Send the file again."
     )
 
 
-def problem_page(caller: Caller, *, code: str, heading: str, detail: str, status: int = 200) -> Response:
+def problem_page(visitor: Visitor, *, code: str, heading: str, detail: str, status: int = 200) -> Response:
     """A refusal, and what to do about it."""
     body = _fill("problem.html", heading=escape(heading), detail=escape(detail), code=escape(code))
-    return _page(caller, heading, body, status=status)
+    return _page(visitor, heading, body, status=status)
 
 
-def _waiting(caller: Caller, job: Job) -> Response:
+def _waiting(visitor: Visitor, job: Job) -> Response:
     queued = job.status is PublicStatus.QUEUED
     place = f"Number {job.queue_position} in the queue." if job.queue_position else "It starts in a moment."
     name = escape(job.inputs[0].name or "the file") if job.inputs else "the file"
@@ -142,10 +191,10 @@ def _waiting(caller: Caller, job: Job) -> Response:
         sentence=place if queued else f"{job.progress} % done.",
         progress=str(job.progress),
     )
-    return _page(caller, "Converting", body, head=_LOOK_AGAIN)
+    return _page(visitor, "Converting", body, head=_LOOK_AGAIN)
 
 
-def _done(caller: Caller, job: Job) -> Response:
+def _done(visitor: Visitor, job: Job) -> Response:
     several = len(job.outputs) > 1
     body = _fill(
         "done.html",
@@ -155,7 +204,7 @@ def _done(caller: Caller, job: Job) -> Response:
         outputs="\n".join(_output(output) for output in job.outputs),
         all=f'<a class="button" href="/v1/jobs/{escape(job.id)}/outputs">Download all</a>' if several else "",
     )
-    return _page(caller, "Done", body)
+    return _page(visitor, "Done", body)
 
 
 def _output(output: Output) -> str:
@@ -197,30 +246,40 @@ def _size(count: float) -> str:
     raise AssertionError
 
 
-def _page(caller: Caller, title: str, body: str, *, head: str = "", status: int = 200) -> Response:
+def _page(visitor: Visitor, title: str, body: str, *, head: str = "", status: int = 200) -> Response:
     return _shell(
         title,
         body,
-        head=head,
-        privacy=_fill("privacy.html", retention=_duration(caller.tier.retention_seconds)),
-        account="" if caller.tenant == LOCAL_TENANT else _ACCOUNT_LINK,
+        head=head + (_fill("person_head.html") if visitor.person is not None else ""),
+        privacy=_fill("privacy.html", retention=_duration(visitor.caller.tier.retention_seconds)),
+        account="" if visitor.caller.tenant == LOCAL_TENANT else _ACCOUNT_LINK,
+        person=_person(visitor),
         status=status,
     )
 
 
+def _person(visitor: Visitor) -> str:
+    """Who is signed in, and the way out; for strangers the way in, where there is anything to sign in for."""
+    person = visitor.person
+    if person is None:
+        return "" if visitor.caller.tenant == LOCAL_TENANT else _SIGN_IN
+    initial = escape(person.email[0].upper())
+    return _fill("person.html", user=escape(person.user), initial=initial, email=escape(person.email))
+
+
 def _shell(
-    title: str, body: str, *, head: str = "", privacy: str = "", account: str = "", status: int = 200
+    title: str,
+    body: str,
+    *,
+    head: str = "",
+    privacy: str = "",
+    account: str = "",
+    person: str = "",
+    status: int = 200,
 ) -> Response:
-    text = _fill("layout.html", title=escape(title), head=head, body=body, privacy=privacy, account=account)
+    parts = {"head": head, "body": body, "privacy": privacy, "account": account, "person": person}
+    text = _fill("layout.html", title=escape(title), **parts)
     return HTMLResponse(text, status_code=status, headers=dict(HEADERS))
-
-
-def _is_owner(pages: Pages, request: Request) -> bool:
-    """Whether the machine belongs to whoever asks; where strangers are not let in, they may still come to sign in."""
-    try:
-        return pages.caller_of(request).tenant == LOCAL_TENANT
-    except Unauthenticated:
-        return False
 
 
 def _duration(seconds: float) -> str:

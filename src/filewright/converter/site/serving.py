@@ -6,8 +6,9 @@ import ipaddress
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 from filewright.chassis.networks import Network
 from filewright.chassis.web.drain import Drain
@@ -15,6 +16,7 @@ from filewright.chassis.web.networks import Networks
 from filewright.chassis.web.proxies import Proxies
 from filewright.chassis.web.request_log import Recorded
 from filewright.chassis.web.seen import SeenSoFar
+from filewright.converter.accounts.cookies import comes_from_here
 from filewright.converter.settings import Settings
 from filewright.converter.site.app import Exposure, Services, create_app
 from filewright.converter.site.browsers import BrowserAnswers
@@ -37,13 +39,20 @@ def application(
     """The application for these settings. `local`: it listens on loopback only."""
     proxies = Proxies(_networks(settings.trusted_proxies))
     stranger = _kept_for(services.tiers.named(ANONYMOUS.name), settings.retention_hours)
+
+    def tier_named(name: str) -> Tier:
+        return _kept_for(services.tiers.named(name), settings.retention_hours)
+
+    people = services.people
     callers = Callers(
         local=local and settings.tiers_file is None,  # with tiers of their own operators want them to hold here too
         anonymous=settings.anonymous,
         proxies=proxies,
         local_tier=_kept_for(services.tiers.named(LOCAL.name), settings.retention_hours),
         anonymous_tier=stranger,
-        bearers=services.people.bearers(lambda name: _kept_for(services.tiers.named(name), settings.retention_hours)),
+        bearers=people.bearers(tier_named),
+        cookies=people.cookies,
+        tier_named=tier_named,
     )
     exposure = Exposure(
         callers,
@@ -51,13 +60,30 @@ def application(
         throttle=Throttle(services.limiter, proxies, stranger, _networks(settings.unlimited_networks)),
         networks=Networks(allowed=_networks(settings.allowed_networks), blocked=_networks(settings.blocked_networks)),
     )
-    pages = pages_router(Pages(services.jobs, services.converter.planner, callers.of))
+
+    async def sign_out(request: Request, response: Response) -> None:
+        """Whose session it was or is: a request of somebody else's page ends nothing."""
+        if comes_from_here(request, proxies):
+            session = people.cookies.session_of(request, proxies)
+            await people.accounts.end_here(session)
+            people.cookies.take_back(request, response)
+
+    pages = pages_router(
+        Pages(
+            services.jobs,
+            services.converter.planner,
+            callers.visitor,
+            sign_out,
+            people.cookies.take_back,
+            provider=urlsplit(settings.oidc_issuer or "").hostname or "",
+        )
+    )
     app = create_app(services, exposure=exposure, drain=drain, pages=[pages], running=running)
     if services.requests is not None:
         app.add_middleware(Recorded, log=services.requests)
     if services.database.has_replicas:
         app.add_middleware(SeenSoFar, database=services.database)
-    app.add_middleware(BrowserAnswers, caller_of=callers.of)
+    app.add_middleware(BrowserAnswers, visitor_of=callers.visitor)
     if local and not settings.trusted_proxies:
         app.add_middleware(OwnNamesOnly)
     return app

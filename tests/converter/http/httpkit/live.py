@@ -57,6 +57,8 @@ class Manner:
             local_tier=tier,
             anonymous_tier=tier,
             bearers=services.people.bearers(services.tiers.named),
+            cookies=services.people.cookies,
+            tier_named=services.tiers.named,
         )
         return create_app(services, exposure=Exposure(callers, proxies), drain=drain, running=running)
 

@@ -116,6 +116,9 @@ function pausing(/** @type {number} */ milliseconds, /** @type {AbortSignal|unde
   });
 }
 
+/** Told when the service does not know any more who is asking. */
+let onEnd = () => {};
+
 /** @param {string} method @param {string} path @param {RequestInit} [init] @returns {Promise<Response>} */
 async function call(method, path, init = {}) {
   /** @type {Response} */
@@ -126,6 +129,7 @@ async function call(method, path, init = {}) {
     if (init.signal?.aborted) throw error;
     throw Problem.offline();
   }
+  if (response.status === 401) onEnd();
   if (!response.ok) throw await Problem.of(response);
   return response;
 }
@@ -152,8 +156,9 @@ const post = (/** @type {string} */ path, /** @type {string} */ key, /** @type {
 
 const at = (/** @type {string} */ kind, /** @type {string} */ id) => `/v1/${kind}/${encodeURIComponent(id)}`;
 
-/** The calls. */
-export function createApi() {
+/** The calls. @param {{onEnd?: () => void}} [options] */
+export function createApi(options = {}) {
+  onEnd = options.onEnd ?? onEnd;
   return {
     formats: () => get('/v1/formats').then((/** @type {any} */ page) => /** @type {Format[]} */ (page.data)),
     limits: () => get('/v1/me/limits'),

@@ -11,7 +11,7 @@ import { createEvents } from './events.js';
 import { formatName, language, languages, onLanguage, preferredLanguage, setLanguage, t, translate } from './i18n.js';
 import { icon } from './icons.js';
 import { filesOfInput, watchIntake } from './intake.js';
-import { createKeep } from './keep.js';
+import { createKeep, keepOnly } from './keep.js';
 import { meter } from './meter.js';
 import { openOptions } from './options.js';
 import { createQueue } from './queue.js';
@@ -29,9 +29,12 @@ const GATHER = 800;
 const root = document.documentElement;
 const at = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
-const api = createApi();
+/** Whoever is signed in has rows of their own; those of whoever was before them are forgotten. */
+const person = /** @type {HTMLElement|null} */ (document.querySelector('.person'));
+const api = createApi({ onEnd: () => person && location.reload() });
 const catalogue = createCatalogue(api);
-const queue = createQueue({ api, uploads: createUploads(api), events: createEvents(), keep: createKeep(), catalogue });
+const keep = createKeep({ name: keepOnly(person?.dataset.person) });
+const queue = createQueue({ api, uploads: createUploads(api), events: createEvents(), keep, catalogue });
 
 /** @type {Map<string, ReturnType<typeof rowView>>} */
 let views = new Map();

@@ -78,6 +78,15 @@ export function createKeep({ name = 'filewright' } = {}) {
 
 /** @typedef {ReturnType<typeof createKeep>} Keep */
 
+/** The name of what is kept for a person, or for nobody in particular; what was kept for other persons is thrown away. */
+export function keepOnly(/** @type {string|undefined} */ user) {
+  const mine = user ? `filewright.${user}` : 'filewright';
+  indexedDB.databases?.().then((found) => {
+    for (const { name } of found) if (name?.startsWith('filewright.') && name !== mine) indexedDB.deleteDatabase(name);
+  }, () => null);
+  return mine;
+}
+
 /** @returns {Promise<IDBDatabase>} */
 function open(/** @type {string} */ name) {
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-"""A service where people have accounts, and the people."""
+"""A service where people have accounts, may sign in elsewhere, and pay for what they use; and the people."""
 
 from __future__ import annotations
 
@@ -16,28 +16,44 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from filewright.chassis.testing.servers import free_port
+from shapekit.provider import openid_provider
 from shapekit.service import EmbeddedService
 
-TIERS = "tiers:\n  free:\n    monthly_conversions: 100\n"
+TIERS = "tiers:\n  free:\n    monthly_conversions: 100\n  premium:\n    monthly_price: 19\n"
 PATIENCE_SECONDS = 60
 _NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True)
 class Town:
-    """The service, and the letters that it wrote."""
+    """The service, the letters that it wrote, and where else its people may sign in."""
 
     url: str
-    letters: Path
+    folder: Path
+    provider: str
+
+    @property
+    def books(self) -> Path:
+        """Its database."""
+        return self.folder / "data" / "filewright.db"
 
     def code(self, address: str, subject: str) -> str:
-        """From the letter to this address; it may be on its way yet."""
+        """From the letter to this address."""
+        return self._found(address, subject, r"^    ([\w-]{20,})$")
+
+    def link(self, address: str, subject: str) -> str:
+        """From the letter to this address."""
+        return self._found(address, subject, r"(http://\S+#code=\S+)")
+
+    def _found(self, address: str, subject: str, pattern: str) -> str:
+        """The letter may be on its way yet."""
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
-            for path in self.letters.glob("ltr_*.eml"):
+            for path in (self.folder / "data" / "letters").glob("ltr_*.eml"):
                 letter = message_from_bytes(path.read_bytes(), policy=policy.default)
                 if letter["To"] == address and letter["Subject"] == subject:
-                    found = re.search(r"^    (\S{20,})$", letter.get_content(), re.MULTILINE)
+                    found = re.search(pattern, letter.get_content(), re.MULTILINE)
                     assert found
                     return found[1]
             time.sleep(0.05)
@@ -56,10 +72,21 @@ class Person:
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """With tiers of its own, so that the machine's owner is a caller like all others."""
     folder = tmp_path_factory.mktemp("town")
-    tiers = folder / "tiers.yaml"
+    tiers, port = folder / "tiers.yaml", free_port()
     tiers.write_text(TIERS)
-    with EmbeddedService.started(folder, environment={**os.environ, "FILEWRIGHT_TIERS_FILE": str(tiers)}) as service:
-        yield Town(service.url, folder / "data" / "letters")
+    (folder / "secret").write_text("agreed on\n")
+    with openid_provider() as provider:
+        settings = {
+            "TIERS_FILE": str(tiers),
+            "PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "OIDC_ISSUER": provider,
+            "OIDC_CLIENT_ID": "filewright",
+            "OIDC_CLIENT_SECRET_FILE": str(folder / "secret"),
+            "EGRESS_ALLOW": "127.0.0.0/8,::1/128",
+        }
+        environment = {**os.environ, **{f"FILEWRIGHT_{name}": value for name, value in settings.items()}}
+        with EmbeddedService.started(folder, "--port", str(port), environment=environment) as service:
+            yield Town(service.url, folder, provider)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The account page: signed out it is a form (`entry.js`), signed in the account (`home.js`). This module knows which of
- * the two is to be seen, what the links of letters want, language and colours. It uses the public API alone.
+ * The account page: signed out it is a form (`entry.js`), signed in the account (`home.js`), and after that the proof of
+ * its erasure. This module knows which of these is to be seen, what the links of letters want, language and colours. It uses the public API alone.
  */
 import { attribute, h } from '../dom.js';
 import { language, languages, onLanguage, preferredLanguage, t, translate } from '../i18n.js';
@@ -11,18 +11,23 @@ import { createClient } from './client.js';
 import { createEntry } from './entry.js';
 import { createHome } from './home.js';
 import { button, tell, wordsOf } from './parts.js';
+import { erasureView } from './privacy.js';
 import { say, speak } from './words.js';
 
+const ONWARD = 'filewright.onward';
 const at = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const place = at('account');
 
 /** What the view to be seen has to say in another language. */
 let draw = () => {};
 
-const client = createClient({ onEnd: () => {
+/** Whoever was sent here to sign in, and where they go on to when they have. */
+const onward = wanted();
+
+const client = createClient({ here: place.dataset.here === 'true', onEnd: () => {
   entry.signIn('entry.ended');
 } });
-const entry = createEntry({ client, onSignedIn: home, show, local: place.dataset.local === 'true' });
+const entry = createEntry({ client, onSignedIn: goOn, show, local: place.dataset.local === 'true', provider: place.dataset.provider ?? '' });
 
 /** Another view; the focus goes to its first field, or else to its title. */
 function show(/** @type {HTMLElement} */ view) {
@@ -34,23 +39,57 @@ function show(/** @type {HTMLElement} */ view) {
   first?.focus({ preventScroll: true });
 }
 
+/** @returns {boolean} whether they want to convert files; it outlives a sign-in elsewhere */
+function wanted() {
+  const asked = new URLSearchParams(location.search).get('to') === 'files';
+  try {
+    if (asked) sessionStorage.setItem(ONWARD, 'files');
+    else if (location.pathname === '/account') sessionStorage.removeItem(ONWARD);
+    return asked || sessionStorage.getItem(ONWARD) !== null;
+  } catch {
+    return asked;
+  }
+}
+
+async function goOn() {
+  if (onward) location.assign('/');
+  else await home();
+}
+
 async function home() {
   const made = await createHome({
     client,
     onSignedOut: () => entry.signIn('entry.out'),
     onConfirm: () => entry.confirm('entry.code'),
+    onErased({ id }) {
+      client.left();
+      indexedDB.deleteDatabase(`filewright.${made.account.id}`);
+      history.replaceState(null, '', `/account#erasure=${id}`);
+      erased(id);
+    },
   });
+  history.replaceState(null, '', '/account'); // what a letter's link wanted is done
   show(made.element);
   draw = made.draw;
   tell(say('home.title'));
 }
 
+function erased(/** @type {string} */ id) {
+  const made = erasureView({ client, id });
+  show(made.element);
+  draw = made.draw;
+}
+
 /** Signed in already, or not; without a connection, once more when a person says so. */
 async function begin() {
-  const [page, code] = [location.pathname.split('/')[2], new URLSearchParams(location.hash.slice(1)).get('code') ?? ''];
-  if (code) history.replaceState(null, '', location.pathname); // a code is good once, and nobody's to read over a shoulder
+  const [page, brought] = [location.pathname.split('/')[2], new URLSearchParams(location.hash.slice(1))];
+  const [code, erasure, answer] = [brought.get('code') ?? '', brought.get('erasure'), new URLSearchParams(location.search)];
+  // A code is good once, and nobody's to read over a shoulder.
+  if (code || page === 'oidc') history.replaceState(null, '', page === 'oidc' ? '/account' : location.pathname);
   if (page === 'reset') entry.reset(code);
   else if (page === 'verify') entry.confirm('entry.code', code);
+  else if (page === 'oidc') await entry.comeBack(answer);
+  else if (erasure) erased(erasure);
   else if (!client.isSignedIn()) entry.signIn();
   else {
     try {
@@ -87,5 +126,7 @@ onLanguage(() => {
   draw();
 });
 delete document.documentElement.dataset.restoring;
+// A page that a browser brings back from memory knows nothing of what was done on another meanwhile.
+addEventListener('pageshow', (event) => event.persisted && location.reload());
 await speak(preferredLanguage());
 await begin();

@@ -1,7 +1,8 @@
 // @ts-check
 /** Whoever is not signed in: sign in, open an account, and the two ways that begin in a letter. */
+import { Problem } from '../api.js';
 import { h } from '../dom.js';
-import { field, form, link, passwordField, said, tell } from './parts.js';
+import { field, form, link, passwordField, said, tell, wordsOf } from './parts.js';
 import { say } from './words.js';
 
 /** @typedef {import('./client.js').Client} Client */
@@ -9,10 +10,13 @@ import { say } from './words.js';
 /** Fewer are refused by the service anyhow; said here in the visitor's language. */
 const LEAST_CHARS = 8;
 
+const FLOW = 'filewright.flow';
+
 /**
- * @param {{client: Client, onSignedIn: () => Promise<void>, show: (view: HTMLElement) => void, local: boolean}} parts
+ * @param {{client: Client, onSignedIn: () => Promise<void>, show: (view: HTMLElement) => void, local: boolean,
+ *   provider: string}} parts `provider`: where else people may sign in; empty: nowhere
  */
-export function createEntry({ client, onSignedIn, show, local }) {
+export function createEntry({ client, onSignedIn, show, local, provider }) {
   /** Taken along from form to form. */
   let address = '';
   const email = () => {
@@ -29,13 +33,47 @@ export function createEntry({ client, onSignedIn, show, local }) {
   };
   const nobodyNeedsIt = () => local && h('p', { class: 'aside' }, said('span', 'entry.local'), ' ', said('a', 'entry.local.go', { href: '/' }));
 
+  /** The way to the provider, and a word where it is not open. */
+  function elsewhere() {
+    const refused = h('p', { class: 'notice', role: 'alert', hidden: true });
+    const go = h('button', { type: 'button', class: 'button quiet', onclick: leave }, said('span', 'entry.elsewhere'), ' · ', h('bdi', {}, provider));
+    async function leave() {
+      try {
+        const { authorization_url, flow } = await client.beginElsewhere();
+        sessionStorage.setItem(FLOW, flow);
+        location.assign(authorization_url);
+      } catch (problem) {
+        refused.replaceChildren(h('span', {}, wordsOf(problem)));
+        refused.hidden = false;
+      }
+    }
+    return h('div', { class: 'elsewhere' }, go, refused);
+  }
+
+  /** Back from the provider, with what it sent along. @param {URLSearchParams} brought */
+  async function comeBack(brought) {
+    const [flow, code, state] = [sessionStorage.getItem(FLOW), brought.get('code'), brought.get('state')];
+    sessionStorage.removeItem(FLOW);
+    try {
+      if (!flow || !code || !state) throw new Problem({ code: 'unauthenticated', status: 401 });
+      await client.finishElsewhere({ flow, code, state });
+    } catch (problem) {
+      signIn();
+      const words = problem instanceof Problem && problem.status === 401 ? [say('entry.elsewhere.failed')] : wordsOf(problem);
+      const refused = h('p', { class: 'notice', role: 'alert' }, h('span', {}, words));
+      document.querySelector('.elsewhere')?.append(refused);
+      return;
+    }
+    await onSignedIn();
+  }
+
   function signIn(/** @type {string} */ note = '') {
     const [who, password] = [email(), passwordField('/password', 'form.password', 'current-password')];
     view('entry.title', 'entry.lead', nobodyNeedsIt(), note && said('p', note, { class: 'aside good', role: 'status' }),
       h('div', { class: 'card' }, form({
         fields: [who, password], submit: 'entry.in', place: 'login',
         onSubmit: () => begin(password.input.value),
-      }).element),
+      }).element, provider && elsewhere()),
       ways(link('entry.new', () => signUp()), link('entry.forgot', () => forgot())));
   }
 
@@ -121,5 +159,5 @@ export function createEntry({ client, onSignedIn, show, local }) {
     return short;
   }
 
-  return { signIn, reset, confirm };
+  return { signIn, reset, confirm, comeBack };
 }

@@ -1,21 +1,26 @@
 // @ts-check
-/** Whoever is signed in: who they are, and one part each for keys, use, invoices, sessions and the password. */
+/** Whoever is signed in: who they are, and one part for each thing that is theirs. */
 import { h, text } from '../dom.js';
 import { keysPart } from './keys.js';
-import { button, form, passwordField, said, section, tell, wordsOf } from './parts.js';
+import { button, form, passwordField, said, tell, wordsOf } from './parts.js';
+import { erasePart, exportPart } from './privacy.js';
 import { sessionsPart } from './sessions.js';
 import { invoicesPart, usagePart } from './usage.js';
+import { webhooksPart } from './webhooks.js';
 import { day, say } from './words.js';
 
 /** @typedef {import('./client.js').Client} Client */
 
 /**
- * @param {{client: Client, onSignedOut: () => void, onConfirm: () => void}} parts
- * @returns {Promise<{element: HTMLElement, draw: () => void}>} `draw`: once more, in another language
+ * @param {{client: Client, onSignedOut: () => void, onConfirm: () => void,
+ *   onErased: (erasure: import('./client.js').Erasure) => void}} parts
+ * @returns {Promise<{element: HTMLElement, draw: () => void, account: import('./client.js').Account}>} `draw`: once more, in another language
  */
-export async function createHome({ client, onSignedOut, onConfirm }) {
+export async function createHome({ client, onSignedOut, onConfirm, onErased }) {
   const account = await client.me();
-  const parts = await Promise.all([keysPart(client), usagePart(client), invoicesPart(client), sessionsPart(client)]);
+  const parts = await Promise.all([
+    keysPart(client), usagePart(client), invoicesPart(client), webhooksPart(client), sessionsPart(client), exportPart(client),
+  ]);
   const since = h('p', { class: 'hint' });
   const tier = h('span', { class: 'tag' });
   const element = h('div', { class: 'home' },
@@ -28,7 +33,8 @@ export async function createHome({ client, onSignedOut, onConfirm }) {
       })),
     account.email_verified ? null : unconfirmed(client, account.email ?? '', onConfirm),
     parts.map((part) => part?.element),
-    passwordPart(client));
+    passwordPart(client),
+    erasePart({ client, email: account.email ?? '', onErased }));
 
   const draw = () => {
     text(tier, account.tier);
@@ -36,7 +42,7 @@ export async function createHome({ client, onSignedOut, onConfirm }) {
     for (const part of parts) part?.draw();
   };
   draw();
-  return { element, draw };
+  return { element, draw, account };
 }
 
 /** @param {Client} client @param {string} email @param {() => void} onConfirm */

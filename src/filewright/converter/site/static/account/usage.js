@@ -5,6 +5,7 @@ import { locale } from '../i18n.js';
 import { meter } from '../meter.js';
 import * as units from '../units.js';
 import { said, section, tell, wordsOf } from './parts.js';
+import { saveAs } from './privacy.js';
 import { day, month, say } from './words.js';
 
 /** @typedef {import('./client.js').Client} Client */
@@ -25,7 +26,8 @@ export async function usagePart(client) {
     bar.element.setAttribute('aria-label', say('usage.title'));
     bar.show(included ? Math.min(1, used / included) : null);
     facts.replaceChildren(...Object.entries({
-      'usage.credits': credits ? units.count(credits) : null,
+      'usage.plan': limits.tier,
+      'usage.credits': credits || included !== null ? units.count(credits) : null,
       'usage.size': units.bytes(limits.max_input_bytes),
       'usage.time': units.duration(limits.max_seconds, 'long'),
       'usage.jobs': units.count(limits.max_queued_jobs),
@@ -47,7 +49,8 @@ export async function invoicesPart(client) {
   const page = await client.invoices();
   if (!page?.data.length) return null;
   const list = h('ul', { class: 'things' });
-  const element = section('invoices.title', list);
+  const refused = h('p', { class: 'notice', hidden: true });
+  const element = section('invoices.title', list, refused);
   const row = (/** @type {any} */ invoice) => h('li', {},
     h('div', { class: 'names' },
       h('p', {}, h('span', { class: 'strong' }, invoice.number), ' ', h('span', { class: 'tag' }, invoice.status in STATES ? say(STATES[invoice.status]) : invoice.status)),
@@ -58,14 +61,15 @@ export async function invoicesPart(client) {
         type: 'button', class: 'button small quiet', 'aria-label': say('invoice.pdf.label', { name: invoice.number }), onclick: () => save(invoice),
       }, 'PDF')));
 
-  /** It takes the token to get it, which no link carries. */
+  /** Made when it is first wanted, so it may take a moment, and be refused. */
   async function save(/** @type {any} */ invoice) {
     try {
-      const url = URL.createObjectURL(await client.blob(invoice.links.pdf));
-      h('a', { href: url, download: `${invoice.number}.pdf` }).click();
-      setTimeout(() => URL.revokeObjectURL(url), 60_000);
+      saveAs(`${invoice.number}.pdf`, await client.own('GET', invoice.links.pdf).then((answer) => answer.blob()));
     } catch (problem) {
-      tell(wordsOf(problem).map((node) => node.textContent).join(' '));
+      const words = wordsOf(problem);
+      tell(words.map((node) => node.textContent).join(' '));
+      refused.replaceChildren(h('span', {}, words));
+      refused.hidden = false;
     }
   }
   return { element, draw: () => list.replaceChildren(...page.data.map(row)) };

@@ -10,6 +10,8 @@ export default {
   'page.formats': 'Formate',
   'page.health': 'Zustand',
   'page.account': 'Konto',
+  'page.in': 'Anmelden',
+  'page.out': 'Abmelden',
   'page.language': 'Sprache',
   'page.theme.auto': 'Farben: wie das System',
   'page.theme.light': 'Farben: hell',

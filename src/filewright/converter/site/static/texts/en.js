@@ -18,6 +18,8 @@ export default {
   'page.formats': 'Formats',
   'page.health': 'Health',
   'page.account': 'Account',
+  'page.in': 'Sign in',
+  'page.out': 'Sign out',
   'page.language': 'Language',
   'page.theme.auto': 'Colours: as the system',
   'page.theme.light': 'Colours: light',

@@ -10,6 +10,8 @@ export default {
   'page.formats': 'Formatos',
   'page.health': 'Estado',
   'page.account': 'Cuenta',
+  'page.in': 'Iniciar sesión',
+  'page.out': 'Cerrar sesión',
   'page.language': 'Idioma',
   'page.theme.auto': 'Colores: los del sistema',
   'page.theme.light': 'Colores: claros',

@@ -10,6 +10,8 @@ export default {
   'page.formats': 'Formats',
   'page.health': 'État',
   'page.account': 'Compte',
+  'page.in': 'Se connecter',
+  'page.out': 'Se déconnecter',
   'page.language': 'Langue',
   'page.theme.auto': 'Couleurs : comme le système',
   'page.theme.light': 'Couleurs : claires',

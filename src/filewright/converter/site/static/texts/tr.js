@@ -13,6 +13,8 @@ export default {
   'page.formats': 'Biçimler',
   'page.health': 'Durum',
   'page.account': 'Hesap',
+  'page.in': 'Oturum aç',
+  'page.out': 'Oturumu kapat',
   'page.language': 'Dil',
   'page.theme.auto': 'Renkler: sistemdeki gibi',
   'page.theme.light': 'Renkler: açık',

@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select, update
 
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.errors import Expired
-from filewright.converter.jobs import accepting
+from filewright.converter.jobs import accepting, repository
 from filewright.converter.jobs.errors import ConcurrencyLimited
 from filewright.converter.jobs.models import JobRow
 from filewright.converter.jobs.orders import JobInput, JobOrder
@@ -64,6 +64,23 @@ async def test_an_order_whose_file_goes_in_the_last_moment_is_refused_and_leaves
     with pytest.raises(Expired):
         await shop.jobs.submit(alice, JobOrder((JobInput(upload=upload),), to="md"))
     assert await jobs_there_are(shop) == 0
+
+
+@pytest.mark.parametrize("database_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
+async def test_an_order_that_finds_no_room_just_before_a_job_ends_takes_its_place(shop, small_alice, monkeypatch):
+    order = JobOrder((JobInput(upload=await shop.upload()),), to="md")
+    first, _ = [await shop.jobs.submit(small_alice, order) for _ in range(2)]
+    tell = repository.standing
+
+    async def after_an_end(on, tenant, **more):
+        await another_process(shop).cancel(small_alice, first.id)
+        return await tell(on, tenant, **more)
+
+    async def keeps_nothing(_session, _job) -> None:
+        pass
+
+    monkeypatch.setattr(repository, "standing", after_an_end)
+    assert (await shop.jobs.submit(small_alice, order, within=keeps_nothing)).status == "queued"
 
 
 async def test_an_order_tells_its_place_as_far_as_it_is_counted_and_a_look_tells_it_always(shop, alice, clock):

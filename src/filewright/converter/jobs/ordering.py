@@ -192,6 +192,9 @@ async def _accept_in_turn(session: WriteSession, caller: Caller, values: _Values
     row = await session.make(accepting.ACCEPT, **values)
     if row is None:
         check_room(caller.tier, await repository.standing(session, caller.tenant, now=now))
+        # There is room: nobody else takes it, but a job may have ended and made it since the statement before.
+        row = await session.make(accepting.ACCEPT, **values)
+    if row is None:
         raise _gone()
     return row
 

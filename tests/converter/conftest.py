@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from filewright.chassis.audit.alarms import Alarms
+from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.seals import Seals
+from filewright.chassis.audit.watch import Watch
 from filewright.chassis.clock import Clock
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.db.database import Database
@@ -119,7 +123,10 @@ class Shop:
             erase_files=self.eraser.erase,
             rules=self.rules,
         )
-        self.rescuer = Rescuer(self.database, self.notifier, self.metrics)
+        self.audit = Audit(self.database, Seals(b"a secret of more than thirty-two bytes"))
+        alarms = Alarms(self.clock, self.metrics)
+        self.watch = Watch(self.database, self.audit, alarms, self.clock, self.metrics)
+        self.rescuer = Rescuer(self.database, self.notifier, self.metrics, self.audit)
         self.dispatcher = Dispatcher(self.database, self.queue)
         self.relay = Relay(self.database, self.queue)
         self.pruner = Pruner(self.database, self.store, self.eraser)
@@ -137,6 +144,7 @@ class Shop:
             "jobs_dir": self.folder / "work",
             "instance": instance,
             "metrics": self.metrics,
+            "watch": self.watch,
             "rules": QUICK,
         }
         return JobRunner(**{**given, **changes})

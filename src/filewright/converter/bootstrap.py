@@ -22,12 +22,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from filewright.chassis import failpoints
-from filewright.chassis.audit.alarms import Alarms
+from filewright.chassis.audit import acts
+from filewright.chassis.audit.alarms import Alarms, parse_patterns
 from filewright.chassis.audit.copies import EVERY_SECONDS as COPY_SECONDS
 from filewright.chassis.audit.copies import Copies
-from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.log import SYSTEM, Audit
 from filewright.chassis.audit.seals import Seals
 from filewright.chassis.audit.verify import Verdict, verify
+from filewright.chassis.audit.watch import BATCH as NOTES_BATCH
+from filewright.chassis.audit.watch import EVERY_SECONDS as WATCH_SECONDS
+from filewright.chassis.audit.watch import Watch
 from filewright.chassis.cache.memory import MemoryCache
 from filewright.chassis.cache.optional_redis import OptionalRedis
 from filewright.chassis.cache.port import NEWS, Cache, Uncached
@@ -104,6 +108,8 @@ from filewright.converter.accounts.letters import Letters
 from filewright.converter.accounts.people import People
 from filewright.converter.accounts.private import PrivateAnswers
 from filewright.converter.accounts.service import FACTS, AccountRules, Accounts
+from filewright.converter.admin.networks import LOOK_SECONDS as NETWORKS_SECONDS
+from filewright.converter.admin.networks import Listed, NetworkLists
 from filewright.converter.admin.outcomes import JobOutcomes
 from filewright.converter.admin.service import Oversight
 from filewright.converter.artifacts.service import Artifacts
@@ -127,6 +133,7 @@ from filewright.converter.jobs.lease import LeaseRules
 from filewright.converter.jobs.lookout import EVERY_SECONDS as LOOKOUT_SECONDS
 from filewright.converter.jobs.lookout import OWN_LOOK_SECONDS, Lookout
 from filewright.converter.jobs.ordering import JobRules
+from filewright.converter.jobs.quarantine import Quarantine
 from filewright.converter.jobs.readiness import Readiness
 from filewright.converter.jobs.runner import JobRunner
 from filewright.converter.jobs.sealing import Sealer
@@ -142,6 +149,9 @@ from filewright.converter.maintenance.partitions import EVERY_SECONDS as PARTITI
 from filewright.converter.maintenance.partitions import Partitions, partitioned
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer
+from filewright.converter.maintenance.tampering import EVERY_SECONDS as TAMPERING_SECONDS
+from filewright.converter.maintenance.tampering import TamperCheck
+from filewright.converter.maintenance.telling import AlarmLetters
 from filewright.converter.maintenance.vitals import Facts, no_facts
 from filewright.converter.migrations.tables import metadata
 from filewright.converter.privacy.certificates import Signer
@@ -170,6 +180,7 @@ _DRAIN_SECONDS = 20.0
 _NEVER_MORE = 1_000_000
 """Of a loop that does in one run all there is."""
 ROTATING_SECONDS = 60.0
+REWRAPPED = acts.declare("master_key.rotated", "keys of tenants were wrapped anew, under another master key")
 
 
 class DataDirectoryInUse(SettingsError):
@@ -195,7 +206,7 @@ class Platform:
     egress: Egress
     seals: Seals
     audit: Audit
-    alarms: Alarms
+    watch: Watch
     flags: Flags
     limiter: Limiter
     tiers: Tiers
@@ -227,6 +238,10 @@ class Desk(Protocol):
     def cache(self) -> Cache: ...
     @property
     def egress(self) -> Egress: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def watch(self) -> Watch: ...
 
 
 @dataclass(frozen=True)
@@ -242,6 +257,8 @@ class OperatorsDesk:
     notifier: Notifier
     cache: Cache
     egress: Egress
+    audit: Audit
+    watch: Watch
 
 
 @dataclass(frozen=True)
@@ -263,6 +280,8 @@ class Features:
     exports: Exports
     webhooks: Webhooks
     oversight: Oversight
+    quarantine: Quarantine
+    networks: NetworkLists
 
 
 @dataclass(frozen=True)
@@ -314,7 +333,7 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
         await on.store.sweep()
         converter = make_converter(sandbox, on.clock)
         features = _features(on, converter)
-        rescuer = Rescuer(on.database, on.notifier, on.metrics)
+        rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)
         scanner = _scanner(on)
         worker = _worker(on, converter, features, scanner)
         # Nobody else works on this database: whoever held a lease in it, or was answering a keyed request, is dead.
@@ -378,7 +397,7 @@ async def build_beat(settings: Settings, make_converter: MakeConverter = standar
         await _require_database(on, "beat")
         converter = make_converter(NoSandbox(), on.clock)
         features = _features(on, converter)
-        rescuer = Rescuer(on.database, on.notifier, on.metrics)
+        rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)
         leadership = Leadership(Leader(on.database, "upkeep"), on.clock)
         led = (replace(loop, run_once=leadership.led(loop.run_once)) for loop in _upkeep(on, features, rescuer))
         campaign = Loop("leadership", leadership.campaign_once, every=CAMPAIGN_SECONDS)
@@ -442,6 +461,7 @@ async def administering(settings: Settings) -> AsyncIterator[People]:
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock, metrics, database = SystemClock(), Metrics(), _database(settings)
+    audit = Audit(database, Seals(_secret(settings)))
     desk = OperatorsDesk(
         settings=settings,
         clock=clock,
@@ -452,6 +472,8 @@ async def administering(settings: Settings) -> AsyncIterator[People]:
         notifier=MemoryNotifier(),
         cache=Uncached(),
         egress=Egress(metrics=metrics),
+        audit=audit,
+        watch=Watch(database, audit, Alarms(clock, metrics), clock, metrics),
     )
     try:
         if database.dialect == "sqlite":  # the machine's own, which may never have been started
@@ -478,6 +500,7 @@ async def running(services: Services, *, grace: float = _DRAIN_SECONDS) -> Async
             await services.sender.close()
         await services.choices.close()
         await services.people.close()
+        await services.watch.close()
         if services.requests is not None:
             await services.requests.close()
 
@@ -525,7 +548,7 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
             egress=Egress(Policy(tuple(map(ip_network, settings.egress_allow))), metrics=metrics),
             seals=seals,
             audit=audit,
-            alarms=Alarms(clock, metrics),
+            watch=Watch(database, audit, Alarms(clock, metrics, parse_patterns(settings.alarms)), clock, metrics),
             flags=Flags(database, cache, audit),
             limiter=limiter,
             tiers=tiers,
@@ -627,15 +650,23 @@ def _features(on: Platform, converter: Converter) -> Features:
     )
     idempotency = IdempotencyKeys(on.database, on.ids, on.clock)
     reports = Reports(on.database, on.cache, on.clock)
-    fetching = Fetching(Imports(on.egress, uploads), uploads, on.egress, on.flags, on.alarms)
+    fetching = Fetching(Imports(on.egress, uploads), uploads, on.egress, on.flags)
     people = _people(on, idempotency)
     admission = Admission(on.database, on.clock, scratch, on.metrics)
     invoices = Invoices(on.database, uploads, jobs)
-    oversight = Oversight(on.database, on.audit, on.flags, jobs, on.tiers)
+    oversight = Oversight(on.database, on.audit, on.flags, people.accounts, on.tiers, on.ids)
     webhooks = Webhooks(on.database, on.egress, Sealer(on.secret), on.secret, on.ids, on.audit)
     signer = Signer(on.secret)
     erasures = Erasures(
-        on.database, on.store, on.ids, signer, on.notifier, metadata, keys=on.keys, leaving=[_signing_off(people)]
+        on.database,
+        on.store,
+        on.ids,
+        signer,
+        on.notifier,
+        metadata,
+        audit=on.audit,
+        keys=on.keys,
+        leaving=[_signing_off(people)],
     )
     return Features(
         artifacts=artifacts,
@@ -650,10 +681,22 @@ def _features(on: Platform, converter: Converter) -> Features:
         fetching=fetching,
         people=people,
         erasures=erasures,
-        exports=Exports(on.database, artifacts, metadata),
+        exports=Exports(on.database, artifacts, metadata, on.audit),
         webhooks=webhooks,
         oversight=oversight,
+        quarantine=Quarantine(on.database, on.notifier, eraser, on.audit),
+        networks=_networks(on),
     )
+
+
+def _networks(on: Platform) -> NetworkLists:
+    settings = on.settings
+    named = {
+        Listed.ALLOWED: settings.allowed_networks,
+        Listed.BLOCKED: settings.blocked_networks,
+        Listed.UNLIMITED: settings.unlimited_networks,
+    }
+    return NetworkLists(on.database, on.audit, on.ids, named)
 
 
 def _signing_off(people: People) -> Leaving:
@@ -670,10 +713,12 @@ def _people(on: Desk, idempotency: IdempotencyKeys) -> People:
     settings, database = on.settings, on.database
     known = FrequentPasswords()
     breached = settings.breached_passwords_file
-    signing = SigningKeys(database, Box(on.secret, "filewright signing keys"), on.ids, on.clock, token_life=BELIEVED)
+    signing = SigningKeys(
+        database, Box(on.secret, "filewright signing keys"), on.ids, on.clock, on.audit, token_life=BELIEVED
+    )
     access = AccessTokens(signing, on.ids, on.clock, service="filewright", facts=FACTS)
     refresh = RefreshTokens(derived(on.secret, "filewright refresh tokens"))
-    sessions = Sessions(database, refresh, on.ids, on.clock, on.notifier)
+    sessions = Sessions(database, refresh, on.ids, on.clock, on.notifier, on.audit)
     outbox = MailOutbox(
         database, _mail(settings), Box(on.secret, "filewright letters"), on.ids, on.metrics, on.notifier
     )
@@ -689,15 +734,22 @@ def _people(on: Desk, idempotency: IdempotencyKeys) -> People:
         letters=Letters(settings.public_url),
         ids=on.ids,
         rules=AccountRules(open_to_all=settings.registration == "open", verified_only=settings.mail_url is not None),
+        audit=on.audit,
+        watch=on.watch,
     )
-    keys = ApiKeys(database, on.cache, on.ids, on.clock)
+    keys = ApiKeys(database, on.cache, on.ids, on.clock, on.audit)
     private = PrivateAnswers(idempotency, on.secret)
     offered = settings.provider
     provider = Provider(offered, on.egress, on.clock) if offered is not None else None
-    elsewhere = Elsewhere(provider, accounts, keys, database, Box(on.secret, "filewright sign-ins elsewhere"), on.clock)
+    box = Box(on.secret, "filewright sign-ins elsewhere")
+    elsewhere = Elsewhere(provider, accounts, keys, database, box, on.clock, on.audit, on.watch)
     marks = SessionMarks(derived(on.secret, "filewright session cookies"))
     cookies = Cookies(marks, sessions, database, on.cache)
-    return People(accounts, keys, elsewhere, codes, sessions, cookies, access, signing, outbox, private, on.clock)
+    if settings.alarm_mail is not None:
+        on.watch.tell(AlarmLetters(outbox, settings.alarm_mail, parse_patterns(settings.alarms)).tell)
+    return People(
+        accounts, keys, elsewhere, codes, sessions, cookies, access, signing, outbox, private, on.clock, on.watch
+    )
 
 
 def _mail(settings: Settings) -> Mail:
@@ -738,6 +790,7 @@ def _worker(
         jobs_dir=on.jobs_dir,
         instance=on.ids.new("wrk"),
         metrics=on.metrics,
+        watch=on.watch,
         rules=_lease_rules(on.settings.lease_seconds),
         scanner=scanner,
     )
@@ -788,8 +841,11 @@ def _knowing(on: Platform, people: People) -> tuple[Loop, ...]:
 
 
 def _watching(features: Features) -> tuple[Loop, ...]:
-    """What every process does that takes orders: know how much there is to do already."""
-    return (Loop("admission", features.admission.look_once, every=ADMISSION_SECONDS),)
+    """What every process does that takes orders: know how much there is to do already, and who is let in."""
+    return (
+        Loop("admission", features.admission.look_once, every=ADMISSION_SECONDS),
+        Loop("networks", features.networks.look_once, every=NETWORKS_SECONDS),
+    )
 
 
 def _billing(on: Platform) -> Billing:
@@ -833,9 +889,11 @@ def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, .
     closing = Closing(on.database, on.ids, on.tiers, _billing(on))
     guard = FlagGuard(on.database, on.flags, JobOutcomes(on.database).since, on.metrics)
     copies = Copies(on.database, on.store, on.audit, on.seals)
+    tampering = TamperCheck(on.database, copies, on.seals, on.watch)
     return (
         Loop("flag-guard", guard.run_once, every=GUARD_SECONDS),
         Loop("audit-head", copies.run_once, every=COPY_SECONDS),
+        Loop("audit-check", tampering.run_once, every=TAMPERING_SECONDS, batch=_NEVER_MORE),
         Loop("dispatcher", Dispatcher(on.database, on.queue).run_once, every=1.0),
         Loop("rescuer", rescuer.run_once, every=1.0),
         Loop("pruner", pruner.run_once, every=60.0),
@@ -851,7 +909,17 @@ def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, .
 
 def _rotating(on: Platform) -> tuple[Loop, ...]:
     """When a new master key is appended, what is wrapped under the one before is wrapped anew."""
-    return () if on.keys is None else (Loop("tenant-keys", on.keys.rewrap, every=ROTATING_SECONDS),)
+    keys = on.keys
+    if keys is None:
+        return ()
+
+    async def rewrap() -> int:
+        done = await keys.rewrap()
+        if done:
+            await on.audit.record_alone(REWRAPPED, actor=SYSTEM, details={"keys": done})
+        return done
+
+    return (Loop("tenant-keys", rewrap, every=ROTATING_SECONDS),)
 
 
 def _reporting(on: Platform, reports: Reports) -> tuple[Loop, ...]:
@@ -863,7 +931,8 @@ def _reporting(on: Platform, reports: Reports) -> tuple[Loop, ...]:
 
 
 def _loops(on: Platform, *loops: Loop) -> Loops:
-    return Loops(loops, clock=on.clock, notifier=on.notifier, metrics=on.metrics)
+    watching = Loop("audit-notes", on.watch.write_once, every=WATCH_SECONDS, batch=NOTES_BATCH)
+    return Loops((*loops, watching), clock=on.clock, notifier=on.notifier, metrics=on.metrics)
 
 
 async def _prepare_bucket(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from filewright.chassis.audit.alarms import parse_patterns
 from filewright.chassis.identity.known_passwords import BreachedPasswords
 from filewright.chassis.identity.provider import ProviderSettings
 from filewright.chassis.mail.smtp_address import SmtpServer, parse_smtp_address
@@ -27,6 +28,7 @@ from filewright.chassis.storage.s3_address import parse_s3_address
 
 PREFIX = "FILEWRIGHT_"
 DEFAULT_REQUEST_LOG_DAYS = 30
+_ADDRESS = re.compile(r"[^\s<>@]+@[^\s<>@]+")
 _SENDER = re.compile(r"[^\s<>@]+@[^\s<>@]+|[^<>@\x00-\x1f]+ <[^\s<>@]+@[^\s<>@]+>")
 SandboxName = Literal["isolated", "confined", "limited"]
 
@@ -193,6 +195,17 @@ class Settings(BaseModel):
         tuple[str, ...],
         Field(description="Networks (comma-separated) whose callers may ask and order as fast as they like."),
     ] = ()
+    alarms: Annotated[
+        str,
+        Field(
+            description="When what looks like abuse is an alarm, where that differs from the usual: "
+            "`login_failed=20/600,enumeration=off` (times, and within how many seconds). The names are in "
+            "docs/security.md."
+        ),
+    ] = ""
+    alarm_mail: Annotated[
+        str | None, Field(description="Who gets a letter about each alarm. They are logged and counted anyway.")
+    ] = None
     anonymous: Annotated[
         bool,
         Field(
@@ -304,6 +317,19 @@ class Settings(BaseModel):
         for part in parts:
             ipaddress.ip_network(part)
         return parts
+
+    @field_validator("alarms")
+    @classmethod
+    def _known_alarms(cls, value: str) -> str:
+        parse_patterns(value)
+        return value
+
+    @field_validator("alarm_mail")
+    @classmethod
+    def _known_operator(cls, value: str | None) -> str | None:
+        if value is not None and _ADDRESS.fullmatch(value) is None:
+            raise ValueError("use name@host")
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -124,6 +124,23 @@ SCOPES = frozenset(
 
 EVERYBODYS_SCOPES = SCOPES - {ADMIN}
 
+USER_ROLE = "user"
+SUPPORT_ROLE = "support"
+"""Sees what operators see, and deals with quarantine; changes nothing else."""
+ADMIN_ROLE = "admin"
+ROLES = (USER_ROLE, SUPPORT_ROLE, ADMIN_ROLE)
+"""Each may do all that those before it may."""
+
+
+def scopes_of(role: str) -> frozenset[str]:
+    """All scopes of somebody of this role. What of `admin` a role may do, each of the operators' addresses says."""
+    return EVERYBODYS_SCOPES if role == USER_ROLE or role not in ROLES else SCOPES
+
+
+def is_at_least(role: str, least: str) -> bool:
+    """Whether a role may do what that one may."""
+    return role in ROLES and ROLES.index(role) >= ROLES.index(least)
+
 
 @dataclass(frozen=True)
 class Tiers:
@@ -157,3 +174,10 @@ class Caller:
     """False for a key to try things out with, whose work is not charged."""
     authenticated_at: datetime | None = None
     """When the person last proved who they are; None for keys and for those without an account."""
+    role: str = USER_ROLE
+    """Of the account; the owner of this machine is an admin."""
+
+    @property
+    def actor(self) -> str:
+        """Whoever acts, by the most exact name there is."""
+        return self.key or self.user or self.tenant

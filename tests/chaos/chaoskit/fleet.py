@@ -28,6 +28,10 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from filewright.chassis import failpoints
+from filewright.chassis.audit.alarms import Alarms
+from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.seals import Seals
+from filewright.chassis.audit.watch import Watch
 from filewright.chassis.clock import SystemClock
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.db.database import Database
@@ -150,7 +154,8 @@ class Fleet:
             database=self.database, sources=self.uploads, files=self.artifacts, planner=self.converter,
             notifier=self.notifier, ids=self.ids, sealer=self.sealer, erase_files=eraser.erase,
         )  # fmt: skip
-        self.rescuer = Rescuer(self.database, self.notifier, self.metrics)
+        self.audit = Audit(self.database, Seals(b"a secret of more than thirty-two bytes"))
+        self.rescuer = Rescuer(self.database, self.notifier, self.metrics, self.audit)
         self.dispatcher = Dispatcher(self.database, self.queue)
         self.relay = Relay(self.database, self.queue)
         others = (self.uploads.prune_once, self.artifacts.prune_once)
@@ -163,8 +168,13 @@ class Fleet:
             database=self.database, store=store or self.store, files=self.artifacts, converter=self.converter,
             notifier=MemoryNotifier() if frozen else self.notifier, ids=self.ids, clock=SystemClock(),
             sealer=self.sealer, jobs_dir=self.folder / "work", instance=self.ids.new("wrk"), metrics=Metrics(),
-            rules=FROZEN if frozen else LIVELY,
+            rules=FROZEN if frozen else LIVELY, watch=self.watch(),
         )  # fmt: skip
+
+    def watch(self) -> Watch:
+        """A process's own."""
+        clock = SystemClock()
+        return Watch(self.database, self.audit, Alarms(clock, Metrics()), clock, Metrics())
 
     # --- clients -------------------------------------------------------------------------------------------------
 

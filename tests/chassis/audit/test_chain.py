@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from filewright.chassis.audit.acts import Act
 from filewright.chassis.audit.log import BEGINNING, link
 from filewright.chassis.audit.models import UPKEEP, AuditHeadRow, AuditLogRow
 from filewright.chassis.audit.seals import Seals
@@ -18,6 +19,7 @@ from filewright.chassis.db.partitions import Partitioned, Span, tend
 from filewright.chassis.errors import ProblemError
 
 DAY = 86_400.0
+MADE, GONE = Act("key.created", "for tests"), Act("key.deleted", "for tests")
 INSERT = (
     "INSERT INTO audit_logs (at, id, tenant, actor, action, outcome, hash) "
     "SELECT '2026-02-01 00:00:00.000000', 4, tenant, actor, 'key.deleted', outcome, hash FROM audit_logs WHERE id = 4"
@@ -31,7 +33,7 @@ async def written(audit, clock, count: int = 10) -> None:
     for n in range(1, count + 1):
         clock.move(60)
         details = {"n": n, "word": "ä", "none": None, "yes": True}
-        await audit.record_alone("key.created", actor=f"usr_{n}", tenant="usr_1", subject=f"key_{n}", details=details)
+        await audit.record_alone(MADE, actor=f"usr_{n}", tenant="usr_1", subject=f"key_{n}", details=details)
 
 
 async def tamper(database, *statements: str) -> None:
@@ -159,7 +161,7 @@ async def test_an_act_that_is_undone_was_never_written(database, audit, seals, c
     await written(audit, clock, 2)
     with pytest.raises(RuntimeError):
         async with database.write() as session:
-            await audit.record(session, "key.deleted", actor="usr_1")
+            await audit.record(session, GONE, actor="usr_1")
             raise RuntimeError
     await written(audit, clock, 1)
     verdict = await verify(database, seals)
@@ -168,7 +170,7 @@ async def test_an_act_that_is_undone_was_never_written(database, audit, seals, c
 
 @pytest.mark.requirement("S29")
 async def test_many_who_write_at_once_make_one_chain(database, audit, seals):
-    await asyncio.gather(*(audit.record_alone("login", actor=f"usr_{n}") for n in range(40)))
+    await asyncio.gather(*(audit.record_alone(MADE, actor=f"usr_{n}") for n in range(40)))
     verdict = await verify(database, seals)
     assert (verdict.good, verdict.rows, verdict.last) == (True, 40, 40)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.seals import Seals
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.identity.access import BELIEVED, AccessTokens
 from filewright.chassis.identity.refresh import RefreshTokens
@@ -37,9 +39,14 @@ def clock(database_clock):
 
 
 @pytest.fixture
-def make_keys(database, clock):
+def audit(database):
+    return Audit(database, Seals(SECRET))
+
+
+@pytest.fixture
+def make_keys(database, clock, audit):
     """Another process's signing keys, on the same database."""
-    return lambda: SigningKeys(database, Box(SECRET, "signing"), RandomIds(clock), clock, token_life=BELIEVED)
+    return lambda: SigningKeys(database, Box(SECRET, "signing"), RandomIds(clock), clock, audit, token_life=BELIEVED)
 
 
 @pytest.fixture
@@ -60,7 +67,12 @@ def tokens(make_tokens, keys):
 
 
 @pytest.fixture
-def make_sessions(database, clock):
+def make_sessions(database, clock, audit):
     return lambda notifier=None: Sessions(
-        database, RefreshTokens(derived(SECRET, "refresh")), RandomIds(clock), clock, notifier or MemoryNotifier()
+        database,
+        RefreshTokens(derived(SECRET, "refresh")),
+        RandomIds(clock),
+        clock,
+        notifier or MemoryNotifier(),
+        audit,
     )

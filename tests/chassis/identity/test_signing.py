@@ -108,7 +108,7 @@ async def test_processes_that_start_together_have_one_key_between_them(make_keys
         assert await make_tokens(keys).check(token)
 
 
-async def test_keys_sealed_under_another_secret_are_not_used(keys, database, clock):
+async def test_keys_sealed_under_another_secret_are_not_used(keys, database, clock, audit):
     from filewright.chassis.identity.signing import SigningKeys
     from filewright.chassis.sealing import Box
 
@@ -117,6 +117,7 @@ async def test_keys_sealed_under_another_secret_are_not_used(keys, database, clo
         Box(b"another secret of thirty-two bytes or so", "signing"),
         RandomIds(clock),
         clock,
+        audit,
         token_life=BELIEVED,
     )
     await other.open()

@@ -7,6 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from filewright.chassis.audit.alarms import Alarms
+from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.seals import Seals
+from filewright.chassis.audit.watch import Watch
 from filewright.chassis.cache.memory import MemoryCache
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.identity.access import BELIEVED, Access, AccessTokens
@@ -15,6 +19,7 @@ from filewright.chassis.identity.sessions import Sessions
 from filewright.chassis.identity.signing import SigningKeys
 from filewright.chassis.ids import RandomIds
 from filewright.chassis.sealing import Box, derived
+from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.testing.clock import FakeClock
 from filewright.chassis.web.problems import Forbidden, Unauthenticated
 from filewright.converter.accounts.api_keys import ApiKeys, KeyOrder
@@ -46,12 +51,14 @@ class World:
 
     def __init__(self, database, clock):
         self.database, self.clock, self.ids = database, clock, RandomIds(clock)
-        signing = SigningKeys(database, Box(SECRET, "signing"), self.ids, clock, token_life=BELIEVED)
+        self.audit = audit = Audit(database, Seals(SECRET))
+        self.watch = Watch(database, audit, Alarms(clock, Metrics()), clock, Metrics())
+        signing = SigningKeys(database, Box(SECRET, "signing"), self.ids, clock, audit, token_life=BELIEVED)
         self.access = AccessTokens(signing, self.ids, clock, service="tests", facts=FACTS)
         notifier = MemoryNotifier()
-        sessions = Sessions(database, RefreshTokens(derived(SECRET, "r")), self.ids, clock, notifier)
-        self.keys = ApiKeys(database, MemoryCache(clock, notifier=notifier), self.ids, clock)
-        self.bearers = Bearers(self.access, sessions, self.keys, Tiers().named)
+        sessions = Sessions(database, RefreshTokens(derived(SECRET, "r")), self.ids, clock, notifier, audit)
+        self.keys = ApiKeys(database, MemoryCache(clock, notifier=notifier), self.ids, clock, audit)
+        self.bearers = Bearers(self.access, sessions, self.keys, Tiers().named, self.watch)
 
     async def person(self, role="user"):
         from filewright.chassis.identity.models import UserRow

@@ -11,6 +11,10 @@ import pytest
 from sqlalchemy import func, select
 
 import filewright
+from filewright.chassis.audit.alarms import Alarms
+from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.seals import Seals
+from filewright.chassis.audit.watch import Watch
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.identity.access import BELIEVED, AccessTokens
 from filewright.chassis.identity.known_passwords import FrequentPasswords
@@ -79,19 +83,22 @@ class Nowhere:
 @pytest.fixture
 def parts(database, database_clock):
     clock, ids = database_clock, RandomIds(database_clock)
-    signing = SigningKeys(database, Box(SECRET, "signing"), ids, clock, token_life=BELIEVED)
+    audit = Audit(database, Seals(SECRET))
+    signing = SigningKeys(database, Box(SECRET, "signing"), ids, clock, audit, token_life=BELIEVED)
     mail = Nowhere()
     return {
         "database": database,
         "passwords": Counted(),
         "choosing": Choosing(FrequentPasswords()),
         "codes": Codes(database),
-        "sessions": Sessions(database, RefreshTokens(derived(SECRET, "r")), ids, clock, MemoryNotifier()),
+        "sessions": Sessions(database, RefreshTokens(derived(SECRET, "r")), ids, clock, MemoryNotifier(), audit),
         "access": AccessTokens(signing, ids, clock, service="tests", facts=FACTS),
         "outbox": MailOutbox(database, mail, Box(SECRET, "letters"), ids, Metrics(), MemoryNotifier()),
         "letters": Letters(),
         "ids": ids,
         "rules": AccountRules(),
+        "audit": audit,
+        "watch": Watch(database, audit, Alarms(clock, Metrics()), clock, Metrics()),
     }
 
 
@@ -180,7 +187,7 @@ async def test_where_addresses_must_be_confirmed_a_password_alone_lets_nobody_in
         await strict.login(KNOWN, "wrong " + GOOD, Origin())
     await parts["outbox"].send_once()
     (letter,) = parts["outbox"]._mail.letters
-    await strict.verify(letter.text.split("    ")[1].split()[0])
+    await strict.verify(letter.text.split("    ")[1].split()[0], Origin())
     assert await strict.login(KNOWN, GOOD, Origin())
 
 
@@ -188,7 +195,7 @@ async def test_where_sign_up_is_closed_only_the_operator_opens_accounts(parts):
     closed = Accounts(**{**parts, "rules": AccountRules(open_to_all=False)})
     with pytest.raises(Forbidden):
         await closed.register(KNOWN, GOOD)
-    made = await closed.create(KNOWN, GOOD, role="admin", tier="premium")
+    made = await closed.create(KNOWN, GOOD, role="admin", tier="premium", actor="an operator")
     assert (made.role, made.tier, made.tenant) == ("admin", "premium", made.id)
     assert "admin" in (await closed.login(KNOWN, GOOD, Origin())).scopes
 
@@ -197,22 +204,22 @@ async def test_where_sign_up_is_closed_only_the_operator_opens_accounts(parts):
 async def test_a_shut_account_is_out_at_once_and_in_again_when_it_is_opened(accounts, parts):
     user = await accounts.find(KNOWN)
     tokens = await accounts.login(KNOWN, GOOD, Origin())
-    await accounts.set_disabled(user.id, disabled=True)
+    await accounts.set_disabled(user.id, disabled=True, actor="an operator")
     assert parts["sessions"].is_over(tokens.session)
     for refused in (accounts.login(KNOWN, GOOD, Origin()), accounts.refresh(tokens.refresh)):
         with pytest.raises(Unauthenticated):
             await refused
-    await accounts.set_disabled(user.id, disabled=False)
+    await accounts.set_disabled(user.id, disabled=False, actor="an operator")
     assert await accounts.login(KNOWN, GOOD, Origin())
 
 
 @pytest.mark.requirement("S5")
 async def test_an_admin_who_is_none_any_more_is_signed_out(accounts, parts):
     user = await accounts.find(KNOWN)
-    await accounts.change(user.id, role="admin")
+    await accounts.change(user.id, role="admin", actor="an operator")
     tokens = await accounts.login(KNOWN, GOOD, Origin())
     assert "admin" in tokens.scopes
-    await accounts.change(user.id, role="user")
+    await accounts.change(user.id, role="user", actor="an operator")
     assert parts["sessions"].is_over(tokens.session)
     assert "admin" not in (await accounts.login(KNOWN, GOOD, Origin())).scopes
 

@@ -53,7 +53,9 @@ def vault(shop, keys, clock):
 
 
 def erasures_of(shop, keys=None):
-    return Erasures(shop.database, shop.store, shop.ids, Signer(b"s" * 32), shop.notifier, metadata, keys=keys)
+    return Erasures(
+        shop.database, shop.store, shop.ids, Signer(b"s" * 32), shop.notifier, metadata, audit=shop.audit, keys=keys
+    )
 
 
 async def worked(shop, content, caller):

@@ -7,6 +7,8 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
+from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.seals import Seals
 from filewright.chassis.clock import SystemClock
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.ids import RandomIds
@@ -17,6 +19,11 @@ from filewright.converter.privacy.certificates import Signer
 from filewright.converter.privacy.erasing import Erasures
 from filewright.converter.privacy.exporting import Exports
 from filewright.converter.privacy.records import RECORDS, tables_of_tenants, uncovered
+
+
+def audit_of(database):
+    return Audit(database, Seals(b"a secret of more than thirty-two bytes"))
+
 
 NOW = SystemClock().now()
 """For which there are partitions."""
@@ -96,7 +103,9 @@ async def both(database):
 
 @pytest.mark.requirement("S27")
 async def test_an_export_has_every_row_of_its_tenant_and_none_of_another(database, tmp_path, clock, both):
-    exports = Exports(database, Artifacts(database, LocalStore(tmp_path / "objects"), RandomIds(clock)), metadata)
+    exports = Exports(
+        database, Artifacts(database, LocalStore(tmp_path / "objects"), RandomIds(clock)), metadata, audit_of(database)
+    )
     archive = zipfile.ZipFile(io.BytesIO(b"".join([block async for block in exports.of("alice")])))
     index = orjson.loads(archive.read("index.json"))
     assert set(index["tables"]) == set(RECORDS)
@@ -115,7 +124,9 @@ async def test_an_erasure_empties_every_table_but_those_that_say_why_not_and_lea
     database, tmp_path, clock, both
 ):
     store = LocalStore(tmp_path / "objects")
-    erasures = Erasures(database, store, RandomIds(clock), Signer(b"s" * 32), MemoryNotifier(), metadata)
+    erasures = Erasures(
+        database, store, RandomIds(clock), Signer(b"s" * 32), MemoryNotifier(), metadata, audit=audit_of(database)
+    )
     before = await counts(database, "bob")
     erasure = await erasures.order("alice")
     assert await erasures.run_once() >= 1

@@ -37,13 +37,13 @@ class Copies:
         self._last = head.seq
         return 1
 
-    async def all(self) -> list[tuple[str, Head | None]]:
-        """Every copy by its key; None for one that is not what was signed."""
-        found = []
-        async for item in self._store.list(FOLDER):
-            document = b"".join([piece async for piece in self._store.get(item.key)])
-            found.append((item.key, self._seals.read(document)))
-        return sorted(found, key=lambda copy: copy[0])
+    async def all(self, *, latest: int | None = None) -> list[tuple[str, Head | None]]:
+        """Every copy by its key, or the latest so many; None for one that is not what was signed."""
+        keys = sorted([item.key async for item in self._store.list(FOLDER)])
+        return [(key, await self._read(key)) for key in (keys if latest is None else keys[-latest:])]
+
+    async def _read(self, key: str) -> Head | None:
+        return self._seals.read(b"".join([piece async for piece in self._store.get(key)]))
 
 
 async def _once(document: bytes) -> AsyncIterator[bytes]:

@@ -14,11 +14,13 @@ from typing import Any
 
 import orjson
 
+from filewright.chassis.audit.acts import Act
 from filewright.chassis.audit.models import CHAIN, AuditAnchorRow, AuditHeadRow, AuditLogRow
 from filewright.chassis.audit.seals import Head, Seals
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.partitions import Span
 from filewright.chassis.db.sessions import ReadSession, WriteSession
+from filewright.chassis.telemetry.logs import said_of
 
 BEGINNING = "0" * 64
 """What stands before the first row."""
@@ -40,7 +42,7 @@ class Audit:
     async def record(
         self,
         session: WriteSession,
-        action: str,
+        act: Act,
         *,
         actor: str,
         tenant: str = SYSTEM,
@@ -49,11 +51,13 @@ class Audit:
         request_id: str | None = None,
         details: Mapping[str, Detail] | None = None,
     ) -> int:
-        """Write down that `actor` did `action` to `subject`; the row's place in the chain.
+        """Write down that `actor` did it to `subject`; the row's place in the chain.
 
-        Refer to people by their ids and say nothing else of them: a row outlives whoever it is about. `details` are
-        words of the program, numbers and ids.
+        Refer to people by their ids and say nothing else of them: a row outlives whoever it is about. For a network or
+        an e-mail address (`ip:…`, `email:…`) a mark is written. `details` are words of the program, numbers and ids.
+        Without a `request_id` it is that of the request that is being answered, if there is one.
         """
+        asked = request_id or said_of("request_id")
         head = await session.get(AuditHeadRow, CHAIN, with_for_update=True, populate_existing=True)
         assert head is not None, "the migration has made it"
         at = max(await self._database.now(session), head.at)
@@ -62,12 +66,12 @@ class Audit:
         row = AuditLogRow(
             at=at,
             id=head.seq + 1,
-            tenant=tenant[:128],
-            actor=actor[:128],
-            action=action,
-            subject=None if subject is None else subject[:128],
+            tenant=self.mark(tenant)[:128],
+            actor=self.mark(actor)[:128],
+            action=act.name,
+            subject=None if subject is None else self.mark(subject)[:128],
             outcome=outcome,
-            request_id=None if request_id is None else request_id[:128],
+            request_id=None if asked is None else asked[:128],
             details=dict(details) if details else None,
         )
         row.hash = link(head.hash, row)
@@ -76,10 +80,14 @@ class Audit:
         await session.flush()
         return row.id
 
-    async def record_alone(self, action: str, **what: Any) -> int:
-        """As `record`, in a unit of work of its own: for what was refused, where there is nothing to go with."""
+    async def record_alone(self, act: Act, **what: Any) -> int:
+        """As `record`, in a unit of work of its own: for what changes nothing else here."""
         async with self._database.write() as session:
-            return await self.record(session, action, **what)
+            return await self.record(session, act, **what)
+
+    def mark(self, name: str) -> str:
+        """What stands in the log for that name."""
+        return self._seals.names.mark(name)
 
     async def head(self, session: ReadSession) -> Head:
         """Where the chain ends now."""

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from filewright.chassis.audit.names import Names
+
 _PURPOSE = b"filewright audit heads"
 
 
@@ -35,6 +37,8 @@ class Seals:
     def __init__(self, secret: bytes) -> None:
         seed = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=_PURPOSE).derive(secret)
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.names = Names(secret)
+        """Under another key of the same secret."""
 
     @property
     def public_key(self) -> str:

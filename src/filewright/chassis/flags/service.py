@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
+from filewright.chassis.audit import acts
 from filewright.chassis.audit.log import Audit
 from filewright.chassis.cache.port import Cache, Kind
 from filewright.chassis.db.database import Database, DatabaseUnavailable, WriteSession
@@ -18,6 +19,9 @@ from filewright.chassis.flags.flag import Flag
 from filewright.chassis.flags.models import FlagRow
 from filewright.chassis.telemetry.logs import get_logger
 
+SET = acts.declare("flag.set", "a flag was set; a halt is over by that")
+REMOVED = acts.declare("flag.removed", "a flag was forgotten")
+HALTED = acts.declare("flag.halted", "a flag was halted, because work failed where it was on")
 SECONDS = 30.0
 _ALL = "all"
 Known = dict[str, Flag]
@@ -59,7 +63,7 @@ class Flags:
             await session.flush()
             details = {"enabled": flag.enabled, "percent": flag.percent, "tenants": len(flag.tenants)}
             await self._audit.record(
-                session, "flag.set", actor=actor, subject=flag.name, request_id=request_id, details=details
+                session, SET, actor=actor, subject=flag.name, request_id=request_id, details=details
             )
             self._tell(session)
         return replace(flag, halted_at=None, halted_why=None, changed_at=now)
@@ -72,7 +76,7 @@ class Flags:
                 return False
             await session.delete(row)
             await session.flush()
-            await self._audit.record(session, "flag.removed", actor=actor, subject=name, request_id=request_id)
+            await self._audit.record(session, REMOVED, actor=actor, subject=name, request_id=request_id)
             self._tell(session)
             return True
 
@@ -84,7 +88,7 @@ class Flags:
                 return False
             row.halted_at, row.halted_why = await self._database.now(session), why
             await session.flush()
-            await self._audit.record(session, "flag.halted", actor=actor, subject=name)
+            await self._audit.record(session, HALTED, actor=actor, subject=name)
             self._tell(session)
         log.warning("flag_halted", flag=name, why=why)
         return True

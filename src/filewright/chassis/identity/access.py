@@ -33,6 +33,10 @@ class TokenRefused(Exception):
     """Not a token of ours, or not any more. Nobody is told which."""
 
 
+class TokenPast(TokenRefused):
+    """It was ours and good, and its time is over: what becomes of every token. For us to know."""
+
+
 @dataclass(frozen=True)
 class Access:
     """What a token says."""
@@ -124,10 +128,12 @@ class AccessTokens:
             raise TokenRefused
         now, leeway = self._clock.now().timestamp(), LEEWAY.total_seconds()
         issued, begins, ends, authenticated = moments
-        if not (issued <= now + leeway and begins <= now + leeway and now < ends + leeway):
+        if not (issued <= now + leeway and begins <= now + leeway):
             raise TokenRefused
         if ends - issued > LIFE.total_seconds() or not is_id(claims["sid"], "ses"):
             raise TokenRefused
+        if now >= ends + leeway:
+            raise TokenPast
         return Access(
             user=claims["sub"],
             session=claims["sid"],

@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 
+from filewright.chassis.audit import acts
+from filewright.chassis.audit.log import DENIED, Audit
 from filewright.chassis.clock import Clock
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.database import Database, WriteSession
@@ -28,7 +31,7 @@ from filewright.chassis.identity.refresh import RefreshToken, RefreshTokens
 from filewright.chassis.ids import IdSource, is_id, moment_of
 from filewright.chassis.telemetry.logs import get_logger
 
-__all__ = ["NEWS", "End", "Origin", "RefreshRefused", "Sessions", "UserSessionRow"]
+__all__ = ["NEWS", "End", "Origin", "RefreshRefused", "RefreshReused", "Sessions", "UserSessionRow"]
 
 log = get_logger(__name__)
 
@@ -41,6 +44,8 @@ OLDEST = timedelta(days=90)
 NOTED = timedelta(hours=1)
 """How exactly is written down that a session is in use, when no refresh token says so."""
 _MOST_AGENT = 300
+CARRIED_ON = acts.declare("session.refreshed", "a refresh token was exchanged")
+REUSED = acts.declare("session.reused", "a refresh token came a second time; the session ended for both who have it")
 
 
 class End(StrEnum):
@@ -57,6 +62,14 @@ class RefreshRefused(Exception):
     """The token is not good: unknown, used before, or of a session that is over. Nobody is told which."""
 
 
+class RefreshReused(RefreshRefused):
+    """It was good before: somebody has a copy. For us to know, and for nobody to be told."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__()
+        self.user = user
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a person signs in from, as far as we can tell."""
@@ -69,9 +82,16 @@ class Sessions:
     """All sessions, of all people."""
 
     def __init__(
-        self, database: Database, tokens: RefreshTokens, ids: IdSource, clock: Clock, notifier: Notifier
+        self,
+        database: Database,
+        tokens: RefreshTokens,
+        ids: IdSource,
+        clock: Clock,
+        notifier: Notifier,
+        audit: Audit,
     ) -> None:
         self._database = database
+        self._audit = audit
         self._tokens = tokens
         self._ids = ids
         self._clock = clock
@@ -112,7 +132,7 @@ class Sessions:
             raise RefreshRefused
         if following is None:
             log.warning("refresh_token_reused", session=row.id, user=row.user_id)
-            raise RefreshRefused
+            raise RefreshReused(row.user_id)
         return row, following
 
     async def in_use(self, session_id: str) -> UserSessionRow | None:
@@ -182,12 +202,18 @@ class Sessions:
             return None, None
         if not secrets.compare_digest(row.token_sha256, token.sha256):
             await self.end(session, *mine, why=End.REUSED)
+            await self._record(session, REUSED, row, outcome=DENIED)
             return row, None
         following = self._tokens.make(token.session)
         row.token_sha256 = following.sha256
         row.last_seen_at = now
         row.expires_at = min(now + IDLE, row.created_at + OLDEST)
+        await session.flush()
+        await self._record(session, CARRIED_ON, row)
         return row, following
+
+    async def _record(self, session: WriteSession, act: acts.Act, row: UserSessionRow, **more: Any) -> None:
+        await self._audit.record(session, act, actor=row.user_id, tenant=row.tenant, subject=row.id, **more)
 
     async def _tell(self, session_id: str) -> None:
         self._remember(session_id)

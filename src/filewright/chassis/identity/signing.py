@@ -21,6 +21,8 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from sqlalchemy import delete, select, update
 
+from filewright.chassis.audit import acts
+from filewright.chassis.audit.log import SYSTEM, Audit
 from filewright.chassis.clock import Clock
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.dialect import insert_or_ignore
@@ -39,6 +41,7 @@ SIGNS_AFTER = timedelta(seconds=60)
 FOLLOWED_AFTER = timedelta(days=30)
 _LOOK_AGAIN_SECONDS = 1.0
 _KEY_BYTES = 32
+FOLLOWED = acts.declare("signing_key.made", "a new key that access tokens are signed with was made")
 _FIRST = "sgk_" + "0" * 26
 
 
@@ -67,8 +70,11 @@ def header_of(kid: str) -> dict[str, str]:
 class SigningKeys:
     """All keys that are good now. Tokens are made and checked from memory; `open` must have run once."""
 
-    def __init__(self, database: Database, box: Box, ids: IdSource, clock: Clock, *, token_life: timedelta) -> None:
+    def __init__(
+        self, database: Database, box: Box, ids: IdSource, clock: Clock, audit: Audit, *, token_life: timedelta
+    ) -> None:
         self._database = database
+        self._audit = audit
         self._box = box
         self._ids = ids
         self._clock = clock
@@ -127,9 +133,9 @@ class SigningKeys:
             await self.follow()
         return int(due)
 
-    async def follow(self, *, distrust: bool = False) -> str:
+    async def follow(self, *, distrust: bool = False, actor: str = SYSTEM) -> str:
         """Make the next key; its id. With `distrust`, no token that was signed before is believed any more."""
-        kid = await self._make(at_once=distrust, distrust=distrust)
+        kid = await self._make(at_once=distrust, distrust=distrust, actor=actor)
         await self.refresh_once()
         log.info("signing_key_made", kid=kid, distrust=distrust)
         return kid
@@ -146,7 +152,7 @@ class SigningKeys:
             fresh = {"kid": kid, "sealed": sealed, "created_at": now, "signs_from": now, "good_until": None}
             await insert_or_ignore(session, SigningKeyRow, fresh, key=("kid",))
 
-    async def _make(self, *, at_once: bool, distrust: bool = False) -> str:
+    async def _make(self, *, at_once: bool, distrust: bool, actor: str) -> str:
         kid = self._ids.new("sgk")
         async with self._database.write() as session:
             now = await self._database.now(session)
@@ -156,6 +162,8 @@ class SigningKeys:
             await session.execute(older.values(good_until=until))
             sealed = self._box.seal(secrets.token_bytes(_KEY_BYTES), context=kid)
             session.add(SigningKeyRow(kid=kid, sealed=sealed, created_at=now, signs_from=signs_from))
+            await session.flush()
+            await self._audit.record(session, FOLLOWED, actor=actor, subject=kid, details={"distrust": distrust})
         return kid
 
     def _signer(self) -> SigningKey | None:

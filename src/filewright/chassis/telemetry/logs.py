@@ -16,7 +16,7 @@ from typing import Final, Literal, TextIO
 
 import orjson
 import structlog
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 MASK: Final = "[redacted]"
@@ -44,6 +44,12 @@ def log_context(**fields: object) -> Iterator[None]:
     """Every line logged in this block (and in tasks started in it) carries these fields: `request_id`, `job_id`."""
     with bound_contextvars(**fields):
         yield
+
+
+def said_of(name: str) -> str | None:
+    """What `log_context` says of that field here and now."""
+    value = get_contextvars().get(name)
+    return None if value is None else str(value)
 
 
 def configure_logs(

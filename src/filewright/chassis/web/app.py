@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -61,6 +62,13 @@ class Site:
     description: str
 
 
+Refused = Callable[[Request, ProblemError], None]
+
+
+def _nobody_listens(_request: Request, _error: ProblemError) -> None:
+    """For whoever keeps no book of refusals."""
+
+
 @asynccontextmanager
 async def _nothing_to_start(_app: FastAPI) -> AsyncIterator[None]:
     yield
@@ -75,10 +83,12 @@ def create_web_app(
     clock: Clock,
     lifespan: Lifespan = _nothing_to_start,
     guards: Sequence[Middleware] = (),
+    refused: Refused = _nobody_listens,
 ) -> FastAPI:
     """The application. `lifespan` starts and stops what must run beside the requests.
 
     `guards` stand around everything that a request can reach; what they answer has an id and is measured like the rest.
+    `refused` hears of every problem that an endpoint raises, before it is answered.
     """
     app = FastAPI(
         title=site.title,
@@ -100,7 +110,7 @@ def create_web_app(
             Middleware(RequestLimits, clock=clock),
         ],
         exception_handlers={
-            ProblemError: _problem,
+            ProblemError: partial(_problem, refused),
             HTTPException: _http_exception,
             RequestValidationError: _validation,
             ClientDisconnect: _gone,
@@ -124,8 +134,9 @@ def _document_router(app: FastAPI) -> APIRouter:
     return routes
 
 
-async def _problem(request: Request, error: Exception) -> Response:
+async def _problem(refused: Refused, request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
+    refused(request, error)
     return problem_response(error, request.scope)
 
 

@@ -75,6 +75,12 @@ def neighbourhood(address: Address | None) -> str:
     return str(address)
 
 
+def stranger(address: Address | str | None) -> str:
+    """What a caller is called of whom nothing is known but the address."""
+    known = parse_address(address) if isinstance(address, str) else address
+    return f"ip:{neighbourhood(known)}"
+
+
 def parse_address(text: str) -> Address | None:
     """An address as proxies write it: with or without port, brackets, quotes or zone; IPv4-mapped becomes IPv4."""
     return _parsed(text) if len(text) <= _LONGEST_REMEMBERED else _parse(text)

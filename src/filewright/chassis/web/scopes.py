@@ -25,6 +25,10 @@ PUBLIC: Mapping[str, Any] = {"security": []}
 """Of a route that asks nobody who they are, or sees to it itself."""
 
 
+class MissingScope(Forbidden):
+    """The caller is known, and not allowed this."""
+
+
 class Undeclared(Exception):
     """A route does not say what a caller must be allowed."""
 
@@ -51,7 +55,7 @@ def require(request: Request, scopes: frozenset[str]) -> None:
     """Raises Forbidden unless these scopes hold what the request's route needs."""
     needed = scope_of(request.scope.get("route"))
     if needed is not None and needed not in scopes:
-        raise Forbidden(f"This needs the scope `{needed}`, which your token or key does not have.")
+        raise MissingScope(f"This needs the scope `{needed}`, which your token or key does not have.")
 
 
 def guard(routes: Iterable[BaseRoute], identify: Callable[[Request], Awaitable[object]]) -> None:

@@ -11,9 +11,12 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 
+from filewright.chassis.audit.acts import Act
+from filewright.chassis.audit.log import Audit
 from filewright.chassis.cache.port import Cache, Kind
 from filewright.chassis.clock import Clock
 from filewright.chassis.db.database import Database, DatabaseUnavailable, ReadSession, WriteSession
@@ -23,8 +26,9 @@ from filewright.chassis.ids import IdSource
 from filewright.chassis.networks import Network
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import Conflict, Forbidden, NotFound, invalid
-from filewright.converter.accounts.service import scopes_of
-from filewright.converter.tiers import Caller
+from filewright.converter.accounts import acts
+from filewright.converter.accounts.places import Places
+from filewright.converter.tiers import Caller, scopes_of
 
 __all__ = ["APP", "KEY_PREFIX", "ApiKeyRow", "ApiKeys", "KeyHolder", "KeyOrder", "NewKey"]
 
@@ -64,16 +68,27 @@ class KeyHolder:
     networks: tuple[Network, ...]
     live: bool
     expires_at: datetime | None
+    role: str
 
 
-_HOLDER: Kind[KeyHolder | None] = Kind("api-key", 1, weigh=lambda _: 1024, seconds=_BELIEVED_SECONDS)
+class KeyPast(Exception):
+    """The key was good until its end. Nobody is told; who holds it is for us to know."""
+
+    def __init__(self, holder: KeyHolder) -> None:
+        super().__init__(holder.key)
+        self.holder = holder
+
+
+_HOLDER: Kind[KeyHolder | None] = Kind("api-key", 2, weigh=lambda _: 1024, seconds=_BELIEVED_SECONDS)
 
 
 class ApiKeys:
     """All keys."""
 
-    def __init__(self, database: Database, cache: Cache, ids: IdSource, clock: Clock) -> None:
+    def __init__(self, database: Database, cache: Cache, ids: IdSource, clock: Clock, audit: Audit) -> None:
         self._database = database
+        self._audit = audit
+        self._places = Places(audit)
         self._cache = cache
         self._ids = ids
         self._clock = clock
@@ -81,7 +96,7 @@ class ApiKeys:
         """Digests of keys that were good a short while ago, for processes that did not hear the news."""
         self._used: dict[str, datetime] = {}
 
-    async def create(self, caller: Caller, order: KeyOrder) -> tuple[ApiKeyRow, NewKey]:
+    async def create(self, caller: Caller, order: KeyOrder, *, actor: str | None = None) -> tuple[ApiKeyRow, NewKey]:
         """A key for the caller's account. It can do no more than the caller. Raises InvalidRequest, Conflict."""
         if caller.user is None:
             raise Forbidden("Keys belong to accounts; sign in first.")
@@ -110,6 +125,9 @@ class ApiKeys:
                 expires_at=order.expires_at,
             )
             session.add(row)
+            await session.flush()
+            details = {"scopes": " ".join(row.scopes), "live": row.live, "expires": row.expires_at is not None}
+            await self._record(session, acts.KEY_MADE, row.id, tenant, actor=actor or caller.actor, details=details)
         log.info("api_key_made", key=row.id, user=user)
         return row, made
 
@@ -126,13 +144,16 @@ class ApiKeys:
         async with self._database.write() as session:
             if not await self._revoke(session, ApiKeyRow.tenant == caller.tenant, ApiKeyRow.id == key_id):
                 raise NotFound
+            await self._record(session, acts.KEY_REVOKED, key_id, caller.tenant, actor=caller.actor)
         log.info("api_key_revoked", key=key_id)
 
-    async def revoke_any(self, key_id: str) -> None:
+    async def revoke_any(self, key_id: str, *, actor: str) -> None:
         """As `revoke`, by an operator: whosever it is. Raises NotFound."""
         async with self._database.write() as session:
             if not await self._revoke(session, ApiKeyRow.id == key_id):
                 raise NotFound("There is no such key, or it is revoked already.")
+            owner = (await session.scalars(select(ApiKeyRow.tenant).where(ApiKeyRow.id == key_id))).one()
+            await self._record(session, acts.KEY_REVOKED, key_id, owner, actor=actor)
         log.info("api_key_revoked", key=key_id, by="operator")
 
     async def revoke_all(self, session: WriteSession, user: str) -> None:
@@ -147,7 +168,10 @@ class ApiKeys:
             await self._cache.drop(_HOLDER, sha256)
 
     async def resolve(self, untrusted: str) -> KeyHolder | None:
-        """Who holds the key; None when it is not good. What is no key is known without asking anybody."""
+        """Who holds the key; None when it is not good. What is no key is known without asking anybody.
+
+        Raises KeyPast for one that was good until its end.
+        """
         if not is_sound(untrusted, APP):
             return None
         sha256 = digest(untrusted)
@@ -156,10 +180,14 @@ class ApiKeys:
             return None
         now = self._clock.now()
         if holder.expires_at is not None and holder.expires_at <= now:
-            return None
+            raise KeyPast(holder)
         if len(self._used) < _MOST_USES or holder.key in self._used:
             self._used[holder.key] = now
         return holder
+
+    def used(self, holder: KeyHolder, network: str) -> None:
+        """It was used from there. Only what is new is looked at any further."""
+        self._places.note(holder.key, holder.tenant, network)
 
     async def look_once(self) -> int:
         """Learn which keys were revoked, or lost their owner, lately; always 0."""
@@ -177,12 +205,19 @@ class ApiKeys:
     async def write_uses_once(self) -> int:
         """Write down when keys were last used; how many."""
         taken, self._used = self._used, {}
-        if not taken:
+        new = self._places.take()
+        if not taken and not new:
             return 0
+
+        async def work(session: WriteSession) -> None:
+            await _write_uses(session, taken)
+            await self._places.write(session, new)
+
         try:
-            await self._database.transact(lambda session: _write_uses(session, taken))
+            await self._database.transact(work)
         except DatabaseUnavailable:
             self._used = {**taken, **self._used}
+            self._places.give_back(new)
             raise
         return len(taken)
 
@@ -210,10 +245,14 @@ class ApiKeys:
             tenant=row.tenant,
             tier=tier,
             scopes=frozenset(row.scopes) & scopes_of(role),
+            role=role,
             networks=tuple(ipaddress.ip_network(network) for network in row.networks),
             live=row.live,
             expires_at=row.expires_at,
         )
+
+    async def _record(self, session: WriteSession, act: Act, key: str, owner: str, **more: Any) -> None:
+        await self._audit.record(session, act, tenant=owner, subject=key, **more)
 
     async def _revoke(self, session: WriteSession, *where: ColumnElement[bool]) -> bool:
         now = await self._database.now(session)

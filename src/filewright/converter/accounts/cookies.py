@@ -27,8 +27,7 @@ from filewright.chassis.identity.models import UserRow
 from filewright.chassis.identity.sessions import Sessions
 from filewright.chassis.web.problems import Forbidden, Unauthenticated
 from filewright.chassis.web.proxies import Proxies
-from filewright.converter.accounts.service import scopes_of
-from filewright.converter.tiers import Caller, Tier
+from filewright.converter.tiers import Caller, Tier, scopes_of
 
 COOKIE = "filewright_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
@@ -111,6 +110,7 @@ def caller_for(person: SignedInPerson, tier_named: Callable[[str], Tier]) -> Cal
         user=person.user,
         session=person.session,
         authenticated_at=person.authenticated_at,
+        role=person.role,
     )
 
 

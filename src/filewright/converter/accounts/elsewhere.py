@@ -19,6 +19,8 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 
+from filewright.chassis.audit.log import FAILED, SYSTEM, Audit
+from filewright.chassis.audit.watch import Note, Watch
 from filewright.chassis.clock import Clock
 from filewright.chassis.db.database import Database, WriteSession
 from filewright.chassis.db.dialect import insert_or_ignore
@@ -28,6 +30,8 @@ from filewright.chassis.identity.sessions import End, Origin, UserSessionRow
 from filewright.chassis.sealing import Box, CannotOpen
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import Forbidden, NotFound, Overloaded, Unauthenticated
+from filewright.chassis.web.proxies import stranger
+from filewright.converter.accounts import acts
 from filewright.converter.accounts.addresses import folded
 from filewright.converter.accounts.api_keys import ApiKeys
 from filewright.converter.accounts.service import Accounts, Tokens
@@ -50,9 +54,19 @@ class Elsewhere:
     """Signs people in by their provider's word. Nothing is kept here between the two steps: the flow is sealed."""
 
     def __init__(
-        self, provider: Provider | None, accounts: Accounts, keys: ApiKeys, database: Database, box: Box, clock: Clock
+        self,
+        provider: Provider | None,
+        accounts: Accounts,
+        keys: ApiKeys,
+        database: Database,
+        box: Box,
+        clock: Clock,
+        audit: Audit,
+        watch: Watch,
     ) -> None:
         self._provider = provider
+        self._audit = audit
+        self._watch = watch
         self._accounts = accounts
         self._keys = keys
         self._database = database
@@ -73,13 +87,26 @@ class Elsewhere:
         flow = self._opened(untrusted_flow)
         if not secrets.compare_digest(flow["state"].encode(), state.encode()):
             raise Unauthenticated(_AGAIN)
-        proven = await _asked(provider.finish(code, flow["nonce"], flow["verifier"]))
+        try:
+            proven = await _asked(provider.finish(code, flow["nonce"], flow["verifier"]))
+        except Unauthenticated:
+            self._refused(origin, None)
+            raise
         user = await self._database.transact(partial(self._account_of, proven))
         if user is None:
+            self._refused(origin, None)
             raise Forbidden("Your provider has not confirmed your address, or nobody can sign up here.")
         if user.disabled_at is not None:
+            self._refused(origin, user.id)
             raise Unauthenticated(_AGAIN)
-        return await self._accounts.sign_in(user, origin)
+        return await self._accounts.sign_in(user, origin, by="a provider")
+
+    def _refused(self, origin: Origin, user: str | None) -> None:
+        details = {"by": "a provider"}
+        refusal = Note(
+            acts.LOGIN_FAILED, stranger(origin.address), user or SYSTEM, user, details=details, outcome=FAILED
+        )
+        self._watch.note(refusal)
 
     def _offered(self) -> Provider:
         if self._provider is None:
@@ -128,7 +155,8 @@ class Elsewhere:
             "user_id": user.id,
             "created_at": await self._database.now(session),
         }
-        await insert_or_ignore(session, UserIdentityRow, fresh, key=("issuer", "subject"))
+        if await insert_or_ignore(session, UserIdentityRow, fresh, key=("issuer", "subject")):
+            await self._audit.record(session, acts.LINKED, actor=user.id, tenant=user.tenant, subject=user.id)
         log.info("identity_known", user=user.id, issuer=proven.issuer)
 
 

@@ -138,7 +138,7 @@ class AuthEndpoints:
 
     async def verify(self, request: Request, asked: Annotated[CodeOnly, Depends(JsonBody(CodeOnly))]) -> Response:
         async def answer() -> Response:
-            await self.accounts.verify(asked.code)
+            await self.accounts.verify(asked.code, origin_of(self.edge, request))
             return Response(status_code=204)
 
         return await self._once(request, answer)
@@ -163,7 +163,7 @@ class AuthEndpoints:
         self, request: Request, asked: Annotated[PasswordReset, Depends(JsonBody(PasswordReset))]
     ) -> Response:
         async def answer() -> Response:
-            await self.accounts.reset(asked.code, asked.password)
+            await self.accounts.reset(asked.code, asked.password, origin_of(self.edge, request))
             return Response(status_code=204)
 
         return await self._once(request, answer)

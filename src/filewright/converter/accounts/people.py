@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from filewright.chassis.audit.watch import Watch
 from filewright.chassis.clock import Clock
 from filewright.chassis.identity.access import AccessTokens
 from filewright.chassis.identity.sessions import Sessions
@@ -36,6 +37,7 @@ class People:
     outbox: MailOutbox
     private: PrivateAnswers
     clock: Clock
+    watch: Watch
 
     def now(self) -> datetime:
         """The present moment."""
@@ -43,7 +45,7 @@ class People:
 
     def bearers(self, tier_named: Callable[[str], Tier]) -> Bearers:
         """Tells callers by what they carry."""
-        return Bearers(self.access, self.sessions, self.keys, tier_named)
+        return Bearers(self.access, self.sessions, self.keys, tier_named, self.watch)
 
     async def open(self) -> None:
         """Before the first request. Raises DatabaseUnavailable."""

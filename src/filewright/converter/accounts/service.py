@@ -9,36 +9,37 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import select, update
 
+from filewright.chassis.audit.acts import Act
+from filewright.chassis.audit.log import DENIED, FAILED, SYSTEM, Audit
+from filewright.chassis.audit.names import EMAIL
+from filewright.chassis.audit.watch import Note, Watch
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.db.dialect import insert_or_ignore
 from filewright.chassis.identity.access import LIFE, Access, AccessTokens
 from filewright.chassis.identity.models import UserRow
 from filewright.chassis.identity.passwords import Passwords, TooManyHashes
-from filewright.chassis.identity.sessions import End, Origin, RefreshRefused, Sessions, UserSessionRow
+from filewright.chassis.identity.sessions import End, Origin, RefreshRefused, RefreshReused, Sessions, UserSessionRow
 from filewright.chassis.ids import IdSource
 from filewright.chassis.mail.outbox import MailOutbox
 from filewright.chassis.mail.port import Letter
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import Conflict, Forbidden, NotFound, Overloaded, Unauthenticated, invalid
+from filewright.chassis.web.proxies import stranger
+from filewright.converter.accounts import acts
 from filewright.converter.accounts.addresses import folded
 from filewright.converter.accounts.choosing import Choosing
 from filewright.converter.accounts.codes import Codes, Purpose
 from filewright.converter.accounts.letters import Letters
-from filewright.converter.tiers import EVERYBODYS_SCOPES, FREE_TIER, SCOPES, Caller
-
-__all__ = ["ADMIN_ROLE", "USER_ROLE", "AccountRules", "Accounts", "Tokens", "scopes_of"]
+from filewright.converter.tiers import FREE_TIER, USER_ROLE, Caller, is_at_least, scopes_of
 
 T = TypeVar("T")
 log = get_logger(__name__)
 
 USER_PREFIX = "usr"
-USER_ROLE = "user"
-ADMIN_ROLE = "admin"
-ROLES = (USER_ROLE, ADMIN_ROLE)
 FACTS = ("tier", "role")
 """What access tokens tell besides who calls."""
 _NOT_THEM = "The e-mail address or the password is wrong."
@@ -70,11 +71,6 @@ class Tokens:
     session: str
 
 
-def scopes_of(role: str) -> frozenset[str]:
-    """Everything that somebody of this role may do."""
-    return SCOPES if role == ADMIN_ROLE else EVERYBODYS_SCOPES
-
-
 class Accounts:
     """All accounts."""
 
@@ -91,8 +87,12 @@ class Accounts:
         letters: Letters,
         ids: IdSource,
         rules: AccountRules,
+        audit: Audit,
+        watch: Watch,
     ) -> None:
         self._database = database
+        self._audit = audit
+        self._watch = watch
         self._passwords = passwords
         self._choosing = choosing
         self._codes = codes
@@ -123,6 +123,10 @@ class Accounts:
             purpose = Purpose.VERIFY if made else Purpose.RESET
             write = self._letters.verify if made else self._letters.known_already
             await self._send_code(session, purpose, write, user=found, email=email)
+            if made:
+                await self._opened(session, found, actor=found, by="registration")
+            else:
+                await self._record(session, acts.KNOWN_ALREADY, found, actor=_NOBODY, outcome=DENIED)
 
         await self._database.transact(work)
 
@@ -133,18 +137,20 @@ class Accounts:
             user = (await session.scalars(select(UserRow).where(UserRow.email == email))).one_or_none()
         known = user.password_hash if user is not None and user.disabled_at is None else None
         if not await self._verified(known, password) or user is None or known is None:
-            log.info("login_refused", user=user.id if user is not None else None)
+            self._not_them(user, email, origin)
             raise Unauthenticated(_NOT_THEM)
         self._require_verified(user)
         if self._passwords.is_outdated(known):
             await self._rehash(user.id, known, password)
-        return await self.sign_in(user, origin)
+        return await self.sign_in(user, origin, by="password")
 
-    async def sign_in(self, user: UserRow, origin: Origin) -> Tokens:
+    async def sign_in(self, user: UserRow, origin: Origin, *, by: str) -> Tokens:
         """A session for a person who has just proved who they are."""
         async with self._database.write() as session:
             refresh = await self.sessions.begin(session, user=user.id, tenant=user.tenant, origin=origin)
             now = await self._database.now(session)
+            await session.flush()
+            await self._record(session, acts.SIGNED_IN, user.id, subject=refresh.session, details={"by": by})
         log.info("signed_in", user=user.id, session=refresh.session)
         return await self._tokens(user, refresh.session, refresh.text, now)
 
@@ -152,7 +158,9 @@ class Accounts:
         """Carry a session on. Raises Unauthenticated."""
         try:
             row, following = await self.sessions.carry_on(untrusted)
-        except RefreshRefused:
+        except RefreshRefused as refusal:
+            if isinstance(refusal, RefreshReused):
+                self._watch.seen("refresh_reused", refusal.user)
             raise Unauthenticated("The refresh token is not good, or not any more; sign in again.") from None
         user = await self._user(row.user_id)
         if user is None or user.disabled_at is not None:
@@ -165,7 +173,10 @@ class Accounts:
         going = {name for name in (named, caller.session if caller else None) if name is not None}
         if going:
             async with self._database.write() as session:
-                await self.sessions.end(session, UserSessionRow.id.in_(going), why=End.LOGGED_OUT)
+                ended = await self.sessions.end(session, UserSessionRow.id.in_(going), why=End.LOGGED_OUT)
+                owners = select(UserSessionRow.id, UserSessionRow.user_id).where(UserSessionRow.id.in_(ended))
+                for session_id, owner in (await session.execute(owners)).all() if ended else ():
+                    await self._record(session, acts.ENDED, owner, subject=session_id)
 
     async def end_here(self, session_id: str | None) -> None:
         """End the session that somebody's own browser named."""
@@ -183,16 +194,18 @@ class Accounts:
         """Send a code by which to set a new password. The same happens whether or not there is such an account."""
         await self._write_to(folded(untrusted_email), Purpose.RESET, self._letters.reset)
 
-    async def verify(self, untrusted_code: str) -> None:
+    async def verify(self, untrusted_code: str, origin: Origin) -> None:
         """The address is its owner's. Raises InvalidRequest."""
         async with self._database.write() as session:
             user = await self._codes.take(session, untrusted_code, Purpose.VERIFY)
             if user is not None:
                 await self._mark_verified(session, user)
+                await self._record(session, acts.VERIFIED, user)
         if user is None:
+            self._bad_code(Purpose.VERIFY, origin)
             raise invalid("/code", _BAD_CODE)
 
-    async def reset(self, untrusted_code: str, password: str) -> None:
+    async def reset(self, untrusted_code: str, password: str, origin: Origin) -> None:
         """Set a new password by a code; every session ends. Raises InvalidRequest, Overloaded."""
         email = await self._whose(untrusted_code)
         await self._choosing.check(password, email or _NOBODY)
@@ -203,8 +216,10 @@ class Accounts:
             if user is not None:
                 await self._mark_verified(session, user.id)
                 await self._set_password(session, user, hashed)
-                await self.sessions.end(session, UserSessionRow.user_id == user.id, why=End.PASSWORD)
+                ended = await self.sessions.end(session, UserSessionRow.user_id == user.id, why=End.PASSWORD)
+                await self._record(session, acts.PASSWORD_RESET, user.id, details={"sessions": len(ended)})
         if user is None:
+            self._bad_code(Purpose.RESET, origin)
             raise invalid("/code", _BAD_CODE)
 
     # --- the own account ----------------------------------------------------------------------------------------------
@@ -220,6 +235,10 @@ class Accounts:
         """Set another password; all other sessions end. Raises Forbidden, InvalidRequest, Overloaded."""
         user = await self.get(caller)
         if not await self._verified(user.password_hash, present):
+            details = {"by": "password change"}
+            self._watch.note(
+                Note(acts.LOGIN_FAILED, caller.actor, user.tenant, user.id, details=details, outcome=FAILED)
+            )
             raise Forbidden("The present password is wrong.")
         await self._choosing.check(following, user.email, "/new_password")
         hashed = await self._hashed(following)
@@ -229,7 +248,9 @@ class Accounts:
                 raise Conflict("The account was changed by somebody else meanwhile; try again.")
             await self._set_password(session, mine, hashed)
             others = UserSessionRow.id != (caller.session or "")
-            await self.sessions.end(session, UserSessionRow.user_id == user.id, others, why=End.PASSWORD)
+            ended = await self.sessions.end(session, UserSessionRow.user_id == user.id, others, why=End.PASSWORD)
+            counted = {"sessions": len(ended)}
+            await self._record(session, acts.PASSWORD_CHANGED, user.id, actor=caller.actor, details=counted)
 
     async def list_sessions(self, caller: Caller, *, after: str | None, limit: int) -> list[UserSessionRow]:
         """Sessions that are not over, newest first, one more than asked when there are more."""
@@ -250,10 +271,11 @@ class Accounts:
             mine = (UserSessionRow.tenant == caller.tenant, UserSessionRow.id == session_id)
             if not await self.sessions.end(session, *mine, why=End.BY_OWNER):
                 raise NotFound
+            await self._record(session, acts.ENDED, caller.tenant, actor=caller.actor, subject=session_id)
 
     # --- what operators do --------------------------------------------------------------------------------------------
 
-    async def create(self, untrusted_email: str, password: str | None, *, role: str, tier: str) -> UserRow:
+    async def create(self, untrusted_email: str, password: str | None, *, role: str, tier: str, actor: str) -> UserRow:
         """An account with a confirmed address, made by an operator. Raises InvalidRequest, Conflict."""
         email = folded(untrusted_email)
         if password is not None:
@@ -263,6 +285,7 @@ class Accounts:
             user_id = await self._insert(session, email, hashed, role=role, tier=tier, verified=True)
             if user_id is None:
                 raise Conflict("There is an account with this address already.")
+            await self._opened(session, user_id, actor=actor, by="an operator", role=role, tier=tier)
             return await session.get_one(UserRow, user_id)
 
     async def open_for(self, session: WriteSession, email: str) -> UserRow | None:
@@ -270,7 +293,10 @@ class Accounts:
         if not self._rules.open_to_all:
             return None
         user_id = await self._insert(session, email, None, verified=True)
-        return await session.get(UserRow, user_id) if user_id is not None else None
+        if user_id is None:
+            return None
+        await self._opened(session, user_id, actor=user_id, by="a sign-in elsewhere")
+        return await session.get(UserRow, user_id)
 
     async def find(self, name: str) -> UserRow:
         """An account by its id or address. Raises NotFound."""
@@ -281,19 +307,24 @@ class Accounts:
             raise NotFound("There is no such account.")
         return user
 
-    async def change(self, user_id: str, *, role: str | None = None, tier: str | None = None) -> None:
+    async def change(self, user_id: str, *, role: str | None = None, tier: str | None = None, actor: str) -> UserRow:
         """Another role or tier. New access tokens have it; a role that was taken away ends all sessions."""
         async with self._database.write() as session:
-            user = await session.get(UserRow, user_id)
+            user = await session.get(UserRow, user_id, with_for_update=True)
             if user is None:
                 raise NotFound("There is no such account.")
-            demoted = role is not None and user.role == ADMIN_ROLE and role != ADMIN_ROLE
+            before = {"role_before": user.role, "tier_before": user.tier}
+            demoted = role is not None and not is_at_least(role, user.role)
             user.role, user.tier = role or user.role, tier or user.tier
             user.updated_at = await self._database.now(session)
+            await session.flush()
             if demoted:
                 await self.sessions.end(session, UserSessionRow.user_id == user_id, why=End.DISABLED)
+            details = {**before, "role": user.role, "tier": user.tier}
+            await self._record(session, acts.CHANGED, user_id, actor=actor, details=details)
+            return user
 
-    async def set_disabled(self, user_id: str, disabled: bool) -> None:
+    async def set_disabled(self, user_id: str, disabled: bool, *, actor: str) -> None:
         """Shut an account or open it again. All its sessions end; its keys are not good while it is shut."""
         async with self._database.write() as session:
             user = await session.get(UserRow, user_id)
@@ -302,8 +333,39 @@ class Accounts:
             now = await self._database.now(session)
             user.disabled_at = now if disabled else None
             user.updated_at = now
+            await session.flush()
             if disabled:
                 await self.sessions.end(session, UserSessionRow.user_id == user_id, why=End.DISABLED)
+            await self._record(session, acts.DISABLED if disabled else acts.ENABLED, user_id, actor=actor)
+
+    # --- the audit log ------------------------------------------------------------------------------------------------
+
+    async def _record(
+        self,
+        session: WriteSession,
+        act: Act,
+        owner: str,
+        *,
+        actor: str | None = None,
+        subject: str | None = None,
+        **more: Any,
+    ) -> None:
+        """Last in its unit of work: the end of the chain is held from here on."""
+        await self._audit.record(session, act, actor=actor or owner, tenant=owner, subject=subject or owner, **more)
+
+    async def _opened(self, session: WriteSession, user_id: str, *, actor: str, **details: str) -> None:
+        await self._record(session, acts.OPENED, user_id, actor=actor, details=details)
+
+    def _not_them(self, user: UserRow | None, email: str, origin: Origin) -> None:
+        """The same for an address with an account and one without."""
+        who, where = (user.id, user.tenant) if user is not None else (f"{EMAIL}{email}", SYSTEM)
+        refusal = Note(
+            acts.LOGIN_FAILED, stranger(origin.address), where, who, details={"by": "password"}, outcome=FAILED
+        )
+        self._watch.note(refusal)
+
+    def _bad_code(self, purpose: Purpose, origin: Origin) -> None:
+        self._watch.note(Note(acts.CODE_REFUSED, stranger(origin.address), details={"for": str(purpose)}))
 
     # --- parts --------------------------------------------------------------------------------------------------------
 
@@ -349,6 +411,12 @@ class Accounts:
                 and (purpose is Purpose.RESET or user.email_verified_at is None)
             )
             await self._send_code(session, purpose, write, user=user.id if user and wanted else None, email=email)
+            who = user.id if user is not None else None
+            subject = who or f"{EMAIL}{email}"
+            details = {"for": str(purpose)}
+            await self._record(
+                session, acts.LETTER_ASKED, who or SYSTEM, actor=_NOBODY, subject=subject, details=details
+            )
 
         await self._database.transact(work)
 

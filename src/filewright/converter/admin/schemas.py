@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from filewright.chassis.flags.flag import Flag
 from filewright.chassis.web.jsonbody import WholeNumber
+from filewright.converter.admin.networks import Listed
 
 _MOMENT = "2026-11-22T06:00:00Z"
 FLAG_NAME = r"^[a-z][a-z0-9_-]{0,63}$"
@@ -119,6 +120,25 @@ class TierChange(BaseModel):
     tier: Annotated[str, Field(min_length=1, max_length=64)]
 
 
+class CreditsWish(BaseModel):
+    """Credits for an account."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"amount": 100, "reason": "gift"}]})
+
+    amount: Annotated[WholeNumber, Field(ge=1, le=1_000_000, strict=True, description="A conversion each.")]
+    reason: Annotated[
+        Literal["gift", "bought"], Field(description="What is `bought` stands on the invoice of the month.")
+    ] = "gift"
+
+
+class CreditsGiven(BaseModel):
+    """They are the account's."""
+
+    id: str
+    amount: int
+    reason: str
+
+
 class UserView(BaseModel):
     """An account, as operators see it."""
 
@@ -157,6 +177,97 @@ class ActPage(BaseModel):
 
     data: Sequence[Act]
     next_cursor: str | None
+
+
+class Alarm(BaseModel):
+    """A pattern of abuse that was seen."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 4711,
+                    "at": _MOMENT,
+                    "pattern": "login_failed",
+                    "whose": "usr_01jd6qx2v7c8e9f0g1h2j3k4m5",
+                    "times": 10,
+                    "seconds": 300,
+                }
+            ]
+        }
+    )
+
+    id: Annotated[int, Field(description="The place of the act `alarm.raised` in the audit log.")]
+    at: datetime
+    pattern: str
+    whose: Annotated[
+        str, Field(description="Whoever did it, or to whom it was done: an id, or the mark of a network or address.")
+    ]
+    times: Annotated[int, Field(description="So often, or more …")]
+    seconds: Annotated[int, Field(description="… within so many seconds.")]
+
+
+class AlarmPage(BaseModel):
+    """One page."""
+
+    data: Sequence[Alarm]
+    next_cursor: str | None
+
+
+class NetworkWish(BaseModel):
+    """A network for a list."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"list": "blocked", "network": "203.0.113.0/24", "note": "scrapes"}]},
+    )
+
+    list: Annotated[
+        Listed,
+        Field(
+            description="`allowed`: only these are let in, unless there is none; `blocked`: never, whatever else is "
+            "said; `unlimited`: not counted.",
+        ),
+    ]
+    network: Annotated[str, Field(min_length=2, max_length=64, description="As 203.0.113.0/24, or one address.")]
+    note: Annotated[str, Field(max_length=500)] | None = None
+
+
+class NetworkView(BaseModel):
+    """A network on a list."""
+
+    id: Annotated[str | None, Field(description="Null for one that the settings name, which stays.")]
+    list: Listed
+    network: str
+    note: str | None
+    created_at: datetime | None
+
+
+class NetworkList(BaseModel):
+    """All of them."""
+
+    data: Sequence[NetworkView]
+    next_cursor: str | None = None
+
+
+class FigureLine(BaseModel):
+    """Of one target, or of all (`*`)."""
+
+    target: str
+    conversions: Annotated[int, Field(description="That ended, whichever way.")]
+    succeeded: int
+    success_share: Annotated[float | None, Field(ge=0, le=1, description="Null where none ended.")]
+    ratings: int
+    rating_mean: Annotated[float | None, Field(ge=1, le=5, description="Of 1 to 5 stars; null without ratings.")]
+
+
+class FigureList(BaseModel):
+    """How well conversions do."""
+
+    as_of: Annotated[datetime, Field(description="What ended later may not be counted yet.")]
+    whole: FigureLine
+    data: Annotated[Sequence[FigureLine], Field(description="By target, the most converted first.")]
+    next_cursor: str | None = None
 
 
 class RatingLine(BaseModel):

@@ -8,17 +8,17 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.log import Audit, Detail
 from filewright.chassis.audit.models import AuditLogRow
-from filewright.chassis.db.database import Database, WriteSession
+from filewright.chassis.db.database import Database
 from filewright.chassis.flags.service import Flags
 from filewright.chassis.identity.models import UserRow
+from filewright.chassis.ids import IdSource
 from filewright.chassis.web.problems import NotFound, invalid
-from filewright.converter.jobs import repository
-from filewright.converter.jobs.models import JobRow
-from filewright.converter.jobs.schemas import Job
-from filewright.converter.jobs.service import Jobs
-from filewright.converter.tiers import Caller, Tiers
+from filewright.converter.accounts.acts import CREDITED
+from filewright.converter.accounts.service import Accounts
+from filewright.converter.jobs.models import CreditRow, JobRow
+from filewright.converter.tiers import Tiers
 
 
 @dataclass(frozen=True)
@@ -50,27 +50,15 @@ class AuditFilter:
 class Oversight:
     """The service."""
 
-    def __init__(self, database: Database, audit: Audit, flags: Flags, jobs: Jobs, tiers: Tiers) -> None:
+    def __init__(
+        self, database: Database, audit: Audit, flags: Flags, accounts: Accounts, tiers: Tiers, ids: IdSource
+    ) -> None:
         self._database = database
         self._audit = audit
         self.flags = flags
-        self._jobs = jobs
+        self._accounts = accounts
         self.tiers = tiers
-
-    async def quarantined(self, *, after: str | None, limit: int) -> Sequence[JobRow]:
-        """Jobs in quarantine and infected ones, newest first."""
-        async with self._database.read() as session:
-            return await repository.quarantined(session, before=after, limit=limit)
-
-    async def release(self, caller: Caller, job_id: str, request_id: str) -> Job:
-        """Let a quarantined job run again. Raises NotFound, Conflict, Expired."""
-
-        async def record(session: WriteSession, job: Job) -> None:
-            await self._audit.record(
-                session, "quarantine.released", actor=actor_of(caller), subject=job.id, request_id=request_id
-            )
-
-        return await self._jobs.release(job_id, within=record)
+        self._ids = ids
 
     async def users(self, *, after: str | None, limit: int) -> Sequence[UserRow]:
         """Accounts, newest first."""
@@ -80,30 +68,30 @@ class Oversight:
         async with self._database.read() as session:
             return (await session.scalars(found)).all()
 
-    async def set_tier(self, caller: Caller, user_id: str, tier: str, request_id: str) -> UserRow:
+    async def set_tier(self, user_id: str, tier: str, *, actor: str) -> UserRow:
         """Give an account another tier; its tokens have it within ten minutes. Raises NotFound, InvalidRequest."""
         if tier not in self.tiers.by_name:
             raise invalid("/tier", f"The tiers are {', '.join(self.tiers.by_name)}.")
+        return await self._accounts.change(user_id, tier=tier, actor=actor)
+
+    async def give_credits(self, user_id: str, amount: int, reason: str, *, actor: str) -> str:
+        """Give an account credits; their id. Raises NotFound."""
         async with self._database.write() as session:
-            user = await session.get(UserRow, user_id, with_for_update=True)
+            user = await session.get(UserRow, user_id)
             if user is None:
                 raise NotFound("There is no such account.")
-            before, user.tier = user.tier, tier
-            user.updated_at = await self._database.now(session)
+            now = await self._database.now(session)
+            row = CreditRow(id=self._ids.new("crd"), tenant=user.tenant, amount=amount, reason=reason, at=now)
+            session.add(row)
             await session.flush()
+            details: Mapping[str, Detail] = {"amount": amount, "reason": reason}
             await self._audit.record(
-                session,
-                "user.tier_changed",
-                actor=actor_of(caller),
-                tenant=user.tenant,
-                subject=user.id,
-                request_id=request_id,
-                details={"from": before, "to": tier},
+                session, CREDITED, actor=actor, tenant=user.tenant, subject=user.id, details=details
             )
-        return user
+            return row.id
 
     async def audited(self, wanted: AuditFilter, *, before: int | None, limit: int) -> Sequence[AuditLogRow]:
-        """Acts, newest first."""
+        """Acts, newest first. A network or an e-mail address (`ip:…`, `email:…`) is looked for by its mark."""
         found = select(AuditLogRow).order_by(AuditLogRow.at.desc(), AuditLogRow.id.desc()).limit(limit)
         for column, value in (
             (AuditLogRow.tenant, wanted.tenant),
@@ -112,7 +100,7 @@ class Oversight:
             (AuditLogRow.subject, wanted.subject),
         ):
             if value is not None:
-                found = found.where(column == value)
+                found = found.where(column == self._audit.mark(value))
         if before is not None:
             found = found.where(AuditLogRow.id < before)
         async with self._database.read() as session:
@@ -133,8 +121,3 @@ class Oversight:
             by_target.setdefault(target or "", {})[stars or 0] = count
         found = [Ratings(target, stars) for target, stars in by_target.items()]
         return sorted(found, key=lambda ratings: (-ratings.count, ratings.target))
-
-
-def actor_of(caller: Caller) -> str:
-    """Whoever acts, by the most exact name there is."""
-    return caller.key or caller.user or caller.tenant

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from filewright.chassis.errors import ProblemError
+from filewright.converter.commands.console import OPERATOR
 from filewright.converter.commands.exits import Exit
 from filewright.converter.settings import SettingsError, load
 
@@ -39,7 +40,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard out
 @user.command("add")
 def add_user(
     email: Annotated[str, typer.Argument(help="E-mail address; it counts as confirmed.")],
-    role: Annotated[str, typer.Option(help="`user` or `admin`.")] = "user",
+    role: Annotated[str, typer.Option(help="`user`, `support` or `admin`.")] = "user",
     tier: Annotated[str | None, typer.Option(help="One of `filewright tiers`. Without it: `free`.")] = None,
     password_file: Annotated[
         Path | None, typer.Option(help="File with the password; `-` for standard input. Without it you are asked.")
@@ -52,7 +53,7 @@ def add_user(
     password = _password(password_file)
 
     async def work(people: People) -> UserRow:
-        return await people.accounts.create(email, password, role=_role(role), tier=_tier(tier))
+        return await people.accounts.create(email, password, role=_role(role), tier=_tier(tier), actor=OPERATOR)
 
     _tell(_described(_run(data, work)), as_json=as_json)
 
@@ -66,7 +67,7 @@ def show_user(who: Who, data: Data = None, *, as_json: AsJson = False) -> None:
 @user.command("set")
 def set_user(
     who: Who,
-    role: Annotated[str | None, typer.Option(help="`user` or `admin`.")] = None,
+    role: Annotated[str | None, typer.Option(help="`user`, `support` or `admin`.")] = None,
     tier: Annotated[str | None, typer.Option(help="One of `filewright tiers`.")] = None,
     data: Data = None,
 ) -> None:
@@ -75,7 +76,10 @@ def set_user(
     async def work(people: People) -> None:
         found = await people.accounts.find(who)
         await people.accounts.change(
-            found.id, role=_role(role) if role is not None else None, tier=_tier(tier) if tier is not None else None
+            found.id,
+            role=_role(role) if role is not None else None,
+            tier=_tier(tier) if tier is not None else None,
+            actor=OPERATOR,
         )
 
     _run(data, work)
@@ -107,8 +111,7 @@ def create_key(
 ) -> None:
     """Make an API key for an account. It is shown this once."""
     from filewright.converter.accounts.api_keys import KeyOrder  # noqa: PLC0415 - keeps --help quick
-    from filewright.converter.accounts.service import scopes_of  # noqa: PLC0415
-    from filewright.converter.tiers import SCOPES, Caller, Tiers  # noqa: PLC0415
+    from filewright.converter.tiers import SCOPES, Caller, Tiers, scopes_of  # noqa: PLC0415
 
     wanted = frozenset(scope.strip() for scope in scopes.split(",") if scope.strip())
     if not wanted or not wanted <= SCOPES:
@@ -118,7 +121,7 @@ def create_key(
         found = await people.accounts.find(who)
         expires = people.now() + timedelta(days=days) if days is not None else None
         owner = Caller(found.tenant, Tiers().named(found.tier), scopes_of(found.role), user=found.id)
-        row, made = await people.keys.create(owner, KeyOrder(name, wanted, expires_at=expires))
+        row, made = await people.keys.create(owner, KeyOrder(name, wanted, expires_at=expires), actor=OPERATOR)
         return {"id": row.id, "key": made.text}
 
     _tell(_run(data, work), as_json=as_json)
@@ -129,7 +132,7 @@ def revoke_key(
     key_id: Annotated[str, typer.Argument(help="The key's id, `key_…`.", metavar="KEY_ID")], data: Data = None
 ) -> None:
     """Refuse an API key from now on, whosever it is."""
-    _run(data, lambda people: people.keys.revoke_any(key_id))
+    _run(data, lambda people: people.keys.revoke_any(key_id, actor=OPERATOR))
 
 
 @key.command("rotate")
@@ -141,17 +144,19 @@ def rotate_key(
     ] = False,
 ) -> None:
     """Let a new key follow the one that access tokens are signed with. It happens by itself once a month."""
-    _tell({"kid": _run(data, lambda people: people.signing.follow(distrust=distrust))}, as_json=False)
+    _tell({"kid": _run(data, lambda people: people.signing.follow(distrust=distrust, actor=OPERATOR))}, as_json=False)
 
 
 async def _set_disabled(people: People, who: str, *, disabled: bool) -> None:
     found = await people.accounts.find(who)
-    await people.accounts.set_disabled(found.id, disabled)
+    await people.accounts.set_disabled(found.id, disabled, actor=OPERATOR)
 
 
 def _role(role: str) -> str:
-    if role not in {"user", "admin"}:
-        raise typer.BadParameter("roles are user and admin", param_hint="--role")
+    from filewright.converter.tiers import ROLES  # noqa: PLC0415 - as above
+
+    if role not in ROLES:
+        raise typer.BadParameter(f"roles are {', '.join(ROLES)}", param_hint="--role")
     return role
 
 

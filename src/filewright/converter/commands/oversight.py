@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from filewright.chassis.errors import ProblemError
+from filewright.converter.commands.console import OPERATOR
 from filewright.converter.commands.exits import Exit
 from filewright.converter.settings import Settings, SettingsError, load
 
@@ -23,8 +24,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard out
 
 audit = typer.Typer(help="The audit log.", no_args_is_help=True)
 flag = typer.Typer(help="What is on for whom.", no_args_is_help=True)
-ACTOR = "operator"
-"""Whoever may read the settings."""
 
 
 @audit.command("verify")
@@ -77,13 +76,13 @@ def set_flag(
     from filewright.chassis.flags.flag import Flag  # noqa: PLC0415 - as above
 
     wanted = Flag(name, enabled=not off, percent=percent, tenants=tuple(tenant or ()), halt_above=halt_above)
-    typer.echo(json.dumps(_facts(_done(_with_flags(lambda flags: flags.set(wanted, actor=ACTOR))))))
+    typer.echo(json.dumps(_facts(_done(_with_flags(lambda flags: flags.set(wanted, actor=OPERATOR))))))
 
 
 @flag.command("remove")
 def remove_flag(name: Annotated[str, typer.Argument(help="The flag's name.")]) -> None:
     """Forget a flag: from then on it is what the program takes it to be."""
-    if not _done(_with_flags(lambda flags: flags.remove(name, actor=ACTOR))):
+    if not _done(_with_flags(lambda flags: flags.remove(name, actor=OPERATOR))):
         typer.echo("there is no such flag", err=True)
         raise typer.Exit(1)
 

@@ -8,9 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from filewright.chassis.audit.alarms import Alarms
 from filewright.chassis.egress.client import Egress
-from filewright.chassis.egress.errors import SourceForbidden
 from filewright.chassis.flags.service import Flags
 from filewright.chassis.web.problems import Forbidden
 from filewright.converter.jobs.orders import JobInput, JobOrder
@@ -30,7 +28,6 @@ class Fetching:
     uploads: Uploads
     egress: Egress
     flags: Flags
-    alarms: Alarms
 
     @asynccontextmanager
     async def brought(self, caller: Caller, order: JobOrder) -> AsyncIterator[JobOrder]:
@@ -55,11 +52,6 @@ class Fetching:
     async def _brought(self, caller: Caller, item: JobInput, fetched: list[str]) -> JobInput:
         if item.url is None:
             return item
-        try:
-            arrived = (await self.imports.fetch(caller, item.url)).upload.id
-        except SourceForbidden as error:
-            if not error.retryable:
-                self.alarms.note("source_forbidden", caller.tenant)
-            raise
+        arrived = (await self.imports.fetch(caller, item.url)).upload.id
         fetched.append(arrived)
         return replace(item, url=None, upload=arrived)

@@ -33,7 +33,7 @@ from filewright.converter.jobs.models import (
     JobSecretRow,
 )
 from filewright.converter.jobs.policy import MAX_CRASHES, Counters
-from filewright.converter.jobs.states import LEASED, LIVE, Actor, JobState, Stage, is_terminal, sources_of
+from filewright.converter.jobs.states import HELD, LEASED, LIVE, Actor, JobState, Stage, is_terminal, sources_of
 
 LOST = "lost"
 """The outcome of an attempt whose worker was never heard of again."""
@@ -381,10 +381,18 @@ async def release(session: WriteSession, job_id: str, *, now: datetime, **values
 
 async def quarantined(session: ReadSession, *, before: str | None, limit: int) -> Sequence[JobRow]:
     """Jobs that are kept from the engines or that a scanner has named, newest first, whosever they are."""
-    statement = select(JobRow).where(JobRow.state.in_((JobState.QUARANTINED, JobState.INFECTED)))
+    statement = select(JobRow).where(JobRow.state.in_(HELD))
     if before is not None:
         statement = statement.where(JobRow.id < before)
     return (await session.scalars(statement.order_by(JobRow.id.desc()).limit(limit))).all()
+
+
+async def held(session: ReadSession, job_ids: Sequence[str]) -> Sequence[JobRow]:
+    """Which of these are."""
+    if not job_ids:
+        return ()
+    statement = select(JobRow).where(JobRow.id.in_(job_ids), JobRow.state.in_(HELD)).order_by(JobRow.id)
+    return (await session.scalars(statement)).all()
 
 
 async def rate(session: WriteSession, job_id: str, tenant: str, stars: int, comment: str | None) -> bool:

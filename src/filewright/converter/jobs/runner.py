@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from filewright.chassis import failpoints
+from filewright.chassis.audit.watch import Watch
 from filewright.chassis.clock import Clock
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.database import Database, DatabaseUnavailable, WriteSession
@@ -42,11 +43,12 @@ from filewright.converter.jobs.lease import LeaseKeeper, LeaseRules, Verdict
 from filewright.converter.jobs.models import JobRow
 from filewright.converter.jobs.policy import Counters, GiveUp, RetryAt
 from filewright.converter.jobs.ports import Converter, Files
+from filewright.converter.jobs.quarantine import record_held
 from filewright.converter.jobs.repository import Ended, Lease
 from filewright.converter.jobs.results import StoredProduct, drop_products, rows_of, store_products
 from filewright.converter.jobs.scanning import require_clean
 from filewright.converter.jobs.sealing import Sealer
-from filewright.converter.jobs.states import JobState, Stage
+from filewright.converter.jobs.states import HELD, JobState, Stage
 from filewright.converter.tiers import Tier
 
 CLAIMED = failpoints.declare("jobs.claim.after", "a job is claimed and nothing of it is done")
@@ -106,10 +108,12 @@ class JobRunner:
         jobs_dir: Path,
         instance: str,
         metrics: Metrics,
+        watch: Watch,
         rules: LeaseRules | None = None,
         scanner: Scanner | None = None,
     ) -> None:
         self._database = database
+        self._watch = watch
         self._store = store
         self._files = files
         self._converter = converter
@@ -309,13 +313,17 @@ class JobRunner:
             )
             if row is not None and target is JobState.INFECTED and job.artifact is not None:
                 await self._files.mark_erased(session, [job.artifact.id])
+            if row is not None and target in HELD:
+                await record_held(self._watch.audit, session, [row.id])
             return row or await repository.end(
                 session, job.lease, JobState.CANCELLED, now=now, ended=ended, **_CANCELLED
             )
 
         outcome = await self._write_end(job, keeper, target, end)
-        if outcome == JobState.INFECTED and job.artifact is not None:
-            await self._empty(job.artifact.id)
+        if outcome == JobState.INFECTED:
+            self._watch.seen("infected", job.tenant)
+            if job.artifact is not None:
+                await self._empty(job.artifact.id)
         return outcome if outcome != STALE else await self._go_silently(job, ended)
 
     def _decide(self, job: Claimed, keeper: LeaseKeeper, error: Exception) -> RetryAt | GiveUp:

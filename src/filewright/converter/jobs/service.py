@@ -26,7 +26,7 @@ from filewright.chassis.storage.port import SignedRequest
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.downloads import content_disposition
 from filewright.chassis.web.problems import Conflict, NotFound, invalid
-from filewright.converter.errors import Cancelled, Expired
+from filewright.converter.errors import Cancelled
 from filewright.converter.jobs import kept, lookups, repository, statements, topics, views
 from filewright.converter.jobs.errors import stored
 from filewright.converter.jobs.feed import Change, Feed
@@ -37,6 +37,7 @@ from filewright.converter.jobs.ordering import JobRules, Ordering, Within, check
 from filewright.converter.jobs.orders import JobOrder
 from filewright.converter.jobs.patience import Patience
 from filewright.converter.jobs.ports import Files, Planner, Sources
+from filewright.converter.jobs.quarantine import keep_inputs
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, OpenedOutput, Output, Quote
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.statements import TASK_KIND
@@ -272,7 +273,7 @@ class Jobs:
             now = await repository.hold_gate(session, caller.tenant)
             standing = await repository.standing(session, caller.tenant, now=now)
             check_room(caller.tier, standing)
-            await self._keep_inputs(session, job_id)
+            await keep_inputs(session, job_id, until=now + self._rules.deadline)
             row = await repository.move_for_caller(
                 session,
                 job_id,
@@ -287,27 +288,6 @@ class Jobs:
             session.after_commit(lambda: self._notifier.notify(OUTBOX))
             self._announce(session, job_id, caller.tenant)
             return await views.job(session, row)
-
-    async def release(self, job_id: str, *, within: Within | None = None) -> Job:
-        """For operators: queue a quarantined job again, whosever it is. Raises NotFound, Conflict, Expired."""
-        check_id(job_id)
-        async with self._database.write() as session:
-            found = await repository.find(session, job_id)
-            if found is None:
-                raise NotFound("There is no such job.")
-            await self._keep_inputs(session, job_id)
-            now = await self._database.now(session)
-            again = views.fresh_start(now, self._rules.deadline, self._rules.first_hint)
-            row = await repository.release(session, job_id, now=now, **again)
-            if row is None:
-                raise Conflict("The job is not in quarantine.")
-            enqueue(session, Task(TASK_KIND, row.id, row.lane))
-            session.after_commit(lambda: self._notifier.notify(OUTBOX))
-            self._announce(session, job_id, row.tenant)
-            job = await views.job(session, row)
-            if within is not None:
-                await within(session, job)
-            return job
 
     async def rate(self, caller: Caller, job_id: str, stars: int, comment: str | None = None) -> Job:
         """Keep what the owner thinks of the result; a second rating replaces the first. Raises Conflict too early."""
@@ -348,15 +328,6 @@ class Jobs:
             job = _shown(await ask(statements.JOB, of_job=job_id, of_tenant=caller.tenant))
             kept.keep(self._cache, job)
         return job
-
-    async def _keep_inputs(self, session: WriteSession, job_id: str) -> None:
-        """Inputs must still be there for another try, and stay until it is over."""
-        found = await repository.inputs_of(session, [job_id])
-        artifacts = [artifact for _, artifact in found if artifact is not None]
-        if len(artifacts) < len(found) or any(artifact.erased_at is not None for artifact in artifacts):
-            raise Expired("The input is not kept any more; upload it again and order a new job.")
-        until = await self._database.now(session) + self._rules.deadline
-        await repository.keep_artifacts(session, [artifact.id for artifact in artifacts], until=until)
 
     async def _cancel(self, session: WriteSession, job: JobRow) -> JobRow:
         """Whichever guard matches wins; the first is tried again, because a running job may fall back into waiting."""

@@ -151,6 +151,10 @@ LEASED: frozenset[JobState] = frozenset({_S.RUNNING, _S.CANCELLING})
 """States in which a worker holds a lease."""
 
 
+HELD = frozenset({_S.QUARANTINED, _S.INFECTED})
+"""What operators look after."""
+
+
 def is_terminal(state: JobState) -> bool:
     """Whether no work is owed any more."""
     return state in TERMINAL

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from filewright.chassis import failpoints
+from filewright.chassis.audit.log import Audit
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.database import Database, WriteSession
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.jobs import repository, topics
+from filewright.converter.jobs.quarantine import record_held
 
 RESCUING = failpoints.declare("rescuer.inside", "overdue jobs are ended and those with a lost lease not yet free")
 
@@ -24,9 +26,12 @@ log = get_logger(__name__)
 class Rescuer:
     """One batch of each kind per run."""
 
-    def __init__(self, database: Database, notifier: Notifier, metrics: Metrics, *, batch: int = 100) -> None:
+    def __init__(
+        self, database: Database, notifier: Notifier, metrics: Metrics, audit: Audit, *, batch: int = 100
+    ) -> None:
         self._database = database
         self._notifier = notifier
+        self._audit = audit
         self._batch = batch
         self._rescued = metrics.counter("jobs_rescued", "Jobs taken from workers that were gone.")
 
@@ -52,6 +57,7 @@ class Rescuer:
                 ids = await repository.rescue(
                     session, now=now, limit=self._batch, orphaned=repository.held_by_others(instance)
                 )
+                await record_held(self._audit, session, ids)
             if not ids:
                 return freed
             freed += len(ids)
@@ -69,6 +75,7 @@ class Rescuer:
             now = await self._database.now(session)
             ids = await repository.rescue(session, now=now, limit=self._batch, orphaned=repository.lapsed(now))
             await self._announce(session, ids)
+            await record_held(self._audit, session, ids)
         if ids:
             self._rescued.inc(len(ids))
             log.warning("jobs_rescued", jobs=len(ids))

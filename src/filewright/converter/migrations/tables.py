@@ -10,6 +10,7 @@ from filewright.chassis.identity import models as identity
 from filewright.chassis.mail import outbox_model as mail
 from filewright.chassis.queue import outbox
 from filewright.chassis.web import idempotency_model, request_log_model
+from filewright.converter.admin import models as admin
 from filewright.converter.artifacts import models as artifacts
 from filewright.converter.billing import models as billing
 from filewright.converter.choices import models as choices
@@ -19,6 +20,7 @@ from filewright.converter.uploads import models as uploads
 from filewright.converter.webhooks import models as webhooks
 
 __all__ = [
+    "admin",
     "artifacts",
     "audit",
     "billing",

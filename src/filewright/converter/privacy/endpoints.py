@@ -75,11 +75,12 @@ def router(edge: Edge[Caller], erasures: Erasures, exports: Exports) -> APIRoute
     async def export(request: Request) -> Response:
         caller = await edge.identify(request)
         headers = {**DOWNLOAD_HEADERS, "Content-Disposition": 'attachment; filename="filewright-export.zip"'}
-        return StreamingResponse(exports.of(caller.tenant), headers=headers, media_type="application/zip")
+        whole = await exports.order(caller.tenant, actor=caller.actor)
+        return StreamingResponse(whole, headers=headers, media_type="application/zip")
 
     async def erase(request: Request) -> Response:
         caller = await edge.identify(request)
-        return _response(await erasures.order(caller.tenant), status=202)
+        return _response(await erasures.order(caller.tenant, actor=caller.actor), status=202)
 
     async def erasure(erasure_id: ErasureId) -> Response:
         found = await erasures.get(erasure_id) if is_id(erasure_id, ERASURE_PREFIX) else None

@@ -23,6 +23,8 @@ from typing import Any
 from sqlalchemy import Delete, MetaData, Table, Update, delete, func, select, update
 
 from filewright.chassis import failpoints
+from filewright.chassis.audit import acts
+from filewright.chassis.audit.log import SYSTEM, Audit
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.database import Database, DatabaseUnavailable
 from filewright.chassis.db.sessions import ReadSession, WriteSession
@@ -41,6 +43,9 @@ from filewright.converter.uploads.models import UploadRow
 SHREDDED = failpoints.declare("privacy.erase.shredded", "a tenant's key is destroyed and its files are there")
 DELETED = failpoints.declare("privacy.erase.deleted", "a tenant's files are gone and its rows are there")
 FORGOTTEN = failpoints.declare("privacy.erase.forgotten", "a tenant's rows are gone and nothing is signed")
+
+ASKED = acts.declare("erasure.asked", "somebody asked that all that is kept of them be erased")
+DONE = acts.declare("erasure.done", "an erasure was carried out: key, files and rows are gone")
 
 TOPIC = "erasures"
 _AT_ONCE = 32
@@ -80,10 +85,12 @@ class Erasures:
         notifier: Notifier,
         metadata: MetaData,
         *,
+        audit: Audit,
         keys: TenantKeys | None = None,
         leaving: Sequence[Leaving] = (),
     ) -> None:
         self._database = database
+        self._audit = audit
         self._store = store
         self._ids = ids
         self._signer = signer
@@ -94,7 +101,7 @@ class Erasures:
 
     # --- orders --------------------------------------------------------------------------------------------------
 
-    async def order(self, tenant: str) -> Erasure:
+    async def order(self, tenant: str, *, actor: str | None = None) -> Erasure:
         """Erase everything of this tenant, soon. Asked for again before it is done, it is the same erasure."""
         async with self._database.write() as session:
             found = await session.scalars(
@@ -111,6 +118,7 @@ class Erasures:
                 )
                 session.add(row)
                 await session.flush()
+                await self._audit.record(session, ASKED, actor=actor or tenant, tenant=tenant, subject=row.id)
                 log.info("erasure_ordered", erasure_id=row.id)
             session.after_commit(lambda: self._notifier.notify(TOPIC))
             return _erasure(row)
@@ -245,6 +253,9 @@ class Erasures:
                 }
             )
             row.state, row.finished_at, row.tenant = "done", now, subject
+            await session.flush()
+            details = {"objects": counted.get("objects", 0), "key_destroyed": counted.get("key")}
+            await self._audit.record(session, DONE, actor=SYSTEM, tenant=subject, subject=erasure_id, details=details)
         log.info("erasure_done", erasure_id=erasure_id, objects=counted.get("objects", 0))
 
 

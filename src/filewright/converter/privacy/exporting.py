@@ -20,12 +20,15 @@ import orjson
 from sqlalchemy import MetaData, Table, select, tuple_
 from stream_zip import ZIP_64, Method, async_stream_zip
 
+from filewright.chassis.audit import acts
+from filewright.chassis.audit.log import Audit
 from filewright.chassis.db.database import Database
 from filewright.converter.artifacts.models import Artifact, ArtifactRow, artifact_of
 from filewright.converter.errors import Expired
 from filewright.converter.jobs.ports import Files
 from filewright.converter.privacy.records import RECORDS, TENANT, tables_of_tenants
 
+TAKEN = acts.declare("export.taken", "all that is kept of somebody was exported")
 _BATCH = 1000
 _MODE = S_IFREG | 0o600
 _ODD = re.compile(r"[^\w.()+ -]")
@@ -37,10 +40,16 @@ Member = tuple[str, datetime, int, Method, AsyncIterator[bytes]]
 class Exports:
     """Makes them. `metadata` is that of every table of the program."""
 
-    def __init__(self, database: Database, files: Files, metadata: MetaData) -> None:
+    def __init__(self, database: Database, files: Files, metadata: MetaData, audit: Audit) -> None:
+        self._audit = audit
         self._tables = tables_of_tenants(metadata)
         self._database = database
         self._files = files
+
+    async def order(self, tenant: str, *, actor: str) -> AsyncIterator[bytes]:
+        """As `of`, and it is written down who took it."""
+        await self._audit.record_alone(TAKEN, actor=actor, tenant=tenant, subject=tenant)
+        return self.of(tenant)
 
     def of(self, tenant: str) -> AsyncIterator[bytes]:
         """The ZIP, as it is made."""

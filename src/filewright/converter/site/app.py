@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.middleware import Middleware
 
 import filewright
+from filewright.chassis.audit.watch import Watch
 from filewright.chassis.cache.port import Cache
 from filewright.chassis.clock import Clock
 from filewright.chassis.db.database import Database
@@ -38,6 +39,10 @@ from filewright.converter.accounts import own_endpoints
 from filewright.converter.accounts.guard import Guard
 from filewright.converter.accounts.people import People
 from filewright.converter.admin import endpoints as admin_endpoints
+from filewright.converter.admin import watching
+from filewright.converter.admin.edge import OperatorsEdge, require_role
+from filewright.converter.admin.figures import Figures
+from filewright.converter.admin.networks import NetworkLists
 from filewright.converter.admin.service import Oversight
 from filewright.converter.billing import endpoints as billing_endpoints
 from filewright.converter.billing.invoices import Invoices
@@ -49,6 +54,7 @@ from filewright.converter.jobs import endpoints as job_endpoints
 from filewright.converter.jobs.admission import Admission
 from filewright.converter.jobs.answers import OutputFiles
 from filewright.converter.jobs.fetching import Fetching
+from filewright.converter.jobs.quarantine import Quarantine
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.privacy import endpoints as privacy_endpoints
 from filewright.converter.privacy.erasing import Erasures
@@ -57,6 +63,7 @@ from filewright.converter.reports import endpoints as report_endpoints
 from filewright.converter.reports.service import Reports
 from filewright.converter.site import catalogue, me
 from filewright.converter.site.callers import Callers
+from filewright.converter.site.refusals import Refusals
 from filewright.converter.site.throttle import NO_THROTTLE, Throttle
 from filewright.converter.tiers import Caller, Tiers
 from filewright.converter.uploads import endpoints as upload_endpoints
@@ -130,6 +137,12 @@ class Services(Protocol):
     def admission(self) -> Admission: ...
     @property
     def invoices(self) -> Invoices: ...
+    @property
+    def watch(self) -> Watch: ...
+    @property
+    def quarantine(self) -> Quarantine: ...
+    @property
+    def networks(self) -> NetworkLists: ...
 
 
 @dataclass(frozen=True)
@@ -167,6 +180,7 @@ def create_app(
 
     edge = Edge(identify, services.idempotency, drain, exposure.proxies, admit)
     guard = Guard(exposure.throttle.limiter if not exposure.callers.local else None, services.database)
+    refusals = Refusals(services.watch, exposure.proxies)
     listed = catalogue.Catalogue(services.converter, services.converter.registry, services.choices, services.cache)
 
     @asynccontextmanager
@@ -183,7 +197,7 @@ def create_app(
             upload_endpoints.router(edge, services.uploads, listed),
             job_endpoints.router(edge, services.jobs, services.fetching),
             webhook_endpoints.router(edge, services.webhooks),
-            admin_endpoints.router(edge, services.oversight, services.clock),
+            *_admin_routers(services, edge),
             catalogue.router(listed),
             me.router(
                 identify,
@@ -212,12 +226,26 @@ def create_app(
         clock=services.clock,
         lifespan=lifespan,
         guards=(
-            Middleware(KnownNetworksOnly, networks=exposure.networks, proxies=exposure.proxies),
+            Middleware(
+                KnownNetworksOnly,
+                networks=exposure.networks,
+                proxies=exposure.proxies,
+                refused=refusals.of_network,
+            ),
             Middleware(BudgetHeaders),
         ),
+        refused=refusals.of_request,
     )
     guard_routes(app.routes, identify)
     return app
+
+
+def _admin_routers(services: Services, edge: Edge[Caller]) -> tuple[APIRouter, ...]:
+    desk = OperatorsEdge(edge, services.clock, services.watch)
+    figures = Figures(services.reports, services.oversight)
+    changing = admin_endpoints.AdminEndpoints(desk, services.oversight, services.quarantine)
+    looking = watching.WatchingEndpoints(desk, services.oversight, services.networks, figures)
+    return admin_endpoints.router(changing), watching.router(looking)
 
 
 def _allowed(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:
@@ -229,6 +257,7 @@ def _allowed(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Requ
             return known
         caller = await identify(request)
         require(request, caller.scopes)
+        require_role(request, caller)
         request.state.caller = caller
         return caller
 
@@ -236,11 +265,12 @@ def _allowed(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Requ
 
 
 def _noted(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:
-    """The same, and what writes requests down knows whose each is."""
+    """The same, and what writes requests and refusals down knows whose each is."""
 
     async def noting(request: Request) -> Caller:
         caller = await identify(request)
         request.state.tenant = caller.tenant
+        request.state.known = caller
         return caller
 
     return noting

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from filewright.chassis.web.problems import Forbidden, Unauthenticated
-from filewright.chassis.web.proxies import NO_PROXIES, Proxies, neighbourhood
+from filewright.chassis.web.proxies import NO_PROXIES, Proxies, stranger
 from filewright.converter.accounts.bearers import Bearers
 from filewright.converter.accounts.cookies import Cookies, SignedInPerson, caller_for
-from filewright.converter.tiers import ANONYMOUS, EVERYBODYS_SCOPES, LOCAL, SCOPES, Caller, Tier, Tiers
+from filewright.converter.tiers import ADMIN_ROLE, ANONYMOUS, EVERYBODYS_SCOPES, LOCAL, SCOPES, Caller, Tier, Tiers
 
 LOCAL_TENANT = "local"
 _SCHEME = "bearer "
@@ -76,8 +76,8 @@ class Callers:
     def unnamed(self, request: Request) -> Caller:
         """Whoever does not say who they are. Raises Unauthenticated where such are not let in."""
         if self.local:
-            return Caller(LOCAL_TENANT, self.local_tier, SCOPES)
+            return Caller(LOCAL_TENANT, self.local_tier, SCOPES, role=ADMIN_ROLE)
         if not self.anonymous:
             raise Unauthenticated("This service is for known callers only; sign in, or send an API key.")
-        tenant = f"ip:{neighbourhood(self.proxies.client(request.scope))}"
+        tenant = stranger(self.proxies.client(request.scope))
         return Caller(tenant, self.anonymous_tier, EVERYBODYS_SCOPES)

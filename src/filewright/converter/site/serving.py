@@ -12,7 +12,6 @@ from fastapi import FastAPI, Request, Response
 
 from filewright.chassis.networks import Network
 from filewright.chassis.web.drain import Drain
-from filewright.chassis.web.networks import Networks
 from filewright.chassis.web.proxies import Proxies
 from filewright.chassis.web.request_log import Recorded
 from filewright.chassis.web.seen import SeenSoFar
@@ -57,8 +56,8 @@ def application(
     exposure = Exposure(
         callers,
         proxies,
-        throttle=Throttle(services.limiter, proxies, stranger, _networks(settings.unlimited_networks)),
-        networks=Networks(allowed=_networks(settings.allowed_networks), blocked=_networks(settings.blocked_networks)),
+        throttle=Throttle(services.limiter, proxies, stranger, services.networks.known),
+        networks=services.networks.known,
     )
 
     async def sign_out(request: Request, response: Response) -> None:

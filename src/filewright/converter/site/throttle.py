@@ -8,16 +8,16 @@ owner of this machine, is not counted at all.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from starlette.requests import Request
 
-from filewright.chassis.networks import Network, within
 from filewright.chassis.quota.gcra import Rate, Verdict
 from filewright.chassis.quota.port import Limiter
+from filewright.chassis.web.networks import Networks
 from filewright.chassis.web.problems import Unauthenticated
-from filewright.chassis.web.proxies import NO_PROXIES, Proxies, neighbourhood
+from filewright.chassis.web.proxies import NO_PROXIES, Proxies, stranger
 from filewright.chassis.web.throttling import Budget, spend
 from filewright.converter.tiers import Caller, Tier
 
@@ -34,8 +34,8 @@ class Throttle:
     proxies: Proxies = NO_PROXIES
     stranger: Tier | None = None
     """Whose budget it is that bad tokens are paid from."""
-    unlimited: tuple[Network, ...] = ()
-    """Networks whose callers are not counted."""
+    networks: Networks = field(default_factory=Networks)
+    """Of which some are not counted."""
 
     def around(self, identify: Identify) -> Identify:
         """The same, and each request is paid for. Raises RateLimited."""
@@ -71,15 +71,13 @@ class Throttle:
     async def _refused(self, request: Request) -> None:
         if self.stranger is not None:
             address = self.proxies.client(request.scope)
-            await self._spend(request, f"ip:{neighbourhood(address)}", requests_of(self.stranger))
+            await self._spend(request, stranger(address), requests_of(self.stranger))
 
     async def _spend(self, request: Request, key: str, budget: Budget | None, cost: int = 1) -> None:
         if budget is None or self.limiter is None:
             return
-        if self.unlimited:
-            address = self.proxies.client(request.scope)
-            if address is not None and within(address, self.unlimited):
-                return
+        if self.networks.spares_some and self.networks.is_unlimited(self.proxies.client(request.scope)):
+            return
         await spend(self.limiter, request, key, budget, cost)
 
 

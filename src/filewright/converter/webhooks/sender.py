@@ -24,6 +24,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
+from filewright.chassis.audit import acts
 from filewright.chassis.audit.log import SYSTEM, Audit
 from filewright.chassis.db.database import Database, DatabaseUnavailable, ReadSession, WriteSession
 from filewright.chassis.db.dialect import skip_locked
@@ -41,6 +42,9 @@ from filewright.converter.webhooks.events import payload_of_erased
 from filewright.converter.webhooks.models import OF_JOBS, DeliveryRow, DeliveryState, WebhookRow
 from filewright.converter.webhooks.signing import derived_secret, signed_headers
 
+SWITCHED_OFF = acts.declare(
+    "webhook.switched_off", "a webhook was switched off: its receiver wants no more, or is gone"
+)
 AGAIN = tuple(timedelta(seconds=seconds) for seconds in (5, 60, 600, 3600, 3 * 3600, 8 * 3600, 12 * 3600))
 """After each failed try but the last; spread by a fifth either way."""
 LEASE = timedelta(seconds=60)
@@ -260,7 +264,7 @@ class Sender:
             if reason is not None:
                 await self._audit.record(
                     session,
-                    "webhook.switched_off",
+                    SWITCHED_OFF,
                     actor=SYSTEM,
                     tenant=order.tenant,
                     subject=order.receiver,

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
+from filewright.chassis.audit.acts import Act, declare
 from filewright.chassis.audit.log import Audit
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.egress.client import Egress
@@ -34,6 +35,11 @@ from filewright.converter.webhooks.models import (
 )
 from filewright.converter.webhooks.signing import derived_secret, new_secret
 
+CREATED = declare("webhook.created", "an address was registered as a webhook")
+CHANGED = declare("webhook.changed", "a webhook was changed, or switched on or off")
+ROTATED = declare("webhook.secret_rotated", "a webhook got a new secret")
+DELETED = declare("webhook.deleted", "a webhook was removed")
+REPLAYED = declare("webhook.replayed", "a delivery was sent anew")
 MAX_WEBHOOKS = 20
 MAX_PAGE = 100
 ROTATION = timedelta(hours=24)
@@ -133,7 +139,7 @@ class Webhooks:
             await listening.tell_gate(session, caller.tenant)
             if within is not None:
                 await within(session, row)
-            await self._record(session, "webhook.created", caller, webhook_id)
+            await self._record(session, CREATED, caller, webhook_id)
         return row, secret
 
     async def change(self, caller: Caller, webhook_id: str, wanted: Wanted) -> WebhookRow:
@@ -149,7 +155,7 @@ class Webhooks:
                 row.enabled, row.disabled_reason, row.failing_since = wanted.enabled, None, None
             await session.flush()
             await listening.tell_gate(session, caller.tenant)
-            await self._record(session, "webhook.changed", caller, webhook_id)
+            await self._record(session, CHANGED, caller, webhook_id)
         return row
 
     async def rotate(self, caller: Caller, webhook_id: str, *, within: Within | None = None) -> tuple[WebhookRow, str]:
@@ -162,7 +168,7 @@ class Webhooks:
             await session.flush()
             if within is not None:
                 await within(session, row)
-            await self._record(session, "webhook.secret_rotated", caller, webhook_id)
+            await self._record(session, ROTATED, caller, webhook_id)
         return row, secret
 
     async def delete(self, caller: Caller, webhook_id: str) -> None:
@@ -174,7 +180,7 @@ class Webhooks:
             await session.execute(delete(DeliveryRow).where(*mine).execution_options(synchronize_session=False))
             await session.flush()
             await listening.tell_gate(session, caller.tenant)
-            await self._record(session, "webhook.deleted", caller, webhook_id)
+            await self._record(session, DELETED, caller, webhook_id)
 
     async def replay(self, caller: Caller, webhook_id: str, delivery_id: str) -> DeliveryRow:
         """Send it again, under the same id, from the first try on. Raises NotFound, Conflict while it is under way."""
@@ -189,6 +195,8 @@ class Webhooks:
             row.state, row.tries, row.finished_at = DeliveryState.PENDING.value, 0, None
             row.not_before = await self._database.now(session)
             row.lease_token = row.lease_until = None
+            await session.flush()
+            await self._record(session, REPLAYED, caller, delivery_id)
         return row
 
     # --- upkeep --------------------------------------------------------------------------------------------------
@@ -219,8 +227,8 @@ class Webhooks:
             empty = update(DeliveryRow).where(DeliveryRow.id.in_(emptied)).values(payload=None)
             await session.execute(empty.execution_options(**unseen))
 
-    async def _record(self, session: WriteSession, action: str, caller: Caller, webhook_id: str) -> None:
-        await self._audit.record(session, action, actor=caller.tenant, tenant=caller.tenant, subject=webhook_id)
+    async def _record(self, session: WriteSession, act: Act, caller: Caller, subject: str) -> None:
+        await self._audit.record(session, act, actor=caller.actor, tenant=caller.tenant, subject=subject)
 
     async def _own(self, session: ReadSession, caller: Caller, webhook_id: str) -> WebhookRow:
         row = await session.get(WebhookRow, webhook_id) if is_id(webhook_id, WEBHOOK_PREFIX) else None

@@ -1,0 +1,103 @@
+"""What operators do about jobs whose input is kept from the engines: see them, let one run again, erase one.
+
+Every act is written in the audit log, in the unit of work that does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from filewright.chassis.audit import acts
+from filewright.chassis.audit.log import SYSTEM, Audit
+from filewright.chassis.coordination.port import Notifier
+from filewright.chassis.db.database import Database, ReadSession, WriteSession
+from filewright.chassis.queue.outbox import TOPIC as OUTBOX
+from filewright.chassis.queue.outbox import enqueue
+from filewright.chassis.queue.port import Task
+from filewright.chassis.web.problems import Conflict, NotFound
+from filewright.converter.errors import Expired
+from filewright.converter.jobs import repository, topics, views
+from filewright.converter.jobs.erasing import Eraser
+from filewright.converter.jobs.lookups import check_id
+from filewright.converter.jobs.models import JobRow
+from filewright.converter.jobs.ordering import JobRules
+from filewright.converter.jobs.schemas import Job
+from filewright.converter.jobs.statements import TASK_KIND
+from filewright.converter.jobs.states import HELD, JobState
+
+INFECTED = acts.declare("scan.infected", "the scanner named malware; the file was deleted")
+QUARANTINED = acts.declare("quarantine.begun", "a file that crashed engines is kept from them")
+RELEASED = acts.declare("quarantine.released", "an operator let a quarantined job run again")
+DISCARDED = acts.declare("quarantine.deleted", "an operator erased a quarantined or infected job's files")
+
+
+class Quarantine:
+    """All jobs in it, whosever they are."""
+
+    def __init__(
+        self, database: Database, notifier: Notifier, eraser: Eraser, audit: Audit, rules: JobRules | None = None
+    ) -> None:
+        self._database = database
+        self._notifier = notifier
+        self._eraser = eraser
+        self._audit = audit
+        self._rules = rules or JobRules()
+
+    async def page(self, *, after: str | None, limit: int) -> Sequence[JobRow]:
+        """Jobs in quarantine and infected ones, newest first."""
+        async with self._database.read() as session:
+            return await repository.quarantined(session, before=after, limit=limit)
+
+    async def release(self, job_id: str, *, actor: str) -> Job:
+        """Queue a quarantined job again. Raises NotFound, Conflict, Expired."""
+        async with self._database.write() as session:
+            found = await _find(session, job_id)
+            now = await self._database.now(session)
+            await keep_inputs(session, job_id, until=now + self._rules.deadline)
+            again = views.fresh_start(now, self._rules.deadline, self._rules.first_hint)
+            row = await repository.release(session, job_id, now=now, **again)
+            if row is None:
+                raise Conflict("The job is not in quarantine.")
+            enqueue(session, Task(TASK_KIND, row.id, row.lane))
+            session.after_commit(lambda: self._notifier.notify(OUTBOX))
+            topics.announce_change(session, self._notifier, job_id, row.tenant)
+            job = await views.job(session, row)
+            await self._audit.record(session, RELEASED, actor=actor, tenant=found.tenant, subject=job_id)
+            return job
+
+    async def discard(self, job_id: str, *, actor: str) -> None:
+        """Erase the job's files. Raises NotFound, Conflict when it is not held."""
+        async with self._database.write() as session:
+            found = await _find(session, job_id)
+            if found.state not in HELD:
+                raise Conflict("The job is not in quarantine.")
+            now = await self._database.now(session)
+            await repository.move_for_caller(session, job_id, found.tenant, JobState.ERASED, now=now)
+            topics.announce_change(session, self._notifier, job_id, found.tenant)
+            await self._audit.record(session, DISCARDED, actor=actor, tenant=found.tenant, subject=job_id)
+        await self._eraser.erase(job_id)
+
+
+async def record_held(audit: Audit, session: WriteSession, job_ids: Sequence[str]) -> None:
+    """Write down which of these jobs, that were just moved, are held now. Last in its unit of work."""
+    for job in await repository.held(session, job_ids):
+        act = INFECTED if job.state == JobState.INFECTED else QUARANTINED
+        await audit.record(session, act, actor=SYSTEM, tenant=job.tenant, subject=job.id)
+
+
+async def keep_inputs(session: WriteSession, job_id: str, *, until: datetime) -> None:
+    """Inputs must still be there for another try, and stay until it is over. Raises Expired."""
+    found = await repository.inputs_of(session, [job_id])
+    artifacts = [artifact for _, artifact in found if artifact is not None]
+    if len(artifacts) < len(found) or any(artifact.erased_at is not None for artifact in artifacts):
+        raise Expired("The input is not kept any more; upload it again and order a new job.")
+    await repository.keep_artifacts(session, [artifact.id for artifact in artifacts], until=until)
+
+
+async def _find(session: ReadSession, job_id: str) -> JobRow:
+    check_id(job_id)
+    row = await repository.find(session, job_id)
+    if row is None:
+        raise NotFound("There is no such job.")
+    return row

@@ -25,7 +25,7 @@ def _seconds(text: str) -> float:
     return float(text.removesuffix("s"))
 
 
-@pytest.mark.requirement("A14", "B12")
+@pytest.mark.requirement("A14", "B12", "S41")
 def test_every_container_has_limits_and_only_what_it_needs(document: dict[str, Any]) -> None:
     for name, service in document["services"].items():
         limits = service["deploy"]["resources"]["limits"]
@@ -194,6 +194,7 @@ def test_production_differs_from_staging_in_the_bucket_alone(deploy: Path) -> No
     assert staging["services"] == prod["services"]
 
 
+@pytest.mark.requirement("S35")
 def test_no_secret_is_in_an_environment_or_on_a_command_line(document: dict[str, Any], secrets: Path) -> None:
     values = {
         word
@@ -206,6 +207,7 @@ def test_no_secret_is_in_an_environment_or_on_a_command_line(document: dict[str,
     assert not [value for value in values if value in text]
 
 
+@pytest.mark.requirement("S34")
 def test_secrets_are_for_their_owner_alone_and_never_made_twice(secrets: Path, deploy: Path) -> None:
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
     before = (secrets / "secret_key").read_bytes()

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -34,6 +36,7 @@ def test_the_engines_are_the_packages_that_a_checkout_installs(deploy: Path) -> 
     assert installed == set(listed.split()) | {"ca-certificates", "python3"}
 
 
+@pytest.mark.requirement("S40", "S41")
 def test_python_packages_come_with_hashes_and_the_program_runs_as_nobody_special(deploy: Path) -> None:
     text = (deploy / "Dockerfile").read_text(encoding="utf-8")
     assert "--require-hashes -r requirements/run.txt" in text

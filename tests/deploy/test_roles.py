@@ -48,6 +48,7 @@ def test_each_container_has_all_that_its_role_needs(document: dict[str, Any]) ->
         assert (settings.trusted_proxies != ()) == (name == "api")
 
 
+@pytest.mark.requirement("S12")
 def test_the_front_is_the_only_one_whose_word_is_believed(document: dict[str, Any], kind: str) -> None:
     api = document["services"]["api"]["environment"]["FILEWRIGHT_TRUSTED_PROXIES"]
     network = document["networks"]["dev" if kind == "dev" else "app"]

@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from filewright.chassis.sandbox import seccomp
 
 PROFILE = "compose/sandbox.json"
@@ -26,11 +28,13 @@ def _refused(deploy: Path) -> set[str]:
     return set(rule["names"])
 
 
+@pytest.mark.requirement("S41")
 def test_the_container_shuts_what_the_sandbox_shuts_but_for_the_calls_that_build_one(deploy: Path) -> None:
     building = {"mount", "umount2", "pivot_root", "chroot", "unshare", "sethostname", "pidfd_send_signal"}
     assert _refused(deploy) == set(seccomp._REFUSED) - building
 
 
+@pytest.mark.requirement("S41")
 def test_the_strongest_sandbox_proves_itself_under_the_profile(deploy: Path, tmp_path: Path) -> None:
     column = 0 if platform.machine() == "x86_64" else 1
     numbers = [number for name in sorted(_refused(deploy)) if (number := seccomp._REFUSED[name][column]) is not None]

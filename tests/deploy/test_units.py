@@ -90,6 +90,7 @@ def test_a_role_has_limits_and_the_time_to_end_that_a_stack_gives_it(deploy: Pat
 
 
 @pytest.mark.parametrize(("name", "most"), [("filewright-api@8001", 20), ("filewright-worker@standard", 35)])
+@pytest.mark.requirement("S41")
 def test_little_is_left_to_a_process_that_was_taken_over(installed: Path, name: str, most: int) -> None:
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=yes", f"--threshold={most}", "--no-pager", f"./{name}.service"],

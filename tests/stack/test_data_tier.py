@@ -50,6 +50,7 @@ def test_many_clients_share_few_connections(tier: Tried):
     assert counted[0] <= POOL_SIZE + RESERVE_SIZE < MAX_CLIENTS
 
 
+@pytest.mark.requirement("S34")
 def test_nobody_gets_in_without_the_password(tier: Tried):
     for name in ("postgres", "pgbouncer"):
         for user in ("postgres", "filewright"):
@@ -68,6 +69,7 @@ def test_the_broker_refuses_rather_than_forgets_and_the_cache_forgets(tier: Trie
         assert cache.get("only") is None
 
 
+@pytest.mark.requirement("S34")
 def test_redis_wants_a_password(tier: Tried):
     address = urlsplit(f"//{tier.row('redis-broker').address}")
     with (
@@ -90,6 +92,7 @@ def test_what_was_kept_is_there_after_a_rest(tier: Tried, broker: redis.Redis):
     assert broker.get("kept") == "42"
 
 
+@pytest.mark.requirement("S34")
 def test_secrets_are_for_their_owner_alone(tier: Tried):
     secrets = Layout(tier.data).secrets()
     hidden = [value.encode() for value in secrets.model_dump().values()]

@@ -98,7 +98,7 @@ def test_requests_reach_every_api_process(front: Tried, client: httpx.Client):
     assert answered == {row.pid for row in front.rows("api")}
 
 
-@pytest.mark.requirement("A3")
+@pytest.mark.requirement("A3", "S12")
 def test_what_a_client_says_of_itself_is_not_believed(front: Tried, client: httpx.Client):
     lies = {
         "X-Forwarded-For": "6.6.6.6",
@@ -140,6 +140,7 @@ def test_browsers_speak_http2_over_tls(front: Tried):
 
 
 @pytest.mark.parametrize(("version", "taken"), [("1.3", True), ("1.2", True), ("1.1", False)])
+@pytest.mark.requirement("S34")
 def test_old_tls_is_refused(front: Tried, version: str, taken: bool):
     limits = ["--tls-max", version, "--ciphers", "DEFAULT@SECLEVEL=0"]
     assert (curl(front, "/who", *limits).returncode == 0) is taken
@@ -251,6 +252,7 @@ def test_results_go_through_untouched(client: httpx.Client):
     assert response.content.endswith(b"x" * 5000)
 
 
+@pytest.mark.requirement("H5")
 def test_the_edge_keeps_a_signed_download(front: Tried, client: httpx.Client, bucket):
     store, name = bucket
     content = bytes(range(256)) * 1000
@@ -276,6 +278,7 @@ def test_the_edge_gives_nothing_to_who_has_no_signature(front: Tried, client: ht
     assert store.get_object(Bucket=name, Key="private")["Body"].read() == b"private"
 
 
+@pytest.mark.requirement("S30")
 def test_signatures_are_not_logged(front: Tried, client: httpx.Client, bucket):
     store, name = bucket
     store.put_object(Bucket=name, Key="logged", Body=b"x")

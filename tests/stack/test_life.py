@@ -80,6 +80,7 @@ def test_status_is_as_the_contract_says(life: Tried):
     assert httpx.get(f"{said['url']}/readyz").status_code == 200
 
 
+@pytest.mark.requirement("A15")
 def test_it_grows_and_shrinks_without_a_failed_request(life: Tried):
     stayed = life.pid("api-1")
     with asked_all_the_while(life.url, keep=False) as wrong:  # a reload of nginx ends idle connections

@@ -431,9 +431,9 @@ class Settings(BaseModel):
             )
         return self
 
-    @field_validator("cache_url")
+    @field_validator("cache_url", "redis_url")
     @classmethod
-    def _known_cache(cls, value: str | None) -> str | None:
+    def _known_redis(cls, value: str | None) -> str | None:
         if value is not None and urlsplit(value).scheme not in {"redis", "rediss", "sentinel"}:
             raise ValueError("use redis://:password@host:6379/0, rediss://… or sentinel://host:26379?service=name")
         return value

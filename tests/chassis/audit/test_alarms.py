@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import pytest
+
 from filewright.chassis.audit.alarms import Alarms, Pattern
 from filewright.chassis.telemetry.metrics import Metrics
 
 PATTERNS = {"login_failed": Pattern(3, 60)}
 
 
+@pytest.mark.requirement("J4", "K8")
 def test_a_burst_is_told_once_and_again_when_it_goes_on(clock):
     metrics = Metrics()
     alarms = Alarms(clock, metrics, PATTERNS)

@@ -182,6 +182,7 @@ async def test_a_redirect_is_told_and_not_followed(status: int, bounds: Bounds) 
         assert (answer.status, canary.visits) == (status, 0)
 
 
+@pytest.mark.requirement("S23")
 async def test_public_addresses_are_spoken_to_on_few_ports_only() -> None:
     egress = Egress()
     for url in ("http://93.184.215.14:22/", "https://93.184.215.14:6379/", "http://[2606:4700::1111]:25/"):
@@ -192,6 +193,7 @@ async def test_public_addresses_are_spoken_to_on_few_ports_only() -> None:
     assert egress.check("https://example.com:8443/").port == 8443
 
 
+@pytest.mark.requirement("S23")
 async def test_where_secrecy_is_asked_for_a_public_address_needs_tls(bounds: Bounds) -> None:
     names = Names(hook_test=[["93.184.215.14"]], here_test=[["127.0.0.1"]])
     egress = Egress(Policy((ipaddress.ip_network("127.0.0.0/8"),)), resolve=names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select
 
 from filewright.chassis.audit.models import AuditLogRow
@@ -14,6 +15,7 @@ from filewright.chassis.telemetry.metrics import Metrics
 TENANTS = [f"usr_{n}" for n in range(2_000)]
 
 
+@pytest.mark.requirement("Q10", "Q16")
 def test_a_larger_share_takes_nobody_out_and_is_about_as_large_as_it_says():
     before: set[str] = set()
     for percent in (0, 1, 10, 25, 50, 99, 100):
@@ -104,6 +106,7 @@ async def rolled_out(flags, **more) -> tuple[str, str]:
     return next(t for t in TENANTS if flag.is_on(t)), next(t for t in TENANTS if not flag.is_on(t))
 
 
+@pytest.mark.requirement("Q10")
 async def test_a_flag_that_hurts_is_halted_by_itself_and_stays_so(flags, database, clock):
     history = History(clock)
     having, lacking = await rolled_out(flags)

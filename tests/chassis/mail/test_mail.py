@@ -128,6 +128,7 @@ async def test_a_letter_arrives_encrypted_and_whole(server, trust, postmaster):
     assert message.get_content().replace("\r\n", "\n") == LETTER.text
 
 
+@pytest.mark.requirement("S34")
 async def test_a_server_that_cannot_show_who_it_is_gets_no_letter(server, postmaster):
     with pytest.raises(MailUnavailable):
         await SmtpMail(server, SENDER).send(LETTER, "ltr_1")

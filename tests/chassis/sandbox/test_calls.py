@@ -68,6 +68,7 @@ class TestAnswers:
         outcome = await sandbox.run(call("leave"), workspace=workspace.path, limits=LIMITS)
         assert outcome.ending is Ending.CRASHED
 
+    @pytest.mark.requirement("S35")
     async def test_it_works_in_its_workspace_with_a_clean_environment(
         self, sandbox: Sandbox, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:

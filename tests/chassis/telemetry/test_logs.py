@@ -86,6 +86,7 @@ async def test_request_and_job_ids_ride_along_and_do_not_mix(output):
     ],
     ids=str,
 )
+@pytest.mark.requirement("S30")
 def test_a_secret_is_masked_wherever_it_hides(output, style, fields):
     configure_logs(style, stream=output)
     early.info("request", **fields)
@@ -93,6 +94,7 @@ def test_a_secret_is_masked_wherever_it_hides(output, style, fields):
     assert MASK in output.getvalue()
 
 
+@pytest.mark.requirement("S30")
 def test_a_traceback_tells_where_and_not_what_the_variables_were(output):
     configure_logs(stream=output)
     password = "hunter2"  # noqa: F841 - the point
@@ -107,6 +109,7 @@ def test_a_traceback_tells_where_and_not_what_the_variables_were(output):
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
+@pytest.mark.requirement("S30")
 def test_a_line_cannot_be_forged(output, style):
     configure_logs(style, stream=output)
     evil = 'name\r\n{"event":"forged"}\x1b[2J\u2028end'

@@ -55,6 +55,7 @@ async def rows(database):
         return (await session.scalars(select(ApiRequestRow).order_by(ApiRequestRow.at))).all()
 
 
+@pytest.mark.requirement("S30")
 async def test_a_request_is_kept_with_its_pattern_and_without_its_words(database, kept):
     recorded = Recorded(app, kept)
     await recorded(scope("/v1/jobs/job_secret", "GET", [(b"content-length", b"17")]), nothing, nothing)

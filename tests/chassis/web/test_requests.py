@@ -74,6 +74,7 @@ def test_a_nul_in_a_text_is_refused_and_its_look_alike_is_not():
         ("", None),
     ],
 )
+@pytest.mark.requirement("S12", "S14")
 def test_an_address_is_read_as_proxies_write_it(text, address):
     assert parse_address(text) == (ipaddress.ip_address(address) if address else None)
 

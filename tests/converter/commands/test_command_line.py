@@ -198,6 +198,7 @@ def test_wrong_usage_ends_with_2_and_says_what_would_be_right(run: Run, argument
     assert done.stderr
 
 
+@pytest.mark.requirement("S32")
 def test_names_that_look_like_options_or_hold_spaces_are_only_names(run: Run, here: Path) -> None:
     for name in ("-to.png", "a $(id);b 📊.png"):
         (here / name).write_bytes(picture())

@@ -165,6 +165,7 @@ def test_another_password_ends_all_other_sessions(http):
     assert signed_in(http, here["email"], "quite another " + GOOD)
 
 
+@pytest.mark.requirement("S7")
 def test_a_key_does_what_its_owner_allowed_and_nothing_else(http):
     tokens = signed_up(http)
     made = http.post(
@@ -183,6 +184,7 @@ def test_a_key_does_what_its_owner_allowed_and_nothing_else(http):
     assert shown["hint"] == key[:12]
 
 
+@pytest.mark.requirement("S7")
 def test_a_key_can_do_no_more_than_whoever_makes_it(http):
     bearer = bearing(signed_up(http)["access_token"])
     assert http.post("/v1/api-keys", json={"scopes": ["admin"]}, headers=bearer).status_code == 400

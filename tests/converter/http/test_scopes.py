@@ -46,6 +46,7 @@ def operations(http):
     ]
 
 
+@pytest.mark.requirement("S1")
 def test_every_operation_says_which_scope_it_needs_or_is_public_on_purpose(operations):
     public = {operation["operationId"] for _, _, operation in operations if operation["security"] == []}
     assert public == PUBLIC

@@ -10,9 +10,12 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections import defaultdict
 
 import pytest
 from httpkit.people import somebody
+from sqlalchemy import Engine, event
+from structlog.contextvars import get_contextvars
 
 from filewright.converter.billing.models import InvoiceRow
 from filewright.converter.webhooks.models import DeliveryRow
@@ -305,3 +308,38 @@ def still_there(http, owner, things):
         assert http.get(path, headers=owner.headers).status_code == 200, path
     assert http.get("/v1/me", headers=owner.headers).status_code == 200
     assert things["key"] in http.get("/v1/api-keys", headers=owner.headers).text
+
+
+@pytest.fixture
+def statements():
+    """What is asked of the database for a request, by the request's id; upkeep asks, too, for nobody."""
+    asked = defaultdict(list)
+
+    def note(_connection, _cursor, statement, *_):
+        asked[get_contextvars().get("request_id")].append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.mark.embedded("counts what the service asks its database")
+@pytest.mark.requirement("S2", "S20")
+def test_for_anothers_thing_the_same_is_asked_of_the_database_as_for_one_that_never_was(
+    http, document, others, things, statements
+):
+    """So it takes the same time; `benchmarks/timing.py` measures that it does."""
+    counted = 0
+    for method, path, kinds in named_things(document):
+        theirs = {name: things[prefix] for name, prefix in kinds.items()}
+        never = {name: unknown(prefix) for name, prefix in kinds.items()}
+        for who, headers in others.items():
+            body, traces = body_of(document, method, path), []
+            for ids in (theirs, never):
+                number = secrets.token_hex(16)
+                answer = ask(http, method, path, ids, {**headers, "X-Request-ID": number}, body)
+                assert answer.status_code == 404
+                traces.append(statements.pop(number, []))
+            assert traces[0] == traces[1], f"{who}: {method} {path}"
+            counted += bool(traces[0])
+    assert counted > 20

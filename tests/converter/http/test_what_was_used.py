@@ -137,6 +137,7 @@ def test_invoices_are_their_tenants_alone(client_at, metered):
         assert bodies[0] == bodies[1]
 
 
+@pytest.mark.requirement("N3")
 def test_the_operator_sees_what_a_conversion_cost(metered, client_at):
     http = client_at("203.0.113.9")
     convert(http)

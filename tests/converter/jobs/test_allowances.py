@@ -40,7 +40,7 @@ async def convert(shop, caller, times=1):
         assert await shop.work() == "succeeded"
 
 
-@pytest.mark.requirement("J1")
+@pytest.mark.requirement("J1", "S36")
 async def test_of_two_hundred_orders_at_once_with_room_for_one_exactly_one_is_accepted(shop):
     caller = with_room_for(3)
     await convert(shop, caller, 2)
@@ -58,7 +58,7 @@ async def test_of_two_hundred_orders_at_once_with_room_for_one_exactly_one_is_ac
     assert (await months(shop))[0].conversions == 3
 
 
-@pytest.mark.requirement("J1")
+@pytest.mark.requirement("J1", "S36")
 async def test_of_two_hundred_orders_at_once_with_three_credits_exactly_three_are_accepted(shop):
     caller = with_room_for(0)
     await give_credits(shop, "alice", 3)

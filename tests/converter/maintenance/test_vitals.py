@@ -30,12 +30,14 @@ async def told() -> dict[str, Any]:
 
 
 @on_sqlite
+@pytest.mark.requirement("K3")
 async def test_all_is_well_when_what_it_needs_answers(shop):
     loops = Loops((), clock=shop.clock, notifier=shop.notifier, metrics=shop.metrics)
     assert await Vitals({"database": well}, loops, facts=told).look() == ("", {"leads": True})
 
 
 @on_sqlite
+@pytest.mark.requirement("K3")
 async def test_what_does_not_answer_is_named_and_nothing_more_is_asked_of_it(shop):
     loops = Loops((), clock=shop.clock, notifier=shop.notifier, metrics=shop.metrics)
     assert await Vitals({"database": away}, loops, facts=told).look() == ("no database", {})
@@ -71,6 +73,7 @@ async def test_a_worker_that_does_not_look_for_work_is_stuck_unless_it_is_full(s
     assert (await vitals.look())[0] == ""
 
 
+@pytest.mark.requirement("K3")
 async def test_the_depth_is_what_waits_by_lane_and_for_how_long(shop, clock):
     assert (await depth(shop.database)).as_json() == {"waiting": {}, "running": 0, "oldest_seconds": 0.0}
     await shop.order()

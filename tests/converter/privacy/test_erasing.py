@@ -194,6 +194,7 @@ async def test_an_erasure_that_was_cut_short_is_finished_and_its_certificate_cou
     assert await vault.objects() == []
 
 
+@pytest.mark.requirement("S26")
 async def test_what_comes_while_the_erasure_is_under_way_is_found_by_its_last_look(shop, alice, monkeypatch):
     await worked(shop, SECRET, alice)
     erasures = erasures_of(shop)

@@ -161,6 +161,9 @@ def test_a_claim_whose_process_died_after_its_job_is_finished_from_the_job(http,
     forget_answer(live, key, resource=job)
     again = convert(http, key)
     assert (again.status_code, again.content, again.headers["link"]) == (200, b"HELLO", first.headers["link"])
+    forget_answer(live, key, resource=job)
+    job_itself = convert(http, key | {"Prefer": "respond-async"})
+    assert (job_itself.status_code, job_itself.json()["status"]) == (202, "succeeded")
     assert jobs(http) == before
 
 

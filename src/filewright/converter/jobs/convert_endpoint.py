@@ -123,8 +123,10 @@ class ConvertEndpoint:
     async def _answer(self, request: Request, caller: Caller, claim: Claim, job: Job) -> Response:
         """Wait as long as the caller prefers, then answer with what there is."""
         wanted = preference(request)
+        if wanted.respond_async:  # also for a job that is over, which whoever began did not live to say
+            return await claim.keep_now(accepted_response(job))
         seconds = min(DEFAULT_WAIT_SECONDS if wanted.wait is None else wanted.wait, MAX_WAIT_SECONDS)
-        if seconds and not wanted.respond_async:
+        if seconds:
             waiting = self.jobs.wait_until_over(caller, job.id, seconds)
             job = await self.edge.drain.unless(waiting) or job
         if not is_over(job):

@@ -80,7 +80,7 @@ from filewright.chassis.quota.shared import SharedLimiter
 from filewright.chassis.sandbox.absent import NoSandbox
 from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
 from filewright.chassis.sandbox.runner import open_sandbox
-from filewright.chassis.sandbox.workspace import sweep
+from filewright.chassis.sandbox.workspace import Workspace, sweep
 from filewright.chassis.scanning.address import parse_addresses
 from filewright.chassis.scanning.nothing import NoScanner
 from filewright.chassis.scanning.port import Scanner
@@ -122,6 +122,7 @@ from filewright.converter.billing.port import Billing
 from filewright.converter.billing.stripe import StripeBilling
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
+from filewright.converter.engines.libreoffice_warm import standing, try_warm
 from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.jobs import repository as jobs_repository
@@ -385,7 +386,7 @@ async def build_worker(
         worker = _worker(on, converter, features, scanner, lanes)
 
         async def facts() -> Mapping[str, Any]:
-            return {"lanes": list(lanes), "scanner": dict(scanner.facts())}
+            return {"lanes": list(lanes), "scanner": dict(scanner.facts()), "office": standing(sandbox).facts()}
 
         yield replace(_services(on, features, converter, _loops(on), sandbox, worker), facts=facts, scanner=scanner)
 
@@ -614,9 +615,19 @@ async def _sandbox(on: Platform) -> AsyncIterator[Sandbox]:
     sweep(on.jobs_dir)
     sandbox = await open_sandbox(jobs_dir=on.jobs_dir, minimum=_LEVELS[on.settings.sandbox])
     try:
+        await _prepare_office(on, sandbox)
         yield sandbox
     finally:
         await sandbox.close()
+
+
+async def _prepare_office(on: Platform, sandbox: Sandbox) -> None:
+    """By default LibreOffice is warmed when its first document comes: until then it costs no memory."""
+    if on.settings.office == "cold":
+        standing(sandbox).keep_cold("FILEWRIGHT_OFFICE asks for it")
+    elif on.settings.office == "ready":
+        with Workspace.create(on.jobs_dir) as workspace:
+            await try_warm(sandbox, workspace.tmp)
 
 
 def _features(on: Platform, converter: Converter) -> Features:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from filewright.chassis.sandbox.port import Ending, PythonCall, Sandbox, SandboxLevel, SandboxUnavailable
+from filewright.chassis.sandbox.port import Ending, PythonCall, Sandbox, SandboxLevel, SandboxUnavailable, WarmParent
 from filewright.chassis.sandbox.runner import LocalSandbox
 from filewright.chassis.sandbox.warm import WarmParents
 from filewright.chassis.sandbox.workspace import Workspace
@@ -182,12 +182,12 @@ class TestWarmParents:
         assert outcome.ending is Ending.CRASHED
 
     async def test_a_parent_is_replaced_after_many_calls(
-        self, strong_sandbox: LocalSandbox, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+        self, strong_sandbox: LocalSandbox, workspace: Workspace
     ) -> None:
-        monkeypatch.setattr("filewright.chassis.sandbox.warm._MOST_CALLS", 2)
+        few = WarmParent(children=2)
         seen = set()
         for _ in range(5):
-            await strong_sandbox.run(call("add", a=1, b=1), workspace=workspace.path, limits=LIMITS)
+            await strong_sandbox.run(call("add", a=1, b=1, warm=few), workspace=workspace.path, limits=LIMITS)
             seen.add(warm_parents(strong_sandbox).pids[0])
         assert len(seen) == 3
 

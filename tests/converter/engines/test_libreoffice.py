@@ -16,8 +16,8 @@ from lxml import etree
 
 from filewright.chassis.sandbox.port import Limits
 from filewright.converter.engines.libreoffice import LibreOffice
-from filewright.converter.engines.libreoffice_filters import READERS, WRITERS, Kind, export_argument
-from filewright.converter.engines.libreoffice_office import installation, write_profile
+from filewright.converter.engines.libreoffice_filters import READERS, WRITERS, Kind, export
+from filewright.converter.engines.libreoffice_installation import installation, write_profile
 from filewright.converter.engines.port import Loss
 from filewright.converter.errors import Cancelled, CorruptInput, OutputInvalid, Timeout
 from filewright.converter.formats.catalogue import FORMATS
@@ -304,9 +304,9 @@ def test_every_conversion_names_formats_of_the_catalogue_and_a_filter():
     assert {c.source for c in LibreOffice.conversions} | {c.target for c in LibreOffice.conversions} <= set(FORMATS)
     for conversion in LibreOffice.conversions:
         defaults = {name: schema["default"] for name, schema in conversion.options.items()}
-        extension, filter_name, *_ = export_argument(conversion, defaults).split(":")
-        assert extension == conversion.target
-        assert filter_name
+        made = export(conversion, defaults)
+        assert made.extension == conversion.target
+        assert made.filter
 
 
 @pytest.mark.requirement("B3")
@@ -322,7 +322,7 @@ def test_layout_that_is_lost_is_declared():
 
 def test_page_ranges_are_rebuilt_from_their_numbers():
     conversion = next(c for c in LibreOffice.conversions if (c.source, c.target) == ("docx", "pdf"))
-    argument = export_argument(conversion, {"pages": "1,3-4"})
+    argument = export(conversion, {"pages": "1,3-4"}).argument
     assert '"PageRange": {"type": "string", "value": "1,3-4"}' in argument
     pattern = re.compile(conversion.options["pages"]["pattern"])
     assert pattern.search("") and pattern.search("1-3,7")

@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from filewright.chassis.sandbox.port import Limits
 from filewright.converter.engines.libreoffice import LibreOffice
-from filewright.converter.engines.libreoffice_office import installation, write_profile
+from filewright.converter.engines.libreoffice_installation import installation, write_profile
 from filewright.converter.errors import ConversionError, CorruptInput, EngineCrashed
 
 pytestmark = pytest.mark.engine("libreoffice")

@@ -166,7 +166,7 @@ async def test_a_locked_file_that_is_cut_off_is_damaged_or_still_locked_but_neve
 
 @pytest.mark.requirement("S32", "S35")
 @pytest.mark.engine("libreoffice")
-async def test_the_password_stands_in_no_argument_list(convert, sandbox, monkeypatch):
+async def test_the_password_stands_in_no_argument_list(convert, sandbox, cold_office, monkeypatch):
     seen = []
     run = type(sandbox).run
 

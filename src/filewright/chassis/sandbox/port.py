@@ -66,6 +66,33 @@ class Command:
 
 
 @dataclass(frozen=True)
+class WarmParent:
+    """A process that has done once what is dear, and from which calls get their children. Equal ones are one process.
+
+    With the defaults it imports modules and that is all. A `main` of its own may do more, such as load a library that
+    no interpreter brings along and convert something with it; what it did then is in each child. It sees no stranger's
+    bytes, ever.
+    """
+
+    arguments: tuple[str, ...] = ()
+    """What `main` is told: by default, the modules to import."""
+    main: str = "filewright.chassis.sandbox.warm_parent"
+    """The module whose `main` it runs; see there for what that has to do."""
+    interpreter: str = ""
+    """Another Python than this one, with nothing but its standard library and the first of `python_path`."""
+    python_path: tuple[str, ...] = ()
+    """Directories of modules beside this interpreter's own."""
+    readable: tuple[Path, ...] = ()
+    """More files and directories that it and its children may read."""
+    has_directory: bool = False
+    """It gets a directory that only it may write to, and its children may read."""
+    children: int = 1000
+    """After so many it is replaced by a new one, as it is when it has grown by `growth_bytes` or is `seconds` old."""
+    growth_bytes: int = 256 << 20
+    seconds: float = 86_400.0
+
+
+@dataclass(frozen=True)
 class PythonCall:
     """A call of `module:function` in a child of a warm parent that has already imported `warm`'s modules.
 
@@ -76,8 +103,12 @@ class PythonCall:
 
     function: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    warm: tuple[str, ...] = ()
-    """Modules the warm parent imports before any job arrives; calls with the same tuple share one parent."""
+    warm: tuple[str, ...] | WarmParent = ()
+    """Modules the warm parent imports before any job arrives, or more of it; calls with the same share one parent."""
+
+    @property
+    def parent(self) -> WarmParent:
+        return self.warm if isinstance(self.warm, WarmParent) else WarmParent(self.warm)
 
 
 Program = Command | PythonCall

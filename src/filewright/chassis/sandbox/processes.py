@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +34,12 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def measure(root: int) -> TreeUse:
-    """The use of `root` and all below it; zeros when it is gone."""
+def measure(root: int, *, without: Collection[int] = ()) -> TreeUse:
+    """The use of `root` and all below it but for the processes `without`; zeros when it is gone."""
     processes, cpu, memory, written = 0, 0.0, 0, 0
     for pid in descendants(root):
+        if pid in without:
+            continue
         try:
             line = Path(f"/proc/{pid}/stat").read_bytes()
             status = Path(f"/proc/{pid}/status").read_bytes()

@@ -25,6 +25,7 @@ from filewright.chassis.sandbox.port import (
     PythonCall,
     SandboxLevel,
     SandboxUnavailable,
+    WarmParent,
 )
 from filewright.chassis.sandbox.selftest import Probe, Report
 from filewright.chassis.sandbox.starting import Launch, Pipes, Starter
@@ -168,11 +169,12 @@ class LocalSandbox:
                 remove_sockets(command.socket_names)
 
     async def _run_call(self, call: PythonCall, terms: Terms) -> Outcome:
+        kind = call.parent
         if self._warm is None:
             return await self._run_fresh(call, terms)
         stdout, stderr = os.pipe(), os.pipe()
         try:
-            child, talk = await self._warm.fork(call.warm, (stdout[1], stderr[1]))
+            child, talk, readable = await self._warm.fork(kind, (stdout[1], stderr[1]))
         except BaseException as error:
             os.close(stdout[0])
             os.close(stderr[0])
@@ -183,11 +185,13 @@ class LocalSandbox:
             os.close(stdout[1])
             os.close(stderr[1])
         pipes = Pipes(os.open(os.devnull, os.O_WRONLY), stdout[0], stderr[0])
-        order = self._order(call, self._warm.workspace_inside(terms.workspace), terms.limits)
+        order = self._order(call, self._warm.inside(terms.workspace), terms.limits, readable)
         return await attend_call(child, pipes, terms, talk.detach(), order)
 
     async def _run_fresh(self, call: PythonCall, terms: Terms) -> Outcome:
         """In an interpreter of its own, for when there is no parent to fork from."""
+        if call.parent.main != WarmParent.main:
+            raise SandboxUnavailable("there is no warm parent at this level, and the call needs one")
         ours, theirs = socket.socketpair()
         argv = system.python_argv("filewright.chassis.sandbox.inside", str(theirs.fileno()))
         launch = Launch(
@@ -207,12 +211,12 @@ class LocalSandbox:
         order = self._order(call, self._starter.work(terms.workspace), terms.limits)
         return await attend_call(child, pipes, terms, ours.detach(), order)
 
-    def _order(self, call: PythonCall, work: str, limits: Limits) -> dict[str, Any]:
+    def _order(self, call: PythonCall, work: str, limits: Limits, readable: tuple[Path, ...] = ()) -> dict[str, Any]:
         """What `inside` is to do, and how narrow it makes itself first."""
         return {
             "function": call.function,
             "arguments": dict(call.arguments),
             "workspace": work,
             "limits": list(kernel_limits(limits).items()),
-            "landlock": confinement(work) if self._can_narrow else None,
+            "landlock": confinement(work, readable) if self._can_narrow else None,
         }

@@ -50,14 +50,19 @@ def python_trees() -> tuple[str, ...]:
     return tuple(str(path) for path in trees if not _covered(path, [other for other in trees if other != path]))
 
 
-def python_argv(module: str, *arguments: str, bare: bool = False) -> tuple[str, ...]:
+def python_argv(
+    module: str, *arguments: str, bare: bool = False, interpreter: str = "", path: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """The command line that runs `main` of a module of ours. `bare`: without the installed packages, which is faster.
 
-    Isolated from the environment and the working directory, and finds this very copy of our package.
+    Isolated from the environment and the working directory, and finds this very copy of our package; after it the
+    directories of `path`. Another `interpreter` than this one is always bare.
     """
     home = str(Path(filewright.__file__).resolve().parent.parent)
-    boot = f"import sys; sys.path.insert(0, {home!r}); from {module} import main; main()"
-    return (sys.executable, "-I", *(("-S",) if bare else ()), "-c", boot, *arguments)
+    more = f"sys.path += {list(path)!r}; " if path else ""
+    boot = f"import sys; sys.path.insert(0, {home!r}); {more}from {module} import main; main()"
+    bare = bare or bool(interpreter)
+    return (interpreter or sys.executable, "-I", *(("-S",) if bare else ()), "-c", boot, *arguments)
 
 
 def readable_paths() -> tuple[str, ...]:

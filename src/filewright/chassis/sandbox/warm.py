@@ -1,7 +1,7 @@
-"""Keep one warm parent per set of modules, and get children from it.
+"""Keep one warm parent of each kind, and get children from it.
 
-A parent starts when the first call for its modules comes, is replaced when it dies, after a number of calls, or when
-it has grown. Modules that start threads on import can not be forked from safely: calls for those are told to start
+A parent starts when the first call for it comes, and is replaced when it dies, after a number of calls, when it has
+grown or is old. Modules that start threads on import can not be forked from safely: calls for those are told to start
 fresh instead.
 """
 
@@ -11,25 +11,26 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
 from filewright.chassis.sandbox import system
-from filewright.chassis.sandbox.port import SandboxUnavailable
+from filewright.chassis.sandbox.port import SandboxUnavailable, WarmParent
 from filewright.chassis.sandbox.processes import measure
 from filewright.chassis.sandbox.starting import Launch, Pipes, StartedChild, Starter
 from filewright.chassis.sandbox.streams import Lines, Reader
 from filewright.chassis.sandbox.streams import readable as until_readable
 from filewright.chassis.sandbox.supervision import Exit
+from filewright.chassis.sandbox.workspace import remove_tree
 
-_IMPORT_SECONDS = 120.0
+_START_SECONDS = 120.0
 _HELLO_SECONDS = 20.0
 _FAREWELL_SECONDS = 5.0
-_MOST_CALLS = 1000
-_MOST_GROWTH_BYTES = 256 << 20
 _CALLS_BETWEEN_LOOKS = 50
 _SCM_CREDENTIALS = 2
 _CREDENTIALS = struct.Struct("3i")
@@ -53,7 +54,7 @@ class NotForkable(Exception):
 class WarmChild:
     """A `supervision.Child` that a warm parent forked. It can start no process, so it is its own whole tree."""
 
-    def __init__(self, pid: int, told: asyncio.Future[dict[str, Any]], parent: WarmParent) -> None:
+    def __init__(self, pid: int, told: asyncio.Future[dict[str, Any]], parent: RunningParent) -> None:
         self.root = pid
         self._pidfd = os.pidfd_open(pid)
         self._told = told
@@ -89,13 +90,17 @@ class WarmChild:
 
     def close(self) -> None:
         os.close(self._pidfd)
-        self._parent.child_closed()
+        self._parent.child_closed(self.root)
 
 
-class WarmParent:
+class RunningParent:
     """One warm process, from out here."""
 
-    def __init__(self, child: StartedChild, pipes: Pipes, control: socket.socket) -> None:
+    def __init__(
+        self, kind: WarmParent, child: StartedChild, pipes: Pipes, control: socket.socket, place: Path | None
+    ) -> None:
+        self._kind = kind
+        self.place = place
         self._child = child
         self._control = control
         self._told: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -109,21 +114,23 @@ class WarmParent:
         pipes.stdout = pipes.stderr = -1
         pipes.close()
         self._memory_at_start = 0
+        self._started = time.monotonic()
         self._calls = 0
-        self._open_children = 0
+        self._children: set[int] = set()
         self.dead = False
 
     @property
     def is_worn_out(self) -> bool:
         """Time for a new one: it has served long, or holds much more than when it was young."""
-        if self._calls < _MOST_CALLS and self._calls % _CALLS_BETWEEN_LOOKS:
+        if self._calls >= self._kind.children or time.monotonic() - self._started > self._kind.seconds:
+            return True
+        if self._calls % _CALLS_BETWEEN_LOOKS:
             return False
-        growth = measure(self._child.root).memory_bytes - self._memory_at_start
-        return self._calls >= _MOST_CALLS or growth > _MOST_GROWTH_BYTES
+        return self._memory() - self._memory_at_start > self._kind.growth_bytes
 
     @property
     def is_idle(self) -> bool:
-        return self._open_children == 0
+        return not self._children
 
     @property
     def pid(self) -> int:
@@ -132,13 +139,16 @@ class WarmParent:
 
     async def until_ready(self) -> None:
         """Raises SandboxUnavailable when a module can not be imported, NotForkable when one has started a thread."""
-        async with asyncio.timeout(_IMPORT_SECONDS):
-            first = await self._first
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                first = await self._first
+        except TimeoutError:
+            raise SandboxUnavailable("a warm parent did not get ready in time") from None
         if not first.get("ready"):
             raise SandboxUnavailable(f"a warm parent could not start: {first.get('failed') or 'it ended'}")
         if set(first["threads"]) - _HARMLESS_THREADS:
             raise NotForkable
-        self._memory_at_start = measure(self._child.root).memory_bytes
+        self._memory_at_start = self._memory()
 
     async def fork(self, streams: tuple[int, int]) -> tuple[WarmChild, socket.socket]:
         """A child that waits for its order at the socket. Raises SandboxUnavailable when the parent is gone."""
@@ -159,12 +169,12 @@ class WarmParent:
             ours.close()
             raise
         told.add_done_callback(lambda _: self._told.pop(inner_pid, None))
-        self._open_children += 1
+        self._children.add(pid)
         return child, ours
 
-    def child_closed(self) -> None:
+    def child_closed(self, pid: int) -> None:
         """The run of one child is over."""
-        self._open_children -= 1
+        self._children.discard(pid)
 
     async def close(self) -> None:
         """End it and all its children."""
@@ -176,6 +186,12 @@ class WarmParent:
             reader.close()
         self._control.close()
         self._child.close()
+        if self.place is not None:
+            await asyncio.to_thread(remove_tree, self.place)
+
+    def _memory(self) -> int:
+        """Its own, without what its children hold."""
+        return measure(self._child.root, without=self._children).memory_bytes
 
     def _hear(self, line: bytes) -> None:
         facts = json.loads(line)
@@ -195,15 +211,15 @@ class WarmParent:
 
 
 class WarmParents:
-    """All of them, by the modules they have imported."""
+    """All of them, by what they have warm."""
 
     def __init__(self, starter: Starter, jobs_dir: Path) -> None:
         self._starter = starter
         self._jobs_dir = jobs_dir
-        self._parents: dict[tuple[str, ...], WarmParent] = {}
-        self._retired: list[WarmParent] = []
-        self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
-        self._not_forkable: set[tuple[str, ...]] = set()
+        self._parents: dict[WarmParent, RunningParent] = {}
+        self._retired: list[RunningParent] = []
+        self._locks: dict[WarmParent, asyncio.Lock] = {}
+        self._not_forkable: set[WarmParent] = set()
         self._closed = False
 
     @property
@@ -211,18 +227,24 @@ class WarmParents:
         """The roots of those that run now."""
         return [parent.pid for parent in self._parents.values()]
 
-    def workspace_inside(self, workspace: Path) -> str:
-        """Where the children see a workspace."""
-        return str(Path(self._starter.work(self._jobs_dir)) / workspace.relative_to(self._jobs_dir))
+    def inside(self, directory: Path) -> str:
+        """Where the parents and their children see a directory below that of all jobs."""
+        return str(Path(self._starter.work(self._jobs_dir)) / directory.relative_to(self._jobs_dir))
 
-    async def fork(self, modules: tuple[str, ...], streams: tuple[int, int]) -> tuple[WarmChild, socket.socket]:
-        """A child from a parent that has `modules`. Raises NotForkable, SandboxUnavailable."""
+    async def fork(
+        self, kind: WarmParent, streams: tuple[int, int]
+    ) -> tuple[WarmChild, socket.socket, tuple[Path, ...]]:
+        """A child, and what it should be let read of its parent's. Raises NotForkable, SandboxUnavailable."""
+        parent = await self._parent(kind)
         try:
-            return await (await self._parent(modules)).fork(streams)
+            child, talk = await parent.fork(streams)
         except SandboxUnavailable:
             # It may have died a moment ago without anybody having noticed. Nothing of the call has run yet.
-            await self._retire(modules)
-            return await (await self._parent(modules)).fork(streams)
+            await self._retire(kind)
+            parent = await self._parent(kind)
+            child, talk = await parent.fork(streams)
+        own = () if parent.place is None else (Path(self.inside(parent.place)),)
+        return child, talk, (*kind.readable, *own)
 
     async def close(self) -> None:
         """End all of them."""
@@ -236,44 +258,61 @@ class WarmParents:
         self._parents.clear()
         self._retired.clear()
 
-    async def _parent(self, modules: tuple[str, ...]) -> WarmParent:
-        async with self._locks.setdefault(modules, asyncio.Lock()):
+    async def _parent(self, kind: WarmParent) -> RunningParent:
+        async with self._locks.setdefault(kind, asyncio.Lock()):
             if self._closed:
                 raise SandboxUnavailable("the sandbox is closed")
-            if modules in self._not_forkable:
+            if kind in self._not_forkable:
                 raise NotForkable
             await self._bury_the_idle()
-            parent = self._parents.get(modules)
+            parent = self._parents.get(kind)
             if parent is not None and (parent.dead or parent.is_worn_out):
-                await self._retire(modules)
+                await self._retire(kind)
                 parent = None
             if parent is None:
-                parent = self._parents[modules] = await self._start(modules)
+                parent = self._parents[kind] = await self._start(kind)
             return parent
 
-    async def _start(self, modules: tuple[str, ...]) -> WarmParent:
+    async def _start(self, kind: WarmParent) -> RunningParent:
+        place = self._place() if kind.has_directory else None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        argv = system.python_argv("filewright.chassis.sandbox.warm_parent", str(theirs.fileno()), *modules)
-        launch = Launch(argv, self._jobs_dir, env=QUIET, sockets="none", shared=True, pass_fds=(theirs.fileno(),))
+        argv = system.python_argv(
+            kind.main,
+            str(theirs.fileno()),
+            "" if place is None else self.inside(place),
+            *kind.arguments,
+            interpreter=kind.interpreter,
+            path=kind.python_path,
+        )
+        launch = Launch(
+            argv, self._jobs_dir, QUIET, kind.readable, sockets="none", shared=True, pass_fds=(theirs.fileno(),)
+        )
         try:
             with theirs:
                 child, pipes = await self._starter.start(launch)
         except BaseException:
             ours.close()
+            if place is not None:
+                remove_tree(place)
             raise
-        parent = WarmParent(child, pipes, ours)
+        parent = RunningParent(kind, child, pipes, ours, place)
         try:
             await parent.until_ready()
         except BaseException as error:
             if isinstance(error, NotForkable):
-                self._not_forkable.add(modules)
+                self._not_forkable.add(kind)
             await parent.close()
             raise
         return parent
 
-    async def _retire(self, modules: tuple[str, ...]) -> None:
-        parent = self._parents.pop(modules, None)
+    def _place(self) -> Path:
+        place = self._jobs_dir / f".warm-{secrets.token_hex(8)}"
+        place.mkdir(mode=0o700)
+        return place
+
+    async def _retire(self, kind: WarmParent) -> None:
+        parent = self._parents.pop(kind, None)
         if parent is not None:
             self._retired.append(parent)
             await self._bury_the_idle()

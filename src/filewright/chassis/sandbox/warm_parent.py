@@ -1,6 +1,8 @@
 """A process that has done its imports, and forks one child per call. Lives in the sandbox; serves one owner.
 
-Started as `python -I -m ...warm_parent <fd> <module>...`. Over the socket at `fd` it says
+Started as `python -I -m ...warm_parent <fd> <directory> <module>...`. Another `main` than the one here is told more in
+place of the modules, may use the directory (empty when it has none) and ends in `serve`.
+Over the socket at `fd` it says
 
     {"ready": true, "threads": [...]}    once, after the imports; a fork is safe only from a single thread
     {"pid": 7, "status": 0, "cpu": 0.01, "rss": 1234}      when a child has ended
@@ -28,13 +30,19 @@ from filewright.chassis.sandbox import inside
 
 _PR_SET_PDEATHSIG = 1
 _HANDED_OVER = 3
+_OF_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGXCPU)
+"""A library that was loaded may have handlers of its own for these, which would try to save something first."""
 
 
 def main() -> NoReturn:
-    """Import, tell, then serve until the owner hangs up."""
+    """Import, then serve until the owner hangs up."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    failed = _import(sys.argv[2:])
-    _tell(control, ready=not failed, failed=failed, threads=_other_threads())
+    serve(control, failed=_import(sys.argv[3:]))
+
+
+def serve(control: socket.socket, *, failed: str = "") -> NoReturn:
+    """Say whether all went well or what `failed`, then fork children until the owner hangs up."""
+    _tell(control, ready=not failed, failed=failed, threads=other_threads())
     inside.prepare()
     gc.collect()
     gc.freeze()
@@ -62,7 +70,8 @@ def _import(modules: list[str]) -> str:
     return ""
 
 
-def _other_threads() -> list[str]:
+def other_threads() -> list[str]:
+    """Names of the threads of this process beside its first."""
     own = str(os.getpid())
     tasks = [task for task in Path("/proc/self/task").iterdir() if task.name != own]
     return [(task / "comm").read_text().strip() for task in tasks]
@@ -84,7 +93,8 @@ def _take_call(control: socket.socket, private: tuple[int, ...]) -> bool:
 def _become_child(parent: int, fds: list[int], private: tuple[int, ...]) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (signal.SIGCHLD, *_OF_CRASHES):
+            signal.signal(number, signal.SIG_DFL)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, *map(ctypes.c_ulong, (signal.SIGKILL, 0, 0, 0)))
         if os.getppid() != parent:
             os._exit(1)

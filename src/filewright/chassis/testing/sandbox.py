@@ -10,7 +10,7 @@ from filewright.chassis.sandbox.bubblewrap import find_bubblewrap
 from filewright.chassis.sandbox.cgroups import Cgroups
 from filewright.chassis.sandbox.confined import Launcher
 from filewright.chassis.sandbox.isolated import Bubblewrap
-from filewright.chassis.sandbox.port import Command, Limits, PythonCall, SandboxLevel
+from filewright.chassis.sandbox.port import Command, Limits, PythonCall, SandboxLevel, WarmParent
 from filewright.chassis.sandbox.runner import LocalSandbox, prepare
 
 LIMITS = Limits(wall_seconds=30, cpu_seconds=20, memory_bytes=256 << 20)
@@ -35,6 +35,6 @@ def python(code: str, **more: Any) -> Command:
     return Command((sys.executable, "-I", "-S", "-c", code), **more)
 
 
-def call(name: str, *, warm: tuple[str, ...] = (), **arguments: Any) -> PythonCall:
+def call(name: str, *, warm: tuple[str, ...] | WarmParent = (), **arguments: Any) -> PythonCall:
     """One of the functions in `sandboxed`."""
     return PythonCall(f"filewright.chassis.testing.sandboxed:{name}", arguments, warm)

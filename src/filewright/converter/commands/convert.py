@@ -83,7 +83,7 @@ def _run(request: Request, wishes: Wishes, remote: str | None, *, as_json: bool)
 async def _convert_all(request: Request, wishes: Wishes, remote: str | None, *, as_json: bool) -> list[Result]:
     _end_on_sigterm()
     try:
-        async with _open(remote) as converter:
+        async with _open(remote, len(request.sources)) as converter:
             return [
                 await _convert_one(converter, source, request, wishes, as_json=as_json) for source in request.sources
             ]
@@ -98,14 +98,14 @@ def _end_on_sigterm() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-def _open(remote: str | None) -> contextlib.AbstractAsyncContextManager[SourceConverter]:
+def _open(remote: str | None, sources: int) -> contextlib.AbstractAsyncContextManager[SourceConverter]:
     if remote is not None:
         from filewright.converter.commands.remote import open_remote  # noqa: PLC0415 - keeps --help quick
 
         return open_remote(remote)
     from filewright.converter.commands.local import open_local  # noqa: PLC0415 - keeps --help quick
 
-    return open_local()
+    return open_local(sources)
 
 
 async def _convert_one(

@@ -30,9 +30,13 @@ from filewright.converter.commands.wishes import SourceConverter, Wishes
 from filewright.converter.conversion.converter import known_target
 from filewright.converter.conversion.names import product_names
 from filewright.converter.conversion.orders import Assignment, Product
+from filewright.converter.engines.libreoffice_warm import standing
 from filewright.converter.settings import SettingsError, load
 from filewright.converter.tiers import LOCAL
 from filewright.converter.workbench import Workbench, open_workbench
+
+_WORTH_WARMING = 8
+"""Files from which on LibreOffice in a warm parent takes less time than a start for each."""
 
 
 class LocalConverter:
@@ -95,11 +99,13 @@ class LocalConverter:
 
 
 @contextlib.asynccontextmanager
-async def open_local() -> AsyncIterator[SourceConverter]:
-    """A workbench in a private temporary directory, which is gone afterwards."""
+async def open_local(sources: int) -> AsyncIterator[SourceConverter]:
+    """A workbench for so many files in a private temporary directory, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="filewright-") as directory:
         jobs_dir = Path(directory)
         async with open_workbench(jobs_dir, _minimum(), verdicts=_verdicts()) as bench:
+            if sources < _WORTH_WARMING or load().office == "cold":
+                standing(bench.sandbox).keep_cold("it is not worth while for a few files")
             yield LocalConverter(bench, jobs_dir)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ import typer
 from filewright.converter.commands.exits import described, printable
 
 if TYPE_CHECKING:
+    from filewright.chassis.sandbox.port import Sandbox
     from filewright.converter.engines.registry import Registry
     from filewright.converter.formats.catalogue import Format
     from filewright.converter.routing.planner import Planner, Route
@@ -151,6 +153,8 @@ def doctor(*, as_json: AsJson = False) -> None:
     _table([("not", level, reason) for level, reason in sandbox["reasons"].items()], indent=2)
     for note in sandbox["notes"]:
         typer.echo(f"  {note}")
+    office = sandbox["office"]
+    typer.echo(f"LibreOffice: {office['way']}" + (f" ({office['reason']})" if "reason" in office else ""))
     pool = database.get("pool", {})
     typer.echo(f"database: {database['kind']}")
     if pool:
@@ -204,14 +208,30 @@ async def _sandbox() -> dict[str, Any]:
         try:
             async with open_workbench(Path(directory), SandboxLevel.LIMITED) as bench:
                 report = bench.sandbox.report
+                office = await _office(bench.sandbox, Path(directory))
         except SandboxUnavailable as error:
-            return {"level": None, "reasons": {"limited": str(error)}, "probes": [], "notes": []}
+            reasons = {"limited": str(error)}
+            return {"level": None, "reasons": reasons, "probes": [], "notes": [], "office": {"way": "none"}}
     return {
         "level": report.level.name.lower(),
         "reasons": dict(report.passed_over),
         "probes": [{"name": probe.name, "held": probe.held, "detail": probe.detail} for probe in report.probes],
         "notes": list(report.notes),
+        "office": office,
     }
+
+
+async def _office(sandbox: Sandbox, jobs_dir: Path) -> Mapping[str, str]:
+    """How LibreOffice would be run here, tried now."""
+    from filewright.chassis.sandbox.workspace import Workspace  # noqa: PLC0415 - keeps --help quick
+    from filewright.converter.engines.libreoffice_warm import try_warm  # noqa: PLC0415
+    from filewright.converter.settings import SettingsError, load  # noqa: PLC0415
+
+    with contextlib.suppress(SettingsError):
+        if load().office == "cold":
+            return {"way": "cold", "reason": "FILEWRIGHT_OFFICE asks for it"}
+    with Workspace.create(jobs_dir) as workspace:
+        return (await try_warm(sandbox, workspace.tmp)).facts()
 
 
 def _registry() -> Registry:

@@ -1,7 +1,8 @@
 """Office documents, sheets, slides and drawings by LibreOffice, which is a separate program (MPL-2.0).
 
 This module says what one conversion takes, from a locked file to the last product. What LibreOffice can do stands in
-`libreoffice_filters`, how it is started in `libreoffice_office`, and locks are opened by `office_lock`.
+`libreoffice_filters`, how it is started in `libreoffice_office` and `libreoffice_warm`, and locks are opened by
+`office_lock`.
 
 There is no true progress to be had from it. Sheets are never recalculated when the file holds the values, nothing
 that a document points at is fetched, and no macro runs.
@@ -15,14 +16,16 @@ from pathlib import Path
 from filewright.converter.engines import libreoffice_filters as filters
 from filewright.converter.engines import office_lock
 from filewright.converter.engines.libreoffice_filters import READERS, Kind, Reader
-from filewright.converter.engines.libreoffice_office import MINIMUM, Answer, ColdOffice, Office, Order, installation
+from filewright.converter.engines.libreoffice_installation import MINIMUM, installation
+from filewright.converter.engines.libreoffice_office import Answer, Office, Order
+from filewright.converter.engines.libreoffice_warm import BestOffice
 from filewright.converter.engines.port import Availability, Conversion, Work
 from filewright.converter.errors import CorruptInput, EngineMissing, OutputInvalid
 
 _INSTALL = (
     "apt-get install -y --no-install-recommends libreoffice-writer-nogui libreoffice-calc-nogui "
-    "libreoffice-impress-nogui libreoffice-draw-nogui fonts-liberation fonts-dejavu fonts-crosextra-carlito "
-    "fonts-crosextra-caladea fonts-wqy-microhei"
+    "libreoffice-impress-nogui libreoffice-draw-nogui python3-uno fonts-liberation fonts-dejavu "
+    "fonts-crosextra-carlito fonts-crosextra-caladea fonts-wqy-microhei"
 )
 _LONGEST_BEGINNING = 16
 _XLSB = "filewright.converter.engines.inside.xlsb_draft"
@@ -48,11 +51,12 @@ class LibreOffice:
 
     async def convert(self, work: Work) -> Sequence[Path]:
         reader = READERS[work.conversion.source]
-        answer = None if work.password else await _open(work, work.source, reader)
+        office = _office()
+        answer = None if work.password else await _open(office, work, work.source, reader)
         if answer is None:
             document = await office_lock.unlocked(work)
             was_locked = document != work.source
-            answer = await _open(work, document, reader) if was_locked or work.password else None
+            answer = await _open(office, work, document, reader) if was_locked or work.password else None
         if answer is None:
             raise CorruptInput
         products = _products(work, answer)
@@ -63,14 +67,20 @@ class LibreOffice:
         return products
 
 
-async def _open(work: Work, document: Path, reader: Reader) -> Answer | None:
+def _office() -> Office:
+    found = installation()
+    if found is None:
+        raise EngineMissing
+    return BestOffice(found)
+
+
+async def _open(office: Office, work: Work, document: Path, reader: Reader) -> Answer | None:
     """The first filter that opens the document has converted it. None when no filter does."""
     if not _begins_well(document, reader):
         return None
     if work.conversion.source == "xlsb":
         document = await _published(work, document)
-    office = _office()
-    export = filters.export_argument(work.conversion, work.options)
+    export = filters.export(work.conversion, work.options)
     for import_filter in reader.filters:
         answer = await office.convert(work, Order(document, import_filter, export))
         if answer.opened:
@@ -93,13 +103,6 @@ async def _published(work: Work, document: Path) -> Path:
         f"{_XLSB}:publish", warm=(_XLSB,), source=work.inside(document), target=work.inside(copy)
     )
     return copy if was_draft else document
-
-
-def _office() -> Office:
-    found = installation()
-    if found is None:
-        raise EngineMissing
-    return ColdOffice(found)
 
 
 def _products(work: Work, answer: Answer) -> Sequence[Path]:

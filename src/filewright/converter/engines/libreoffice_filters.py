@@ -51,11 +51,25 @@ class Writer:
     choices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def export_argument(conversion: Conversion, options: Mapping[str, Any]) -> str:
-    """What `--convert-to` takes: extension, filter and options. Holds no text of the caller's, only checked values."""
+@dataclass(frozen=True)
+class Export:
+    """What to make of a document. Holds no text of the caller's, only checked values."""
+
+    extension: str
+    filter: str
+    options: str = ""
+    """The filter's own string; one that begins with a brace is filter data as LibreOffice writes it in JSON."""
+
+    @property
+    def argument(self) -> str:
+        """What `--convert-to` takes."""
+        return ":".join(part for part in (self.extension, self.filter, self.options) if part)
+
+
+def export(conversion: Conversion, options: Mapping[str, Any]) -> Export:
+    """The export that carries the conversion out."""
     writer = WRITERS[READERS[conversion.source].kind][conversion.target]
-    parts = [conversion.target, writer.filter, _export_options(conversion, writer, options)]
-    return ":".join(part for part in parts if part)
+    return Export(conversion.target, writer.filter, _export_options(conversion, writer, options))
 
 
 def _export_options(conversion: Conversion, writer: Writer, options: Mapping[str, Any]) -> str:

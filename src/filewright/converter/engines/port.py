@@ -18,7 +18,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from filewright.chassis.sandbox.port import Command, Ending, Limits, Outcome, Program, PythonCall, Sandbox
+from filewright.chassis.sandbox.port import Command, Ending, Limits, Outcome, Program, PythonCall, Sandbox, WarmParent
 from filewright.converter.errors import (
     Cancelled,
     EngineCrashed,
@@ -127,7 +127,7 @@ class Work:
         """`run(Command(argv, **more))`."""
         return await self.run(Command(argv, **more), on_line=on_line)
 
-    async def python(self, function: str, *, warm: tuple[str, ...] = (), **arguments: Any) -> Any:
+    async def python(self, function: str, *, warm: tuple[str, ...] | WarmParent = (), **arguments: Any) -> Any:
         """Call a function of ours in the sandbox and give back what it returned.
 
         A `Refusal(code)` becomes the error of that code, when it is one that an engine may raise; any other exception

@@ -48,6 +48,7 @@ from filewright.converter.billing import endpoints as billing_endpoints
 from filewright.converter.billing.invoices import Invoices
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
+from filewright.converter.engines.libreoffice_warm import standing
 from filewright.converter.engines.registry import Registry
 from filewright.converter.jobs import convert_endpoint
 from filewright.converter.jobs import endpoints as job_endpoints
@@ -291,7 +292,7 @@ def _checks(services: Services) -> Mapping[str, Check]:
     if boundary is not None:  # else this process runs no engines
 
         async def sandbox() -> Mapping[str, Any]:
-            return {"level": boundary.level.name.lower()}
+            return {"level": boundary.level.name.lower(), "office": standing(boundary).facts()}
 
         checks["sandbox"] = sandbox
     if services.scanner is not None:

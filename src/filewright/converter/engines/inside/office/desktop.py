@@ -1,0 +1,136 @@
+"""LibreOffice in this very process: open a document, write another. For the warm parent and the children it forks.
+
+Speaks UNO, whose Python names come out of LibreOffice itself when it runs; hence the `Any`. Does what `soffice
+--convert-to` does, with the same filters and options.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filewright.chassis.sandbox.child import Report
+
+_held: dict[str, Any] = {}
+"""Once `enter` was called: `uno`, `desktop`, and in `scratch` the names of directories that LibreOffice works in."""
+
+
+def enter() -> None:
+    """Get hold of the LibreOffice that runs in this process. Once, in the parent."""
+    uno: Any = importlib.import_module("uno")
+    context = uno.getComponentContext()
+    desktop = context.ServiceManager.createInstanceWithContext("com.sun.star.frame.Desktop", context)
+    _held.update(uno=uno, context=context, desktop=desktop)
+    _forget_the_locale()
+    _held["scratch"] = tuple(entry.name for entry in Path("tmp").iterdir() if entry.is_dir())
+
+
+def _forget_the_locale() -> None:
+    """LibreOfficeKit sets one, and with it the paper of documents that name none: letter, where from cold it is A4."""
+    where = _value("nodepath", "/org.openoffice.Setup/L10N")
+    access = _configuration().createInstanceWithArguments(
+        "com.sun.star.configuration.ConfigurationUpdateAccess", (where,)
+    )
+    access.setPropertyValue("ooSetupSystemLocale", "")
+    access.commitChanges()
+
+
+def settle() -> None:
+    """Have the configuration written down now; else a thread would be waiting to do it, and would miss in children."""
+    _configuration().flush()
+
+
+def _configuration() -> Any:
+    return _held["context"].getByName("/singletons/com.sun.star.configuration.theDefaultProvider")
+
+
+def open_document(document: Path, import_filter: str) -> Any:
+    """The document once it is open; None when the filter does not take it."""
+    # As a command line does it, and no macro or link besides: the profile says so too.
+    wanted = {
+        "FilterName": import_filter,
+        "Hidden": True,
+        "ReadOnly": True,
+        "OpenNewView": True,
+        "Silent": True,
+        "Referer": "private:OpenEvent",
+        "MacroExecutionMode": 0,
+        "UpdateDocMode": 0,
+    }
+    refused = (_exception("com.sun.star.lang.IllegalArgumentException"), _exception("com.sun.star.io.IOException"))
+    try:
+        return _held["desktop"].loadComponentFromURL(_url(document), "_blank", 0, _values(wanted))
+    except refused:
+        return None
+
+
+def store(opened: Any, product: Path, export_filter: str, options: str = "") -> str:
+    """Write it down. What LibreOffice has to say against it, or nothing."""
+    wanted: dict[str, Any] = {"FilterName": export_filter, "Overwrite": True}
+    if options.startswith("{"):
+        wanted["FilterData"] = _any("[]com.sun.star.beans.PropertyValue", _values(_filter_data(options)))
+    elif options:
+        wanted["FilterOptions"] = options
+    try:
+        opened.storeToURL(_url(product), _values(wanted))
+    except _exception("com.sun.star.uno.Exception") as error:
+        return str(error) or "it could not be written"
+    return ""
+
+
+def convert(
+    *, report: Report, document: str, import_filter: str, product: str, export_filter: str, options: str
+) -> dict[str, Any]:
+    """One conversion, in a child: `opened`, and what there was to `complain` of."""
+    move_in()
+
+    opened = open_document(Path(document), import_filter)
+    if opened is None:
+        return {"opened": False}
+    complaint = store(opened, Path(product), export_filter, options)
+    ctypes.CDLL(None).fflush(None)  # what filters print, which the end of this process would lose
+    return {"opened": True, "complaint": complaint[:1000]}
+
+
+def move_in() -> None:
+    """The temporary directories that LibreOffice made in the parent, here: it goes by `/proc/self/cwd/tmp`."""
+    for name in _held["scratch"]:
+        Path("tmp", name).mkdir(exist_ok=True)
+
+
+def _url(path: Path) -> str:
+    return (Path.cwd() / path).as_uri()
+
+
+def _values(wanted: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(_value(name, content) for name, content in wanted.items())
+
+
+def _value(name: str, content: Any) -> Any:
+    made = _held["uno"].createUnoStruct("com.sun.star.beans.PropertyValue")
+    made.Name, made.Value = name, content
+    return made
+
+
+def _filter_data(options: str) -> dict[str, Any]:
+    return dict(_typed(json.loads(options)))
+
+
+def _typed(data: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, Any]]:
+    """From LibreOffice's JSON, where each value is a string beside the name of its type."""
+    for name, given in data.items():
+        kind, word = given["type"], given["value"]
+        yield name, word == "true" if kind == "boolean" else _any("long", int(word)) if kind == "long" else word
+
+
+def _any(kind: str, content: Any) -> Any:
+    return _held["uno"].Any(kind, content)
+
+
+def _exception(name: str) -> type[Exception]:
+    found: type[Exception] = _held["uno"].getClass(name)
+    return found

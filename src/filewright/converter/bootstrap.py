@@ -622,7 +622,7 @@ async def _sandbox(on: Platform) -> AsyncIterator[Sandbox]:
 
 
 async def _prepare_office(on: Platform, sandbox: Sandbox) -> None:
-    """By default LibreOffice is warmed when its first document comes: until then it costs no memory."""
+    """By default LibreOffice is warmed when its third document comes: until then it costs no memory."""
     if on.settings.office == "cold":
         standing(sandbox).keep_cold("FILEWRIGHT_OFFICE asks for it")
     elif on.settings.office == "ready":

@@ -272,7 +272,7 @@ class Settings(BaseModel):
     office: Annotated[
         Literal["auto", "ready", "cold"],
         Field(
-            description="How LibreOffice is run. `auto`: when the first document comes, it is loaded into a process "
+            description="How LibreOffice is run. `auto`: when the third document comes, it is loaded into a process "
             "that then forks a sandboxed child for each conversion; where that does not prove itself, it is started "
             "anew for each. `ready`: the same, when the service starts. `cold`: started anew for each conversion, "
             "which takes four times the CPU.",

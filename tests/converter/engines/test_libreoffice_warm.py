@@ -20,7 +20,7 @@ from filewright.converter.engines.inside.office.samples import SAMPLES
 from filewright.converter.engines.libreoffice import LibreOffice
 from filewright.converter.engines.libreoffice_installation import installation
 from filewright.converter.engines.libreoffice_office import ColdOffice
-from filewright.converter.engines.libreoffice_warm import standing, warm_parent
+from filewright.converter.engines.libreoffice_warm import standing, try_warm, warm_parent
 from filewright.converter.engines.port import Work
 from filewright.converter.errors import CorruptInput
 
@@ -43,8 +43,9 @@ def jobs(tmp_path) -> Path:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def fresh(jobs):
-    """A sandbox in which no document was converted yet."""
+async def fresh(jobs, monkeypatch):
+    """A sandbox in which no document was converted yet, and the first is to be converted by a warm parent."""
+    monkeypatch.setattr(libreoffice_warm, "_FIRST_COLD", 0)
     made = sandbox_of(SandboxLevel.CONFINED, jobs)
     yield made
     await made.close()
@@ -88,7 +89,14 @@ def words_of(pdf: bytes) -> list[str]:
         document.close()
 
 
-async def test_each_conversion_is_a_fork_of_one_parent(convert, sandbox, cold_starts):
+@pytest_asyncio.fixture(loop_scope="session")
+async def warm(sandbox, jobs_dir):
+    """The sandbox that all share has its warm parent."""
+    with Workspace.create(jobs_dir) as workspace:
+        assert (await try_warm(sandbox, workspace.tmp)).facts() == {"way": "warm"}
+
+
+async def test_each_conversion_is_a_fork_of_one_parent(convert, sandbox, warm, cold_starts):
     for document, source, target in ((TEXT, "fodt", "pdf"), (SHEET, "fods", "csv"), (SHOW, "fodp", "pptx")):
         assert await convert(LibreOffice(), document, source, target)
     assert standing(sandbox).facts() == {"way": "warm"}
@@ -107,17 +115,17 @@ async def test_from_cold_it_converts_all_the_same(convert, cold_office, cold_sta
         await convert(LibreOffice(), document[: len(document) // 2], source, target)
 
 
-async def test_both_ways_say_the_same(convert, sandbox, request):
+async def test_both_ways_say_the_same(convert, sandbox, warm, request):
     async def both():
         [pdf] = await convert(LibreOffice(), TEXT, "fodt", "pdf", options={"pdfa": "2b"})
         [csv] = await convert(LibreOffice(), SHEET, "fods", "csv")
         return words_of(pdf.read_bytes()), b"pdfaid" in pdf.read_bytes(), csv.read_bytes()
 
-    warm = await both()
+    by_fork = await both()
     assert standing(sandbox).facts() == {"way": "warm"}
     request.getfixturevalue("cold_office")
-    assert warm == await both()
-    assert warm[1:] == (True, b"one,2,4\n")
+    assert by_fork == await both()
+    assert by_fork[1:] == (True, b"one,2,4\n")
 
 
 @pytest.mark.requirement("S39", "S41")
@@ -200,7 +208,7 @@ async def test_a_warm_libreoffice_that_says_something_else_is_not_used(fresh, jo
 
 
 async def test_a_document_that_a_fork_crashes_on_is_tried_once_more_from_cold(
-    convert, sandbox, monkeypatch, cold_starts
+    convert, sandbox, warm, monkeypatch, cold_starts
 ):
     await convert(LibreOffice(), TEXT, "fodt", "txt")
     monkeypatch.setattr(
@@ -214,7 +222,19 @@ async def test_a_document_that_a_fork_crashes_on_is_tried_once_more_from_cold(
     assert standing(sandbox).facts() == {"way": "warm"}
 
 
-async def test_without_the_rights_for_a_warm_parent_it_is_started_as_ever(jobs):
+async def test_a_document_or_two_are_not_worth_a_warm_parent(jobs, cold_starts):
+    sandbox = sandbox_of(SandboxLevel.CONFINED, jobs)
+    try:
+        for _ in range(3):
+            assert await converted(sandbox, jobs, SHEET, "fods", "csv")
+        assert len(cold_starts) == 2
+        assert standing(sandbox).facts() == {"way": "warm"}
+    finally:
+        await sandbox.close()
+
+
+async def test_without_the_rights_for_a_warm_parent_it_is_started_as_ever(jobs, monkeypatch):
+    monkeypatch.setattr(libreoffice_warm, "_FIRST_COLD", 0)
     sandbox = sandbox_of(SandboxLevel.LIMITED, jobs)
     try:
         assert await converted(sandbox, jobs, TEXT, "fodt", "txt")

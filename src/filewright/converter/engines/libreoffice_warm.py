@@ -1,8 +1,8 @@
 """LibreOffice out of a warm parent: a fork for each conversion, at a quarter of what a start from cold costs.
 
-`WarmOffice` is that. `BestOffice` is what the engine uses: it has the warm parent prove itself before the first
-document of a stranger, uses it for as long as it works, and otherwise goes by `soffice.bin` and can say why. Nothing
-that a caller sees depends on which it was, but for the time.
+`WarmOffice` is that. `BestOffice` is what the engine uses: once there is more than a document or two to convert, it has
+the warm parent prove itself, uses it for as long as it works, and otherwise goes by `soffice.bin` and can say why.
+Nothing that a caller sees depends on which it was, but for the time.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ _DEBIANS_PYTHON = Path("/usr/bin/python3")
 _CHILDREN = 500
 _GROWTH_BYTES = 64 << 20
 _SECONDS = 3600.0
+_FIRST_COLD = 2
+"""So many documents of a sandbox come from cold: a warm parent takes as long to start as four of them."""
 _PAUSE_SECONDS = 600.0
 """How long nothing warm is tried after it failed."""
 _TRIAL = Limits(wall_seconds=60, cpu_seconds=30, write_bytes=64 << 20)
@@ -99,6 +101,7 @@ class Standing:
     """How far the warm parent is to be trusted in one sandbox."""
 
     trying: asyncio.Lock = field(default_factory=asyncio.Lock)
+    documents: int = 0
     proven: bool = False
     trouble: str = ""
     paused_until: float = 0.0
@@ -135,12 +138,16 @@ class BestOffice:
     installed: Installation
 
     async def convert(self, work: Work, order: Order) -> Answer:
-        parent = await proven_parent(self.installed, work.sandbox, work.workspace / "tmp")
+        now = standing(work.sandbox)
+        now.documents += 1
+        parent = None
+        if now.proven or now.documents > _FIRST_COLD:
+            parent = await proven_parent(self.installed, work.sandbox, work.workspace / "tmp")
         if parent is not None:
             try:
                 return await WarmOffice(parent).convert(work, order)
             except SandboxUnavailable as error:
-                standing(work.sandbox).fail(str(error))
+                now.fail(str(error))
             except EngineCrashed:
                 # It may have been the document, or something that a fork does not have. A process of its own tells.
                 _log.warning("office_fork_crashed", source=work.conversion.source, target=work.conversion.target)

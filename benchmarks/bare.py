@@ -104,11 +104,11 @@ class Program:
         (self._fresh / "out").mkdir(parents=True)
         (self._fresh / "tmp").mkdir()
         if self.engine == "libreoffice":
-            from filewright.converter.engines import libreoffice_office
+            from filewright.converter.engines import libreoffice_installation
 
-            installed = libreoffice_office.installation()
+            installed = libreoffice_installation.installation()
             assert installed is not None
-            libreoffice_office.write_profile(self._fresh / "tmp" / "profile", installed)
+            libreoffice_installation.write_profile(self._fresh / "tmp" / "profile", installed)
 
     def convert(self) -> Cost:
         for part in ("out", "tmp"):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 from filewright.chassis.sandbox.port import (
     Ending,
@@ -123,12 +123,17 @@ class Standing:
         return {"way": "warm" if self.proven else "not used yet"}
 
 
-_standings: WeakKeyDictionary[Sandbox, Standing] = WeakKeyDictionary()
+_standings: dict[int, Standing] = {}
+"""By the identity of the sandbox, while it is."""
 
 
 def standing(sandbox: Sandbox) -> Standing:
     """What is known so far; kept for as long as the sandbox is."""
-    return _standings.setdefault(sandbox, Standing())
+    key = id(sandbox)
+    if key not in _standings:
+        _standings[key] = Standing()
+        finalize(sandbox, _standings.pop, key, None)
+    return _standings[key]
 
 
 @dataclass(frozen=True)

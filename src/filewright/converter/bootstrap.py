@@ -73,7 +73,7 @@ from filewright.chassis.queue.celery_queue import CeleryQueue
 from filewright.chassis.queue.embedded import EmbeddedQueue
 from filewright.chassis.queue.outbox import TOPIC as OUTBOX
 from filewright.chassis.queue.port import LANES, TaskQueue
-from filewright.chassis.queue.relay import BATCH, Relay
+from filewright.chassis.queue.relay import APART_SECONDS, BATCH, Relay
 from filewright.chassis.quota.memory import MemoryLimiter
 from filewright.chassis.quota.port import Limiter
 from filewright.chassis.quota.shared import SharedLimiter
@@ -827,7 +827,7 @@ def _lookout(on: Platform) -> Loop:
 def _relaying(on: Platform, features: Features) -> tuple[Loop, ...]:
     """What every process that takes orders does beside them. Any number may do it at once."""
     return (
-        Loop("relay", Relay(on.database, on.queue).run_once, every=1.0, topic=OUTBOX, batch=BATCH),
+        Loop("relay", Relay(on.database, on.queue).run_once, every=1.0, topic=OUTBOX, batch=BATCH, apart=APART_SECONDS),
         Loop("choices", features.choices.exchange_once, every=5.0),
     )
 

@@ -34,6 +34,9 @@ class Across:
     async def publish(self, task):
         await self._there.publish(task)
 
+    async def publish_all(self, tasks):
+        return await self._there.publish_all(tasks)
+
     async def take(self, timeout):
         return await self._here.take(timeout)
 

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import func, select
 
 from filewright.chassis import failpoints
+from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.queue.embedded import EmbeddedQueue
-from filewright.chassis.queue.outbox import OutboxRow, enqueue
+from filewright.chassis.queue.outbox import TOPIC, OutboxRow, announce, enqueue
 from filewright.chassis.queue.port import PREMIUM, QueueUnavailable, Task
 from filewright.chassis.queue.relay import Relay
 
@@ -149,3 +150,21 @@ async def test_a_relay_killed_anywhere_loses_nothing(database, database_url, poi
     queue = EmbeddedQueue()
     await Relay(database, queue).run_once()
     assert Counter(task.id for task in await everything(queue)) == {f"job_{number}": 1 for number in range(3)}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_only_where_nobody_relays_are_other_processes_told_of_a_task(database):
+    class Telling(MemoryNotifier):
+        told = 0
+
+        async def notify(self, topic):
+            self.told += 1
+            await super().notify(topic)
+
+    notifier = Telling()
+    await announce(notifier)
+    assert notifier.told == 1
+    async with notifier.listen(TOPIC) as relay:
+        await announce(notifier)
+        assert await relay.wait(5)
+    assert notifier.told == 1

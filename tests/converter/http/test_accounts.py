@@ -302,7 +302,7 @@ def letters(live):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             folders = [folder for folder in live.data.rglob("letters") if folder.is_dir()]
-            for path in sorted((path for folder in folders for path in folder.glob("*.eml")), reverse=True):
+            for path in sorted((path for folder in folders for path in folder.glob("[!.]*.eml")), reverse=True):
                 message = email.message_from_bytes(path.read_bytes(), policy=policy.default)
                 if message["To"] == to and message["Subject"] == subject:
                     return re.findall(r"^ {4}([\w-]{43})$", message.get_content(), re.MULTILINE)[0]

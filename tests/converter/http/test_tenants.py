@@ -15,8 +15,8 @@ from collections import defaultdict
 import pytest
 from httpkit.people import somebody
 from sqlalchemy import Engine, event
-from structlog.contextvars import get_contextvars
 
+from filewright.chassis.telemetry.logs import said_of
 from filewright.converter.billing.models import InvoiceRow
 from filewright.converter.webhooks.models import DeliveryRow
 
@@ -316,7 +316,7 @@ def statements():
     asked = defaultdict(list)
 
     def note(_connection, _cursor, statement, *_):
-        asked[get_contextvars().get("request_id")].append(statement)
+        asked[said_of("request_id")].append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)
     yield asked

@@ -380,3 +380,25 @@ async def test_a_loop_with_a_topic_runs_as_soon_as_it_is_announced(shop, clock):
     await asyncio.wait_for(ran.get(), 5)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@on_sqlite
+async def test_a_loop_runs_no_more_often_than_it_may_however_often_its_topic_is_announced(shop, clock):
+    ran = asyncio.Queue()
+
+    async def run_once() -> int:
+        ran.put_nowait(clock.monotonic())
+        return 0
+
+    loop = Loop("test", run_once, every=3600, topic="news", apart=10)
+    task = asyncio.create_task(Loops([loop], clock=clock, notifier=shop.notifier, metrics=shop.metrics).run())
+    began = await asyncio.wait_for(ran.get(), 5)
+    await shop.notifier.notify("news")
+    async with asyncio.timeout(5):
+        while not clock.sleeping:
+            await asyncio.sleep(0)
+    await shop.notifier.notify("news")
+    clock.move(10)
+    assert await asyncio.wait_for(ran.get(), 5) == began + 10
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

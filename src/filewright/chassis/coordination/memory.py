@@ -69,9 +69,11 @@ class MemoryNotifier:
     def listened(self, family: str) -> Collection[str]:
         return [topic for topic in self._listeners if topic.startswith(f"{family}:")]
 
-    def wake(self, topic: str) -> None:
-        for listener in self._listeners.get(topic, ()):
+    def wake(self, topic: str) -> bool:
+        listeners = self._listeners.get(topic, ())
+        for listener in listeners:
             listener.hear()
+        return bool(listeners)
 
     async def wait(self, topic: str, timeout: float) -> bool:  # noqa: ASYNC109
         async with self.listen(topic) as listener:

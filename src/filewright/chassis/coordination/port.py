@@ -49,8 +49,8 @@ class Notifier(Protocol):
         """The topics `family:` and anything to which somebody in this process listens."""
         ...
 
-    def wake(self, topic: str) -> None:
-        """Wake those in this process who listen to the topic, and nobody else: for news that was not announced."""
+    def wake(self, topic: str) -> bool:
+        """Wake those in this process who listen to the topic, and nobody else; whether there was one."""
         ...
 
     async def wait(self, topic: str, timeout: float) -> bool:  # noqa: ASYNC109

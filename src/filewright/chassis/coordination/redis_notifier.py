@@ -30,6 +30,8 @@ PING_SECONDS = 5.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 _READY_SECONDS = 2.0
+_GATHER_SECONDS = 0.005
+"""After a message, for as long the topics for the next are gathered: what comes alone goes at once."""
 _MOST_TOPICS = 10_000
 _LARGEST = 1_000_000
 
@@ -89,8 +91,8 @@ class RedisNotifier:
     def listened(self, family: str) -> Collection[str]:
         return self._here.listened(family)
 
-    def wake(self, topic: str) -> None:
-        self._here.wake(topic)
+    def wake(self, topic: str) -> bool:
+        return self._here.wake(topic)
 
     async def wait(self, topic: str, timeout: float) -> bool:  # noqa: ASYNC109
         async with self.listen(topic) as listener:
@@ -123,6 +125,7 @@ class RedisNotifier:
             except (RedisError, OSError) as error:
                 # Whoever lost the connection looks again when it is back; whoever did not looks after a timeout.
                 log.warning("announcements_lost", topics=len(topics), error=type(error).__name__)
+            await asyncio.sleep(_GATHER_SECONDS)
 
     # --- hearing -------------------------------------------------------------------------------------------------
 

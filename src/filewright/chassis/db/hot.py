@@ -96,10 +96,11 @@ class Speech:
         """An insert that can say what to do about a row that is there already."""
         return postgresql.insert(table) if self.postgresql else sqlite.insert(table)
 
-    def among(self, column: ColumnElement[int], name: str) -> ColumnElement[bool]:
-        """Whether the column is one of the numbers of the value `name`, a list; of whatever length."""
+    def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """Whether the column is one of the numbers or texts of the value `name`, a list; of whatever length."""
         if self.postgresql:
-            return column == func.any(given(name, postgresql.ARRAY(BigInteger())))
+            kind: TypeEngine[Any] = String() if isinstance(column.type, String) else BigInteger()
+            return column == func.any(given(name, postgresql.ARRAY(kind)))
         return column.in_(select(func.json_each(given(name, Json)).table_valued("value").c.value))
 
     def after(self, name: str) -> ColumnElement[datetime]:
@@ -223,6 +224,7 @@ class _Statement:
         }
         fixed = {name: value for name, value in compiled.params.items() if value is not None} | _defaults(compiled)
         self._constants = {name: self._in(name, value) for name, value in fixed.items()}
+        self._slots = tuple((name, None if name.startswith(_MOVED) else self._into.get(name)) for name in self._order)
         columns = tuple(getattr(statement, "exported_columns", ()))
         # PostgreSQL's driver gives values as they are meant: aware moments in UTC, JSON already read.
         self._out = tuple(
@@ -234,19 +236,20 @@ class _Statement:
         self._row: Any = namedtuple("Row", names) if names else None  # noqa: PYI024 - made at run time
 
     def arguments(self, values: Values) -> list[Any]:
-        """In the order in which the text wants them. A value that was not given is None."""
-        return [
-            self._constants[name]
-            if name in self._constants and name not in values
-            else values.get(name)
-            if name.startswith(_MOVED)  # as the database gave it
-            else self._in(name, values.get(name))
-            for name in self._order
-        ]
+        """In the order in which the text wants them. A value that was not given is None, if it is no constant."""
+        constants, told = self._constants, []
+        for name, process in self._slots:  # no process for what the database gave (`_MOVED`)
+            if name in values:
+                told.append(values[name] if process is None else process(values[name]))
+            else:
+                told.append(constants.get(name))
+        return told
 
     def rows(self, found: Sequence[Any]) -> Rows:
         if self._row is None:
             return found
+        if not self._out:
+            return [self._row._make(raw) for raw in found]
         made = []
         for raw in found:
             row = list(raw)

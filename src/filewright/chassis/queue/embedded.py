@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from filewright.chassis.queue.port import LANES, PREMIUM, STANDARD, QueueFull, Task
 
@@ -35,6 +35,14 @@ class EmbeddedQueue:
         self._lanes[task.lane].append(task)
         self._waiting.add(task)
         self._arrived.set()
+
+    async def publish_all(self, tasks: Sequence[Task]) -> int:
+        for number, task in enumerate(tasks):
+            try:
+                await self.publish(task)
+            except QueueFull:
+                return number
+        return len(tasks)
 
     async def take(self, timeout: float) -> Task | None:  # noqa: ASYNC109
         # An event wakes every taker and all but one sleep again. A condition would wake one, and on Python 3.11 lose

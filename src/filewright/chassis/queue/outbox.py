@@ -11,12 +11,13 @@ from datetime import datetime
 from sqlalchemy import String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.base import Base, BigInt, Id
 from filewright.chassis.db.sessions import WriteSession
 from filewright.chassis.queue.port import Task
 
 TOPIC = "outbox"
-"""Announce this on the `Notifier` after a commit, and the relay looks at once instead of at its next tick."""
+"""Announced on the `Notifier` after a commit, and the relay looks at once instead of at its next tick."""
 
 
 class OutboxRow(Base):
@@ -30,6 +31,12 @@ class OutboxRow(Base):
     task_id: Mapped[str] = mapped_column(Id)
     lane: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+async def announce(notifier: Notifier) -> None:
+    """After the commit. A relay of this process is enough; others are told only where there is none."""
+    if not notifier.wake(TOPIC):
+        await notifier.notify(TOPIC)
 
 
 def enqueue(session: WriteSession, task: Task) -> None:

@@ -7,7 +7,7 @@ lets the dispatcher hint again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,13 @@ class TaskQueue(Protocol):
         """Offer a hint. One that already waits is not doubled where the adapter can tell.
 
         Raises QueueFull or QueueUnavailable.
+        """
+        ...
+
+    async def publish_all(self, tasks: Sequence[Task]) -> int:
+        """Offer many hints of one lane, in order; how many of them were taken, until the queue was full.
+
+        Raises QueueUnavailable.
         """
         ...
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import lru_cache
 from typing import Final, Literal, TextIO
 
 import orjson
 import structlog
-from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 MASK: Final = "[redacted]"
@@ -27,6 +27,7 @@ _USERINFO = re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*(?=@)")
 _BEARER = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE)
 _LINE_BREAKS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 _DEPTH = 6
+_context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default={})  # noqa: B039 - never changed in place
 # Without the values of local variables: they hold whatever a caller sent.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
@@ -39,16 +40,25 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return logger
 
 
-@contextmanager
-def log_context(**fields: object) -> Iterator[None]:
-    """Every line logged in this block (and in tasks started in it) carries these fields: `request_id`, `job_id`."""
-    with bound_contextvars(**fields):
-        yield
+class log_context:  # noqa: N801 - read as a function: `with log_context(job_id=…):`
+    """Every line logged in this block (and in tasks started in it) carries these fields: `request_id`, `job_id`.
+
+    One variable that holds them all, not one for each as structlog has them: every request enters such a block.
+    """
+
+    def __init__(self, **fields: object) -> None:
+        self._fields = fields
+
+    def __enter__(self) -> None:
+        self._before = _context.set({**_context.get(), **self._fields})
+
+    def __exit__(self, *_: object) -> None:
+        _context.reset(self._before)
 
 
 def said_of(name: str) -> str | None:
     """What `log_context` says of that field here and now."""
-    value = get_contextvars().get(name)
+    value = _context.get().get(name)
     return None if value is None else str(value)
 
 
@@ -62,7 +72,7 @@ def configure_logs(
     threshold = logging.getLevelNamesMapping()[level.upper()]
     output = _Output(stream)
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_context,
         structlog.processors.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -82,19 +92,25 @@ def configure_logs(
     _take_over_stdlib(shared, last, output, threshold)
 
 
+def _with_context(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {**_context.get(), **event}
+
+
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Mask secrets, by the name of their key or by the look of an address or header."""
-    return {key: MASK if _SECRET_KEY.search(key) else _masked(value, _DEPTH) for key, value in event.items()}
+    return {key: MASK if _is_secret(key) else _masked(value, _DEPTH) for key, value in event.items()}
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def _masked(value: object, depth: int) -> object:
     if isinstance(value, str):
         return _masked_text(value)
     if depth and isinstance(value, Mapping):
-        return {
-            str(key): MASK if _SECRET_KEY.search(str(key)) else _masked(inner, depth - 1)
-            for key, inner in value.items()
-        }
+        return {str(key): MASK if _is_secret(str(key)) else _masked(inner, depth - 1) for key, inner in value.items()}
     if depth and isinstance(value, list | tuple | set | frozenset):
         return [_masked(inner, depth - 1) for inner in value]
     return value
@@ -103,7 +119,7 @@ def _masked(value: object, depth: int) -> object:
 def _masked_text(text: str) -> str:
     if "://" in text:
         text = _USERINFO.sub(MASK, text)
-    return _BEARER.sub(rf"\1 {MASK}", text)
+    return _BEARER.sub(rf"\1 {MASK}", text) if len(text.split(None, 1)) > 1 else text
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -41,7 +41,7 @@ from filewright.chassis.web.problems import (
     problem_response,
 )
 from filewright.chassis.web.reference import reference_router
-from filewright.chassis.web.shortcut import Shortcut
+from filewright.chassis.web.shortcut import Shortcut, Shortcuts
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -90,6 +90,8 @@ def create_web_app(
     `guards` stand around everything that a request can reach; what they answer has an id and is measured like the rest.
     `refused` hears of every problem that an endpoint raises, before it is answered.
     """
+    routers = tuple(routers)
+    shortcuts = [route for router in routers for route in router.routes if isinstance(route, Shortcut)]
     app = FastAPI(
         title=site.title,
         version=site.version,
@@ -108,6 +110,7 @@ def create_web_app(
             Middleware(BodyWatch),
             Middleware(Faults),
             Middleware(RequestLimits, clock=clock),
+            Middleware(Shortcuts, shortcuts=shortcuts),
         ],
         exception_handlers={
             ProblemError: partial(_problem, refused),
@@ -120,7 +123,6 @@ def create_web_app(
     for router in (health.router(state_of_health), _document_router(app), reference_router(app), *routers):
         # Not `include_router`: that wraps each router, and neither the document nor `Allow` can look inside.
         app.router.routes.extend(router.routes)
-    app.router.routes.sort(key=lambda route: not isinstance(route, Shortcut))
     return app
 
 

@@ -14,6 +14,7 @@ import gzip
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from filewright.chassis.web.headers import header
 from filewright.chassis.web.preferences import accepts_gzip
 
 SHORTEST = 4 << 10
@@ -30,7 +31,7 @@ class Compressed:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not accepts_gzip(Headers(scope=scope).get("accept-encoding")):
+        if scope["type"] != "http" or not accepts_gzip(header(scope, b"accept-encoding")):
             await self._app(scope, receive, send)
             return
         held: Message | None = None

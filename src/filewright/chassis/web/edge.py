@@ -45,7 +45,8 @@ class Edge(Generic[C]):
 
     def once(self, request: Request, caller: C, *content: bytes) -> AbstractAsyncContextManager[Claim]:
         """Hold the request's idempotency key, if it has one. `content` is what makes the body the same body."""
-        return self.keys.claim(caller.tenant, idempotency_key(request), fingerprint(request, *content))
+        key = idempotency_key(request)
+        return self.keys.claim(caller.tenant, key, fingerprint(request, *content) if key is not None else "")
 
     def absolute(self, request: Request, path: str) -> str:
         """The address of a path as this client reaches us."""

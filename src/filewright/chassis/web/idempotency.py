@@ -36,6 +36,7 @@ from filewright.chassis.db.database import Database, DatabaseUnavailable, WriteS
 from filewright.chassis.db.dialect import insert_or_ignore
 from filewright.chassis.ids import IdSource
 from filewright.chassis.telemetry.logs import get_logger
+from filewright.chassis.web.headers import headers
 from filewright.chassis.web.idempotency_model import IdempotencyRow
 from filewright.chassis.web.problems import IdempotencyMismatch, InFlight, InvalidRequest
 
@@ -74,7 +75,7 @@ class Answer:
 
 def idempotency_key(request: Request) -> str | None:
     """The key of a request, or None. Raises InvalidRequest for one that is no key."""
-    keys = request.headers.getlist("idempotency-key")
+    keys = headers(request.scope, b"idempotency-key")
     if not keys:
         return None
     if len(keys) > 1 or not _KEY.fullmatch(keys[0]):

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
+import secrets
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from filewright.chassis.clock import Clock
 from filewright.chassis.errors import ProblemError
 from filewright.chassis.telemetry.logs import get_logger, log_context
 from filewright.chassis.telemetry.metrics import Counter, Histogram, Metrics
+from filewright.chassis.web.headers import header, headers
 from filewright.chassis.web.problems import (
     Forbidden,
     HeadersTooLarge,
@@ -56,11 +57,9 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        asked = headers.get("x-request-id", "")
-        request_id = asked if _REQUEST_ID.fullmatch(asked) else f"req_{uuid.uuid4().hex}"
-        trace = headers.get("traceparent", "")
-        trace = trace if _TRACEPARENT.fullmatch(trace) else ""
+        asked, trace = header(scope, b"x-request-id"), header(scope, b"traceparent")
+        request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else f"req_{secrets.token_hex(16)}"
+        trace = trace if trace and _TRACEPARENT.fullmatch(trace) else ""
         scope.setdefault("state", {}).update(request_id=request_id, traceparent=trace)
         ids = [(b"x-request-id", request_id.encode())]
         if trace:
@@ -213,11 +212,10 @@ class RequestLimits:
             raise UriTooLong(f"The address is longer than {self._max_url} bytes; put what is long in the body.")
         if sum(len(name) + len(value) for name, value in scope["headers"]) > self._max_headers:
             raise HeadersTooLarge(f"The headers are longer than {self._max_headers} bytes together.")
-        headers = Headers(scope=scope)
-        length = headers.get("content-length")
-        if length is not None and not (length.isascii() and length.isdigit() and len(length) <= 18):
-            raise InvalidRequest("Content-Length is not a number.")
-        if scope["method"] not in _SAFE_METHODS and headers.get("sec-fetch-site") == "cross-site":
+        for length in headers(scope, b"content-length"):
+            if not (length.isascii() and length.isdigit() and len(length) <= 18):
+                raise InvalidRequest("Content-Length is not a number.")
+        if scope["method"] not in _SAFE_METHODS and header(scope, b"sec-fetch-site") == "cross-site":
             raise Forbidden("A page of another site may not do this.")
 
     def _paced(self, receive: Receive) -> Receive:
@@ -279,8 +277,7 @@ class BodyWatch:
         await self._app(scope, watched, send_closing)
 
     def _much_left(self, scope: Scope, taken: int) -> bool:
-        headers = Headers(scope=scope)
-        if "transfer-encoding" in headers:
+        if headers(scope, b"transfer-encoding"):
             return True
-        length = headers.get("content-length", "0")
+        length = header(scope, b"content-length") or "0"
         return not (length.isascii() and length.isdigit()) or int(length[:18]) - taken > self._tolerated

@@ -10,10 +10,10 @@ import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from filewright.chassis.networks import Address, Network, within
+from filewright.chassis.web.headers import header, headers
 
 _IPV6_PREFIX = 64
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -47,18 +47,18 @@ class Proxies:
 
     def scheme(self, scope: Scope) -> str:
         """`https` when a believed proxy says so, else what the connection is."""
-        said = self._said(scope, "x-forwarded-proto").lower()
+        said = self._said(scope, b"x-forwarded-proto").lower()
         return said if said in {"http", "https"} else str(scope.get("scheme", "http"))
 
     def host(self, scope: Scope) -> str:
         """The host (and port) that the client asked for; what a believed proxy says goes first."""
-        return self._said(scope, "x-forwarded-host") or Headers(scope=scope).get("host", "")
+        return self._said(scope, b"x-forwarded-host") or header(scope, b"host")
 
-    def _said(self, scope: Scope, header: str) -> str:
+    def _said(self, scope: Scope, name: bytes) -> str:
         peer = parse_address(scope["client"][0]) if scope.get("client") else None
         if peer is None or not self._trusts(peer):
             return ""
-        return Headers(scope=scope).get(header, "").split(",")[-1].strip()
+        return header(scope, name).split(",")[-1].strip()
 
     def _trusts(self, address: Address) -> bool:
         return within(address, self._trusted)
@@ -68,6 +68,7 @@ NO_PROXIES = Proxies()
 """Nobody speaks for another."""
 
 
+@lru_cache(_REMEMBERED)
 def neighbourhood(address: Address | None) -> str:
     """The address as one customer: of an IPv6 network of 64 bits one machine may have every address."""
     if isinstance(address, ipaddress.IPv6Address):
@@ -104,5 +105,4 @@ _parsed = lru_cache(_REMEMBERED)(_parse)
 
 
 def _forwarded_for(scope: Scope) -> list[str]:
-    values = Headers(scope=scope).getlist("x-forwarded-for")
-    return [hop for value in values for hop in value.split(",")]
+    return [hop for value in headers(scope, b"x-forwarded-for") for hop in value.split(",")]

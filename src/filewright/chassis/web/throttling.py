@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -72,14 +72,15 @@ class BudgetHeaders:
 
         async def send_with_budgets(message: Message) -> None:
             if message["type"] == "http.response.start" and (spent := scope.get("state", {}).get(_STATE)):
-                headers = MutableHeaders(scope=message)
-                headers["RateLimit-Policy"] = ", ".join(_policy(item.budget) for item in spent)
-                headers["RateLimit"] = ", ".join(_left(item) for item in spent)
+                policy, left = ", ".join(_policy(item.budget) for item in spent), ", ".join(map(_left, spent))
+                said = [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]
+                message["headers"] = [*message.get("headers", ()), *said]
             await send(message)
 
         await self._app(scope, receive, send_with_budgets)
 
 
+@lru_cache(maxsize=256)
 def _policy(budget: Budget) -> str:
     return f'"{budget.name}";q={budget.rate.count};w={budget.rate.seconds:.0f}'
 

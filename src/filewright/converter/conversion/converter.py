@@ -16,6 +16,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ _TRIES = 3
 """Routes tried for one file."""
 _PROBE_SECONDS = 60.0
 _SHARE_OF_STEPS = 0.97
+_PLANS = 4096
+"""That are remembered; a small part of all that there are."""
 """Of the progress; the rest is checking."""
 
 OnStage = Callable[[Stage], None]
@@ -66,6 +69,8 @@ class Converter:
         self.planner = Planner(registry.abilities())
         """Over what is installed."""
         self._ideal = Planner(registry.declared())
+        self._plan_without = lru_cache(_PLANS)(partial(self._plan, options={}))
+        """Most orders have no options, and what is installed stays the same."""
 
     async def inspect(
         self,
@@ -85,12 +90,15 @@ class Converter:
         Raises UnsupportedFormat, UnsupportedConversion, EngineMissing (a way exists, but not installed here) or
         InvalidOptions.
         """
-        route = self._route(source_format, known_target(target), options or {})
+        return self._plan(source_format, target, options) if options else self._plan_without(source_format, target)
+
+    def _plan(self, source_format: str, target: str, options: Mapping[str, Any]) -> Plan:
+        route = self._route(source_format, known_target(target), options)
         return Plan(
             source_format=route.source,
             target_format=route.target,
             route=self._hops(route),
-            options=check_options(route, options or {}),
+            options=check_options(route, options),
             estimated_seconds=round(route.cpu_seconds, 3),
         )
 

@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from stream_zip import ZIP_AUTO, Method, async_stream_zip
 
 from filewright.chassis.web.downloads import DOWNLOAD_HEADERS, Download, content_disposition, safe_name
+from filewright.chassis.web.headers import header
 from filewright.chassis.web.preferences import etag_matches, opaque
 from filewright.chassis.web.problems import PROBLEM_JSON, Conflict, request_id_of
 from filewright.converter.jobs.schemas import Job, Output
@@ -79,10 +80,9 @@ def accepted_response(job: Job) -> Response:
 
 def conditional_response(request: Request, job: Job) -> Response:
     """The job, or 304 when the client has exactly this already."""
-    response = job_response(job)
-    if etag_matches(request.headers.get("if-none-match"), response.headers["etag"]):
-        return Response(status_code=304, headers={"ETag": response.headers["etag"]})
-    return response
+    if etag_matches(header(request.scope, b"if-none-match"), job.entity_tag):
+        return Response(status_code=304, headers={"ETag": job.entity_tag})
+    return job_response(job)
 
 
 def revision_seen(request: Request) -> int | None:

@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from filewright.chassis.cache.port import Cache, Kind
-from filewright.chassis.db.hot import Rows
-from filewright.converter.jobs import statements
 from filewright.converter.jobs.schemas import Job
 from filewright.converter.jobs.states import PublicStatus
 
@@ -23,16 +21,13 @@ OVER = Kind[Job]("job", 1, weigh=lambda job: 6_000 + 1_500 * len(job.outputs), s
 _LIVE = frozenset({PublicStatus.QUEUED, PublicStatus.RUNNING})
 """A place in the queue changes without a revision; and what runs is another each time."""
 
-Ask = Callable[..., Awaitable[Rows]]
 
-
-async def unchanged(cache: Cache, ask: Ask, job_id: str, tenant: str) -> Job | None:
-    """The job as it is, if that is how it is kept; `ask` is the way to the database. None: look it up."""
+async def unchanged(
+    cache: Cache, revision_of: Callable[[str, str], Awaitable[int | None]], job_id: str, tenant: str
+) -> Job | None:
+    """The job as it is, if that is how it is kept; `revision_of` asks the database. None: look it up."""
     job = cache.peek(OVER, job_id)
-    if job is None:
-        return None
-    rows = await ask(statements.REVISION, of_job=job_id, of_tenant=tenant)
-    return job if rows and rows[0].revision == job.revision else None
+    return job if job is not None and await revision_of(job_id, tenant) == job.revision else None
 
 
 def keep(cache: Cache, job: Job) -> Job:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from filewright.chassis.audit import acts
 from filewright.chassis.audit.log import SYSTEM, Audit
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
-from filewright.chassis.queue.outbox import TOPIC as OUTBOX
-from filewright.chassis.queue.outbox import enqueue
+from filewright.chassis.queue.outbox import announce, enqueue
 from filewright.chassis.queue.port import Task
 from filewright.chassis.web.problems import Conflict, NotFound
 from filewright.converter.errors import Expired
@@ -60,7 +60,7 @@ class Quarantine:
             if row is None:
                 raise Conflict("The job is not in quarantine.")
             enqueue(session, Task(TASK_KIND, row.id, row.lane))
-            session.after_commit(lambda: self._notifier.notify(OUTBOX))
+            session.after_commit(partial(announce, self._notifier))
             topics.announce_change(session, self._notifier, job_id, row.tenant)
             job = await views.job(session, row)
             await self._audit.record(session, RELEASED, actor=actor, tenant=found.tenant, subject=job_id)

@@ -89,7 +89,10 @@ class Job(_Shape):
     fidelity: Annotated[float | None, Field(exclude_if=_nothing)] = None
     error: Annotated[JobProblem | None, Field(exclude_if=_nothing)] = None
     attempt: int
-    queue_position: Annotated[int | None, Field(exclude_if=_nothing, description="1 is next.")] = None
+    queue_position: Annotated[
+        int | None,
+        Field(exclude_if=_nothing, description="1 is next. The answer to an order tells it up to 100, a look always."),
+    ] = None
     estimated_seconds: Annotated[float | None, Field(exclude_if=_nothing)] = None
     cache: Literal["hit", "miss"] = "miss"
     tag: str | None

@@ -18,9 +18,9 @@ from filewright.chassis.cache.port import Cache, Uncached
 from filewright.chassis.coordination.port import Listener, Notifier
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.db.hot import Rows
+from filewright.chassis.db.together import Together
 from filewright.chassis.ids import IdSource, is_id
-from filewright.chassis.queue.outbox import TOPIC as OUTBOX
-from filewright.chassis.queue.outbox import enqueue
+from filewright.chassis.queue.outbox import announce, enqueue
 from filewright.chassis.queue.port import Task
 from filewright.chassis.storage.port import SignedRequest
 from filewright.chassis.telemetry.logs import get_logger
@@ -30,7 +30,6 @@ from filewright.converter.errors import Cancelled
 from filewright.converter.jobs import kept, lookups, repository, statements, topics, views
 from filewright.converter.jobs.errors import stored
 from filewright.converter.jobs.feed import Change, Feed
-from filewright.converter.jobs.kept import Ask
 from filewright.converter.jobs.lookups import JOB_PREFIX, check_id
 from filewright.converter.jobs.models import JobEventRow, JobRow
 from filewright.converter.jobs.ordering import JobRules, Ordering, Within, check_room
@@ -54,6 +53,7 @@ CANCEL_ASKED = failpoints.declare("jobs.cancel.asked", "a running job is marked 
 ERASE_MARKED = failpoints.declare("jobs.delete.marked", "a job is marked as erased and its files are still there")
 
 log = get_logger(__name__)
+Ask = Callable[..., Awaitable[Rows]]
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class Jobs:
         self._cache = cache or Uncached()
         self._rules = rules or JobRules()
         self._patiently = Patience()
+        self._revisions = Together(self._ask_revisions)
         self._ordering = Ordering(
             database=database, sources=sources, planner=planner, ids=ids, sealer=sealer, rules=self._rules
         )
@@ -112,7 +113,7 @@ class Jobs:
         InvalidRequest, NotFound, Expired, ConcurrencyLimited, and what the planner refuses.
         """
         job = await self._ordering.accept(caller, order, within)
-        await self._notifier.notify(OUTBOX)
+        await announce(self._notifier)
         await self._notifier.notify(topics.changed_of(caller.tenant))  # nobody waits for a job that is not known yet
         failpoints.hit(ACCEPTED)
         if order.tag != PREVIEW_TAG and job.source_format and job.target_format:
@@ -285,7 +286,7 @@ class Jobs:
             if row is None:
                 raise Conflict("The job has changed meanwhile; look at it again.")
             enqueue(session, Task(TASK_KIND, row.id, row.lane))
-            session.after_commit(lambda: self._notifier.notify(OUTBOX))
+            session.after_commit(partial(announce, self._notifier))
             self._announce(session, job_id, caller.tenant)
             return await views.job(session, row)
 
@@ -323,11 +324,22 @@ class Jobs:
 
     async def _look_up(self, ask: Ask, caller: Caller, job_id: str) -> Job:
         check_id(job_id)
-        job = await kept.unchanged(self._cache, ask, job_id, caller.tenant)
+        job = await kept.unchanged(self._cache, partial(self._revision_of, ask), job_id, caller.tenant)
         if job is None:
             job = _shown(await ask(statements.JOB, of_job=job_id, of_tenant=caller.tenant))
             kept.keep(self._cache, job)
         return job
+
+    async def _revision_of(self, ask: Ask, job_id: str, tenant: str) -> int | None:
+        """Its revision, if it is that tenant's. Where a replica may answer, each client has a horizon of its own."""
+        if not self._database.has_replicas:
+            return await self._revisions((job_id, tenant))
+        rows = await ask(statements.REVISION, of_job=job_id, of_tenant=tenant)
+        return rows[0].revision if rows else None
+
+    async def _ask_revisions(self, asked: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        rows = await self._database.ask(statements.REVISIONS, of_jobs=[job_id for job_id, _ in asked])
+        return {(row.id, row.tenant): row.revision for row in rows}
 
     async def _cancel(self, session: WriteSession, job: JobRow) -> JobRow:
         """Whichever guard matches wins; the first is tried again, because a running job may fall back into waiting."""

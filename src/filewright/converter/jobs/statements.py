@@ -112,6 +112,10 @@ JOB = Look(_job)
 if it waits."""
 STATE = Look(lambda _: select(_JOBS.c.state).where(_JOBS.c.id == _OF_JOB, _JOBS.c.tenant == _OF_TENANT))
 """Where that job stands."""
+REVISIONS = Look(
+    lambda speech: select(_JOBS.c.id, _JOBS.c.tenant, _JOBS.c.revision).where(speech.among(_JOBS.c.id, "of_jobs"))
+)
+"""Whether these jobs (`of_jobs`) have changed since, and whose they are."""
 REVISION = Look(lambda _: select(_JOBS.c.revision).where(_JOBS.c.id == _OF_JOB, _JOBS.c.tenant == _OF_TENANT))
 """Whether that job has changed since."""
 

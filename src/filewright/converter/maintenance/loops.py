@@ -38,6 +38,8 @@ class Loop:
     topic: str | None = None
     batch: int = 1
     """How much done in one run means that there may be more, so that it is run again at once."""
+    apart: float = 0.0
+    """Seconds between the beginnings of two runs, however often the topic is announced."""
 
 
 class Loops:
@@ -77,8 +79,11 @@ class Loops:
                 await self._clock.sleep(self._pause(loop))
         async with self._notifier.listen(loop.topic) as listener:
             while True:
+                began = self._clock.monotonic()
                 await self._run(loop)
                 await listener.wait(self._pause(loop))
+                if (left := loop.apart - (self._clock.monotonic() - began)) > 0:
+                    await self._clock.sleep(left)
 
     async def _run(self, loop: Loop) -> None:
         try:

@@ -253,13 +253,14 @@ def _allowed(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Requ
     """The same, and nobody passes whom the request's route does not allow."""
 
     async def allowing(request: Request) -> Caller:
-        known: Caller | None = getattr(request.state, "caller", None)
+        state = request.scope.setdefault("state", {})
+        known: Caller | None = state.get("caller")
         if known is not None:  # the guard of the route has asked already
             return known
         caller = await identify(request)
         require(request, caller.scopes)
         require_role(request, caller)
-        request.state.caller = caller
+        state["caller"] = caller
         return caller
 
     return allowing
@@ -270,8 +271,7 @@ def _noted(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Reques
 
     async def noting(request: Request) -> Caller:
         caller = await identify(request)
-        request.state.tenant = caller.tenant
-        request.state.known = caller
+        request.scope.setdefault("state", {}).update(tenant=caller.tenant, known=caller)
         return caller
 
     return noting

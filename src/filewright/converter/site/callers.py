@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from filewright.chassis.web.headers import headers
 from filewright.chassis.web.problems import Forbidden, Unauthenticated
 from filewright.chassis.web.proxies import NO_PROXIES, Proxies, stranger
 from filewright.converter.accounts.bearers import Bearers
@@ -49,7 +50,7 @@ class Callers:
 
     async def identify(self, request: Request) -> Caller:
         """The caller. Raises Unauthenticated, Forbidden."""
-        said = request.headers.getlist("authorization")
+        said = headers(request.scope, b"authorization")
         if not said:
             person = await self.person(request)
             return self.unnamed(request) if person is None else caller_for(person, self.tier_named)

@@ -36,6 +36,13 @@ class TaskQueueSuite:
             await queue.publish(Task("job", f"job_{number}"))
         assert [(await taken(queue)).id for _ in range(5)] == [f"job_{number}" for number in range(5)]
 
+    async def test_many_offered_at_once_come_in_their_order_as_far_as_they_were_taken(self, queue: TaskQueue) -> None:
+        offered = [Task("job", f"job_{number}") for number in range(105)]
+        count = await queue.publish_all(offered)
+        assert 95 <= count < 105, "100 fit, and a taker may hold one more"
+        assert await queue.publish_all(offered[count:]) == 0
+        assert [await taken(queue) for _ in range(count)] == offered[:count]
+
     async def test_premium_comes_first_and_standard_is_not_starved(self, queue: TaskQueue) -> None:
         for number in range(3):
             await queue.publish(Task("job", f"standard_{number}", STANDARD))

@@ -107,7 +107,41 @@ def _descendants(kind: type) -> list[type]:
     return [kind, *(item for child in kind.__subclasses__() for item in _descendants(child))]
 
 
+def acts_page() -> str:
+    import filewright.converter.bootstrap
+    import filewright.converter.site.app  # noqa: F401
+    from filewright.chassis.audit.acts import REGISTERED
+    from filewright.chassis.audit.alarms import PATTERNS
+
+    lines = [
+        "# What is written in the audit log, and what raises an alarm",
+        "",
+        "How both work: [security](security.md#the-audit-log).",
+        "",
+        "## Acts",
+        "",
+        "| act | what happened | counts towards |",
+        "|---|---|---|",
+    ]
+    for name, act in sorted(REGISTERED.items()):
+        patterns = ", ".join(f"`{pattern}`" for pattern in (act.by_actor, act.by_subject) if pattern)
+        lines.append(f"| `{name}` | {act.what} | {patterns} |")
+    lines += [
+        "",
+        "## Alarms",
+        "",
+        "Change them with `FILEWRIGHT_ALARMS`, as `login_failed=20/600,enumeration=off`.",
+        "",
+        "| pattern | what | times | within seconds |",
+        "|---|---|---|---|",
+    ]
+    for name, pattern in PATTERNS.items():
+        lines.append(f"| `{name}` | {pattern.what} | {pattern.times} | {pattern.seconds:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "acts.md": acts_page,
     "settings.md": settings_page,
     "cli.md": cli_page,
     "job-states.md": job_states_page,

@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from filewright.chassis import failpoints
-from filewright.chassis.audit import acts
 from filewright.chassis.audit.alarms import Alarms, parse_patterns
 from filewright.chassis.audit.copies import EVERY_SECONDS as COPY_SECONDS
 from filewright.chassis.audit.copies import Copies
-from filewright.chassis.audit.log import SYSTEM, Audit
+from filewright.chassis.audit.log import Audit
 from filewright.chassis.audit.seals import Seals
 from filewright.chassis.audit.verify import Verdict, verify
 from filewright.chassis.audit.watch import BATCH as NOTES_BATCH
@@ -150,6 +149,8 @@ from filewright.converter.maintenance.partitions import EVERY_SECONDS as PARTITI
 from filewright.converter.maintenance.partitions import Partitions, partitioned
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer
+from filewright.converter.maintenance.rewrapping import EVERY_SECONDS as ROTATING_SECONDS
+from filewright.converter.maintenance.rewrapping import Rewrapping
 from filewright.converter.maintenance.tampering import EVERY_SECONDS as TAMPERING_SECONDS
 from filewright.converter.maintenance.tampering import TamperCheck
 from filewright.converter.maintenance.telling import AlarmLetters
@@ -180,8 +181,6 @@ _LEVELS = {level.name.lower(): level for level in SandboxLevel}
 _DRAIN_SECONDS = 20.0
 _NEVER_MORE = 1_000_000
 """Of a loop that does in one run all there is."""
-ROTATING_SECONDS = 60.0
-REWRAPPED = acts.declare("master_key.rotated", "keys of tenants were wrapped anew, under another master key")
 
 
 class DataDirectoryInUse(SettingsError):
@@ -443,14 +442,29 @@ async def verify_audit(settings: Settings) -> Verdict:
         await database.close()
 
 
+@dataclass(frozen=True)
+class Console:
+    """What an operator has at hand beside people."""
+
+    flags: Flags
+    quarantine: Quarantine
+    database: Database
+    audit: Audit
+
+
 @asynccontextmanager
-async def overseeing(settings: Settings) -> AsyncIterator[Flags]:
-    """`admin flag`: flags, beside whatever runs. Raises SettingsError, DatabaseUnavailable."""
-    database = _database(settings)
+async def overseeing(settings: Settings) -> AsyncIterator[Console]:
+    """`admin flag`, `quarantine`, `audit`: beside whatever runs. Raises SettingsError, DatabaseUnavailable."""
+    clock, database = SystemClock(), _database(settings)
+    store = _store(settings, _keys(settings, clock))
+    audit = Audit(database, Seals(_secret(settings)))
+    eraser = Eraser(database, store, Artifacts(database, store, RandomIds(clock)))
     try:
         await _require_schema(database)
-        yield Flags(database, Uncached(), Audit(database, Seals(_secret(settings))))
+        quarantine = Quarantine(database, MemoryNotifier(), eraser, audit)
+        yield Console(Flags(database, Uncached(), audit), quarantine, database, audit)
     finally:
+        await store.close()
         await database.close()
 
 
@@ -665,7 +679,7 @@ def _features(on: Platform, converter: Converter) -> Features:
     people = _people(on, idempotency)
     admission = Admission(on.database, on.clock, scratch, on.metrics)
     invoices = Invoices(on.database, uploads, jobs)
-    oversight = Oversight(on.database, on.audit, on.flags, people.accounts, on.tiers, on.ids)
+    oversight = Oversight(on.database, on.audit, on.flags, people.accounts, on.tiers)
     webhooks = Webhooks(on.database, on.egress, Sealer(on.secret), on.secret, on.ids, on.audit)
     signer = Signer(on.secret)
     erasures = Erasures(
@@ -920,17 +934,9 @@ def _upkeep(on: Platform, features: Features, rescuer: Rescuer) -> tuple[Loop, .
 
 def _rotating(on: Platform) -> tuple[Loop, ...]:
     """When a new master key is appended, what is wrapped under the one before is wrapped anew."""
-    keys = on.keys
-    if keys is None:
+    if on.keys is None:
         return ()
-
-    async def rewrap() -> int:
-        done = await keys.rewrap()
-        if done:
-            await on.audit.record_alone(REWRAPPED, actor=SYSTEM, details={"keys": done})
-        return done
-
-    return (Loop("tenant-keys", rewrap, every=ROTATING_SECONDS),)
+    return (Loop("tenant-keys", Rewrapping(on.keys, on.audit).run_once, every=ROTATING_SECONDS),)
 
 
 def _reporting(on: Platform, reports: Reports) -> tuple[Loop, ...]:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
+from filewright.chassis.audit.models import AuditLogRow
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.identity.access import BELIEVED
 from filewright.chassis.identity.refresh import RefreshTokens
@@ -50,7 +51,9 @@ async def test_each_token_brings_the_next_and_only_the_newest_is_good(sessions, 
     assert sessions.is_over(token.session)
     async with database.read() as session:
         row = (await session.scalars(select(UserSessionRow))).one()
+        acts = (await session.scalars(select(AuditLogRow.action).order_by(AuditLogRow.id))).all()
     assert row.end_reason == "reused"
+    assert acts == ["session.refreshed"] * 5 + ["session.reused"]
 
 
 @pytest.mark.requirement("S5")

@@ -6,9 +6,11 @@ import ipaddress
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from filewright.chassis.audit.alarms import Alarms
 from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.models import AuditLogRow
 from filewright.chassis.audit.seals import Seals
 from filewright.chassis.audit.watch import Watch
 from filewright.chassis.cache.memory import MemoryCache
@@ -24,6 +26,7 @@ from filewright.chassis.testing.clock import FakeClock
 from filewright.chassis.web.problems import Forbidden, Unauthenticated
 from filewright.converter.accounts.api_keys import ApiKeys, KeyOrder
 from filewright.converter.accounts.bearers import Bearers
+from filewright.converter.accounts.places import Places
 from filewright.converter.accounts.service import FACTS
 from filewright.converter.migrations import LOCATION
 from filewright.converter.tiers import EVERYBODYS_SCOPES, SCOPES, Caller, Tiers
@@ -175,3 +178,19 @@ async def test_when_a_key_was_last_used_is_written_down_in_batches(world):
     assert await world.keys.write_uses_once() == 0
     (listed,) = await world.keys.list_page(owner, after=None, limit=10)
     assert listed.last_used_at == world.clock.now()
+
+
+@pytest.mark.requirement("S29")
+async def test_a_network_that_a_key_comes_from_for_the_first_time_is_written_down_once(world):
+    owner = await world.person()
+    row, made = await world.keys.create(owner, KeyOrder("k", frozenset({"jobs:read"})))
+    for _ in range(2):
+        for address in ("203.0.113.7", "198.51.100.9", "203.0.113.7"):
+            await world.bearers.identify(made.text, ipaddress.ip_address(address))
+        await world.keys.write_uses_once()
+        world.keys._places = Places(world.audit)  # another process, which has seen nothing
+    async with world.database.read() as session:
+        found = (await session.scalars(select(AuditLogRow).where(AuditLogRow.action == "key.new_network"))).all()
+    assert [(act.subject, act.actor) for act in found] == [
+        (row.id, world.audit.mark(f"ip:{address}")) for address in ("203.0.113.7", "198.51.100.9")
+    ]

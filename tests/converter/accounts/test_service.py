@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 import filewright
 from filewright.chassis.audit.alarms import Alarms
 from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.models import AuditLogRow
 from filewright.chassis.audit.seals import Seals
 from filewright.chassis.audit.watch import Watch
 from filewright.chassis.coordination.memory import MemoryNotifier
@@ -118,6 +119,12 @@ async def rows(database):
         }
 
 
+async def acts(database):
+    """All that is written down, in its order."""
+    async with database.read() as session:
+        return (await session.scalars(select(AuditLogRow.action).order_by(AuditLogRow.id))).all()
+
+
 @pytest.mark.requirement("S9")
 async def test_the_same_work_is_done_for_an_address_with_an_account_and_one_without(accounts, parts, database):
     done = {}
@@ -149,6 +156,7 @@ async def test_signing_up_costs_the_same_for_an_address_that_is_taken(accounts, 
         )
         parts["passwords"].asked.clear()
     assert done[0] == done[1]
+    assert await acts(database) == ["account.opened", "account.known", "account.opened"]
 
 
 async def test_nobody_is_written_to_who_has_no_account(accounts, parts):
@@ -179,7 +187,7 @@ async def test_a_password_is_hashed_anew_at_the_next_login_when_the_parameters_h
     assert await dearer.login(KNOWN, GOOD, Origin())
 
 
-async def test_where_addresses_must_be_confirmed_a_password_alone_lets_nobody_in(accounts, parts):
+async def test_where_addresses_must_be_confirmed_a_password_alone_lets_nobody_in(accounts, parts, database):
     strict = Accounts(**{**parts, "rules": AccountRules(verified_only=True)})
     with pytest.raises(Forbidden):
         await strict.login(KNOWN, GOOD, Origin())
@@ -189,6 +197,17 @@ async def test_where_addresses_must_be_confirmed_a_password_alone_lets_nobody_in
     (letter,) = parts["outbox"]._mail.letters
     await strict.verify(letter.text.split("    ")[1].split()[0], Origin())
     assert await strict.login(KNOWN, GOOD, Origin())
+    assert "email.verified" in await acts(database)
+
+
+@pytest.mark.requirement("S29")
+async def test_a_password_that_was_set_anew_is_written_down(accounts, parts, database):
+    await accounts.ask_for_reset(KNOWN)
+    while await parts["outbox"].send_once():
+        pass
+    letter = parts["outbox"]._mail.letters[-1]
+    await accounts.reset(letter.text.split("    ")[1].split()[0], "quite another " + GOOD, Origin())
+    assert (await acts(database))[-2:] == ["letter.asked", "password.reset"]
 
 
 async def test_where_sign_up_is_closed_only_the_operator_opens_accounts(parts):
@@ -201,7 +220,7 @@ async def test_where_sign_up_is_closed_only_the_operator_opens_accounts(parts):
 
 
 @pytest.mark.requirement("S5")
-async def test_a_shut_account_is_out_at_once_and_in_again_when_it_is_opened(accounts, parts):
+async def test_a_shut_account_is_out_at_once_and_in_again_when_it_is_opened(accounts, parts, database):
     user = await accounts.find(KNOWN)
     tokens = await accounts.login(KNOWN, GOOD, Origin())
     await accounts.set_disabled(user.id, disabled=True, actor="an operator")
@@ -211,6 +230,7 @@ async def test_a_shut_account_is_out_at_once_and_in_again_when_it_is_opened(acco
             await refused
     await accounts.set_disabled(user.id, disabled=False, actor="an operator")
     assert await accounts.login(KNOWN, GOOD, Origin())
+    assert [act for act in await acts(database) if "abled" in act] == ["account.disabled", "account.enabled"]
 
 
 @pytest.mark.requirement("S5")

@@ -9,7 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from httpkit.people import GOOD, an_address, bearing, is_refused_soon, somebody
+from sqlalchemy import select
 
+from filewright.chassis.audit.models import AuditLogRow
 from shapekit.provider import introduce, openid_provider
 
 BACK = "https://files.example.com/account/oidc"
@@ -54,6 +56,17 @@ def begun(http):
     return http.post("/v1/auth/oidc").raise_for_status().json()
 
 
+def linked(service):
+    """How often it was written down that an identity leads to an account."""
+
+    async def count():
+        async with service.world.database.read() as session:
+            wanted = select(AuditLogRow.id).where(AuditLogRow.action == "identity.linked")
+            return len((await session.scalars(wanted)).all())
+
+    return service.call(count)
+
+
 def came_back(began, subject):
     """What the provider sends the person back with, once they have said who they are there."""
     answer = httpx.post(began["authorization_url"], data={"sub": subject})
@@ -68,7 +81,8 @@ def finished(http, body):
     return http.post("/v1/auth/oidc/finish", json=body)
 
 
-def test_whoever_the_provider_knows_has_an_account_from_then_on(http, knows):
+def test_whoever_the_provider_knows_has_an_account_from_then_on(service, http, knows):
+    before = linked(service)
     email = an_address()
     knows("ada", email=email, email_verified=True)
     first = finished(http, came_back(begun(http), "ada")).raise_for_status().json()
@@ -78,6 +92,7 @@ def test_whoever_the_provider_knows_has_an_account_from_then_on(http, knows):
     again = finished(http, came_back(begun(http), "ada")).raise_for_status().json()
     assert http.get("/v1/me", headers=bearing(again["access_token"])).json()["id"] == me["id"], "the subject counts"
     assert http.post("/v1/auth/login", json={"email": email, "password": GOOD}).status_code == 401
+    assert linked(service) == before + 1, "once, however often they come"
 
 
 def test_an_address_that_the_provider_has_not_confirmed_leads_nowhere(http, knows):

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from filewright.chassis import failpoints
+from filewright.chassis.audit.models import AuditLogRow
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.errors import DatabaseUnavailable
@@ -150,6 +151,9 @@ async def test_an_engine_that_crashes_three_times_quarantines_the_file(shop, ali
     assert outcomes == ["retry_wait", "retry_wait", "quarantined"]
     ended = await shop.jobs.get(alice, job.id)
     assert (ended.status, ended.error.code, ended.attempt) == ("failed", "quarantined", 3)
+    async with shop.database.read() as session:
+        [act] = (await session.scalars(select(AuditLogRow))).all()
+    assert (act.action, act.subject) == ("quarantine.begun", job.id)
     clock.move(400)
     assert await shop.rescuer.run_once() == 0
     assert await shop.work() is None

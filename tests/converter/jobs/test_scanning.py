@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 
 import pytest
+from sqlalchemy import select
 
+from filewright.chassis.audit.models import AuditLogRow
 from filewright.chassis.clock import SystemClock
 from filewright.chassis.scanning.address import parse_addresses
 from filewright.chassis.scanning.clamd import REST_SECONDS
@@ -48,6 +50,9 @@ async def test_malware_is_never_converted_in_whatever_it_is_packed(shop, alice, 
     assert shop.converter.seen == []
     ended = await shop.jobs.get(alice, job.id)
     assert (ended.status, ended.error.code, ended.outputs) == ("failed", "infected", ())
+    async with shop.database.read() as session:
+        [act] = (await session.scalars(select(AuditLogRow))).all()
+    assert (act.action, act.subject, act.tenant) == ("scan.infected", job.id, "alice")
     assert "Eicar-Test-Signature" in ended.error.detail
     assert await shop.objects() == []
     await order(shop, alice, *harmless(dressing))

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from filewright.chassis import failpoints
+from filewright.chassis.audit.models import AuditLogRow
 from filewright.chassis.db.database import Database
 from filewright.chassis.ids import RandomIds
 from filewright.chassis.storage.encryption.master import MasterKeyFile
@@ -94,6 +95,12 @@ async def test_the_certificate_says_what_was_erased_and_can_be_checked(vault, al
     statement = done.certificate["statement"]
     assert (statement["erasure"], statement["key_destroyed"]) == (ordered.id, key)
     assert statement["objects_deleted"] >= 2
+    async with vault.database.read() as session:
+        acts = (await session.scalars(select(AuditLogRow).order_by(AuditLogRow.id))).all()
+    assert [(act.action, act.subject) for act in acts[-2:]] == [
+        ("erasure.asked", ordered.id), ("erasure.done", ordered.id)
+    ]  # fmt: skip
+    assert acts[-1].tenant == statement["subject"]
     assert (statement["rows_deleted"]["jobs"], statement["rows_deleted"]["uploads"]) == (1, 1)
     assert "alice" not in str(done.certificate)
     public = done.certificate["public_key"]

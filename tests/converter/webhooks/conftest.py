@@ -16,6 +16,7 @@ from sqlalchemy import select
 from standardwebhooks import Webhook as IndependentVerifier
 
 from filewright.chassis.audit.log import Audit
+from filewright.chassis.audit.models import AuditLogRow
 from filewright.chassis.audit.seals import Seals
 from filewright.chassis.db.database import Database
 from filewright.chassis.egress.client import Egress
@@ -145,6 +146,11 @@ class PostOffice:
     def new_sender(self, **more: Any) -> Sender:
         given = {"metrics": self.shop.metrics, **more}
         return Sender(self.database, self.egress, self.shop.sealer, SECRET, self.audit, **given)
+
+    async def acts(self):
+        """All that is written down, in its order."""
+        async with self.database.read() as session:
+            return (await session.scalars(select(AuditLogRow.action).order_by(AuditLogRow.id))).all()
 
     async def register(self, caller: Caller, url: str, *events: Event) -> tuple[str, str]:
         row, secret = await self.webhooks.create(caller, Wanted(url=url, events=events))

@@ -164,6 +164,7 @@ async def test_a_receiver_that_is_dead_is_given_up_after_eight_tries_over_a_day(
     await post.send()
     assert (receiver.got[0].id, (await post.deliveries())[0].state) == (dead.id, "delivered")
     assert receiver.got[0].verified(secret, clock)["type"] == "job.succeeded"
+    assert "webhook.replayed" in await post.acts()
 
 
 def test_pauses_grow_are_spread_and_heed_the_receivers_wish():
@@ -221,6 +222,7 @@ async def test_a_receiver_to_which_nothing_arrives_for_five_days_is_switched_off
     await post.send()
     hook = await post.webhooks.get(alice, webhook_id)
     assert (hook.enabled, hook.disabled_reason) == (False, "failing")
+    assert (await post.acts())[-1] == "webhook.switched_off"
     clock.move(DAY)
     await post.send()
     assert {row.state for row in await post.deliveries()} == {"dead"}

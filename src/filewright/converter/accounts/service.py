@@ -34,6 +34,7 @@ from filewright.converter.accounts.addresses import folded
 from filewright.converter.accounts.choosing import Choosing
 from filewright.converter.accounts.codes import Codes, Purpose
 from filewright.converter.accounts.letters import Letters
+from filewright.converter.jobs.models import CreditRow
 from filewright.converter.tiers import FREE_TIER, USER_ROLE, Caller, is_at_least, scopes_of
 
 T = TypeVar("T")
@@ -337,6 +338,20 @@ class Accounts:
             if disabled:
                 await self.sessions.end(session, UserSessionRow.user_id == user_id, why=End.DISABLED)
             await self._record(session, acts.DISABLED if disabled else acts.ENABLED, user_id, actor=actor)
+
+    async def give_credits(self, user_id: str, amount: int, reason: str, *, actor: str) -> str:
+        """Give an account credits; their id. Raises NotFound."""
+        async with self._database.write() as session:
+            user = await session.get(UserRow, user_id)
+            if user is None:
+                raise NotFound("There is no such account.")
+            now = await self._database.now(session)
+            row = CreditRow(id=self._ids.new("crd"), tenant=user.tenant, amount=amount, reason=reason, at=now)
+            session.add(row)
+            await session.flush()
+            details = {"amount": amount, "reason": reason}
+            await self._record(session, acts.CREDITED, user.id, actor=actor, details=details)
+            return row.id
 
     # --- the audit log ------------------------------------------------------------------------------------------------
 

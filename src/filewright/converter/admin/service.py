@@ -8,16 +8,14 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from filewright.chassis.audit.log import Audit, Detail
+from filewright.chassis.audit.log import Audit
 from filewright.chassis.audit.models import AuditLogRow
 from filewright.chassis.db.database import Database
 from filewright.chassis.flags.service import Flags
 from filewright.chassis.identity.models import UserRow
-from filewright.chassis.ids import IdSource
-from filewright.chassis.web.problems import NotFound, invalid
-from filewright.converter.accounts.acts import CREDITED
+from filewright.chassis.web.problems import invalid
 from filewright.converter.accounts.service import Accounts
-from filewright.converter.jobs.models import CreditRow, JobRow
+from filewright.converter.jobs.models import JobRow
 from filewright.converter.tiers import Tiers
 
 
@@ -50,15 +48,12 @@ class AuditFilter:
 class Oversight:
     """The service."""
 
-    def __init__(
-        self, database: Database, audit: Audit, flags: Flags, accounts: Accounts, tiers: Tiers, ids: IdSource
-    ) -> None:
+    def __init__(self, database: Database, audit: Audit, flags: Flags, accounts: Accounts, tiers: Tiers) -> None:
         self._database = database
         self._audit = audit
         self.flags = flags
         self._accounts = accounts
         self.tiers = tiers
-        self._ids = ids
 
     async def users(self, *, after: str | None, limit: int) -> Sequence[UserRow]:
         """Accounts, newest first."""
@@ -76,35 +71,11 @@ class Oversight:
 
     async def give_credits(self, user_id: str, amount: int, reason: str, *, actor: str) -> str:
         """Give an account credits; their id. Raises NotFound."""
-        async with self._database.write() as session:
-            user = await session.get(UserRow, user_id)
-            if user is None:
-                raise NotFound("There is no such account.")
-            now = await self._database.now(session)
-            row = CreditRow(id=self._ids.new("crd"), tenant=user.tenant, amount=amount, reason=reason, at=now)
-            session.add(row)
-            await session.flush()
-            details: Mapping[str, Detail] = {"amount": amount, "reason": reason}
-            await self._audit.record(
-                session, CREDITED, actor=actor, tenant=user.tenant, subject=user.id, details=details
-            )
-            return row.id
+        return await self._accounts.give_credits(user_id, amount, reason, actor=actor)
 
     async def audited(self, wanted: AuditFilter, *, before: int | None, limit: int) -> Sequence[AuditLogRow]:
-        """Acts, newest first. A network or an e-mail address (`ip:…`, `email:…`) is looked for by its mark."""
-        found = select(AuditLogRow).order_by(AuditLogRow.at.desc(), AuditLogRow.id.desc()).limit(limit)
-        for column, value in (
-            (AuditLogRow.tenant, wanted.tenant),
-            (AuditLogRow.actor, wanted.actor),
-            (AuditLogRow.action, wanted.action),
-            (AuditLogRow.subject, wanted.subject),
-        ):
-            if value is not None:
-                found = found.where(column == self._audit.mark(value))
-        if before is not None:
-            found = found.where(AuditLogRow.id < before)
-        async with self._database.read() as session:
-            return (await session.scalars(found)).all()
+        """As `audited`."""
+        return await audited(self._database, self._audit, wanted, before=before, limit=limit)
 
     async def ratings(self, days: int) -> Sequence[Ratings]:
         """What people thought of jobs that ended in the last days, by target."""
@@ -121,3 +92,22 @@ class Oversight:
             by_target.setdefault(target or "", {})[stars or 0] = count
         found = [Ratings(target, stars) for target, stars in by_target.items()]
         return sorted(found, key=lambda ratings: (-ratings.count, ratings.target))
+
+
+async def audited(
+    database: Database, audit: Audit, wanted: AuditFilter, *, before: int | None, limit: int
+) -> Sequence[AuditLogRow]:
+    """Acts, newest first. A network or an e-mail address (`ip:…`, `email:…`) is looked for by its mark."""
+    found = select(AuditLogRow).order_by(AuditLogRow.at.desc(), AuditLogRow.id.desc()).limit(limit)
+    for column, value in (
+        (AuditLogRow.tenant, wanted.tenant),
+        (AuditLogRow.actor, wanted.actor),
+        (AuditLogRow.action, wanted.action),
+        (AuditLogRow.subject, wanted.subject),
+    ):
+        if value is not None:
+            found = found.where(column == audit.mark(value))
+    if before is not None:
+        found = found.where(AuditLogRow.id < before)
+    async with database.read() as session:
+        return (await session.scalars(found)).all()

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-admin = typer.Typer(name="admin", help="Accounts, keys, flags and the audit log, for operators.", no_args_is_help=True)
+admin = typer.Typer(
+    name="admin", help="Accounts, keys, flags, quarantine and the audit log, for operators.", no_args_is_help=True
+)
 user = typer.Typer(name="user", help="Accounts.", no_args_is_help=True)
 key = typer.Typer(name="key", help="API keys, and the keys that tokens are signed with.", no_args_is_help=True)
 admin.add_typer(user)
@@ -81,6 +83,23 @@ def set_user(
             tier=_tier(tier) if tier is not None else None,
             actor=OPERATOR,
         )
+
+    _run(data, work)
+
+
+@user.command("credit")
+def credit_user(
+    who: Who,
+    amount: Annotated[int, typer.Argument(help="Conversions beyond the month's.", min=1, max=1_000_000)],
+    data: Data = None,
+    *,
+    bought: Annotated[bool, typer.Option("--bought", help="They stand on the invoice of the month.")] = False,
+) -> None:
+    """Give an account credits."""
+
+    async def work(people: People) -> None:
+        found = await people.accounts.find(who)
+        await people.accounts.give_credits(found.id, amount, "bought" if bought else "gift", actor=OPERATOR)
 
     _run(data, work)
 

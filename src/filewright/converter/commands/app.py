@@ -11,7 +11,7 @@ from filewright.converter.commands.admin import admin
 from filewright.converter.commands.convert import convert
 from filewright.converter.commands.exits import CODES_EPILOG
 from filewright.converter.commands.look_up import doctor, formats, routes
-from filewright.converter.commands.oversight import audit, flag
+from filewright.converter.commands.oversight import audit, flag, quarantine
 from filewright.converter.commands.roles import (
     API_EXAMPLES,
     API_HELP,
@@ -63,6 +63,7 @@ app.command()(doctor)
 app.command()(tiers)
 admin.add_typer(audit, name="audit")
 admin.add_typer(flag, name="flag")
+admin.add_typer(quarantine, name="quarantine")
 app.add_typer(admin)
 app.command(help=SERVE_HELP, epilog=SERVE_EXAMPLES)(serve)
 app.command(help=API_HELP, epilog=API_EXAMPLES)(api)

@@ -1,4 +1,7 @@
-"""`filewright admin audit` and `flag`: what an operator does on the machine that has the settings, without HTTP."""
+"""`filewright admin audit`, `quarantine` and `flag`: what an operator does on the machine that has the settings.
+
+It needs no HTTP. What changes anything is written in the audit log, as done at the console.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,27 @@ from filewright.converter.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
     from filewright.chassis.flags.flag import Flag
-    from filewright.chassis.flags.service import Flags
+    from filewright.converter.bootstrap import Console
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 
 audit = typer.Typer(help="The audit log.", no_args_is_help=True)
 flag = typer.Typer(help="What is on for whom.", no_args_is_help=True)
+quarantine = typer.Typer(help="Jobs whose input is kept from the engines.", no_args_is_help=True)
+JobId = Annotated[str, typer.Argument(help="The job's id, `job_…`.", metavar="JOB_ID")]
+_LIST_EXAMPLES = """\b
+Examples:
+  filewright admin audit list --action login.failed
+  filewright admin audit list --actor ip:203.0.113.9 --limit 100
+  filewright admin audit list --subject usr_01jd6qx2v7c8e9f0g1h2j3k4m5 --json | jq .details
+"""
+_QUARANTINE_EXAMPLES = """\b
+Examples:
+  filewright admin quarantine list --json
+  filewright admin quarantine release job_01jd6qx2v7c8e9f0g1h2j3k4m5
+  filewright admin quarantine delete job_01jd6qx2v7c8e9f0g1h2j3k4m5
+"""
 
 
 @audit.command("verify")
@@ -46,10 +63,83 @@ def audit_verify(*, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+@audit.command("list", epilog=_LIST_EXAMPLES)
+def audit_list(
+    action: Annotated[str | None, typer.Option(help="Only this act, as docs/security.md names them.")] = None,
+    actor: Annotated[
+        str | None, typer.Option(help="Only what this one did: an id, or `ip:` with the address of a network.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Only what was done to this: an id, or `email:` with an address.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only what concerns this tenant.")] = None,
+    limit: Annotated[int, typer.Option(help="The latest so many.", min=1, max=10_000)] = 50,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what was done and refused, newest first; as JSON, one line each."""
+    from filewright.converter.admin.service import AuditFilter, audited  # noqa: PLC0415 - as above
+
+    wanted = AuditFilter(tenant, actor, action, subject)
+    rows = _done(
+        _at_console(lambda console: audited(console.database, console.audit, wanted, before=None, limit=limit))
+    )
+    for row in rows:
+        facts = {
+            "id": row.id, "at": row.at.isoformat(), "action": row.action, "outcome": row.outcome, "actor": row.actor,
+            "subject": row.subject, "tenant": row.tenant, "request_id": row.request_id, "details": row.details,
+        }  # fmt: skip
+        if as_json:
+            typer.echo(json.dumps(facts))
+        else:
+            more = " ".join(f"{name}={value}" for name, value in (row.details or {}).items())
+            typer.echo(
+                f"{row.at:%Y-%m-%d %H:%M:%S}  {row.action}  {row.outcome}  {row.actor}  {row.subject or ''}  {more}"
+            )
+
+
+@quarantine.command("list", epilog=_QUARANTINE_EXAMPLES)
+def list_quarantine(
+    limit: Annotated[int, typer.Option(help="The latest so many.", min=1, max=10_000)] = 50, *, as_json: AsJson = False
+) -> None:
+    """Show the jobs that crashed engines or that the scanner named, newest first."""
+    rows = _done(_at_console(lambda console: console.quarantine.page(after=None, limit=limit)))
+    shown = [
+        {
+            "id": row.id,
+            "tenant": row.tenant,
+            "state": row.state,
+            "from": row.source_format,
+            "to": row.target_format,
+            "finished_at": row.finished_at.isoformat() if row.finished_at else None,
+        }
+        for row in rows
+    ]
+    if as_json:
+        typer.echo(json.dumps(shown))
+        return
+    for item in shown:
+        typer.echo(f"{item['id']}  {item['state']}  {item['from']} to {item['to']}  of {item['tenant']}")
+
+
+@quarantine.command("release", epilog=_QUARANTINE_EXAMPLES)
+def release_from_quarantine(job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Let a quarantined job run again: its input comes near the engines once more."""
+    job = _done(_at_console(lambda console: console.quarantine.release(job_id, actor=OPERATOR)))
+    typer.echo(json.dumps({"id": job.id, "status": job.status}) if as_json else f"{job.id}: {job.status}")
+
+
+@quarantine.command("delete", epilog=_QUARANTINE_EXAMPLES)
+def delete_from_quarantine(job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Erase the files of a quarantined or infected job."""
+    _done(_at_console(lambda console: console.quarantine.discard(job_id, actor=OPERATOR)))
+    typer.echo(json.dumps({"id": job_id, "status": "expired"}) if as_json else f"{job_id}: erased")
+
+
 @flag.command("list")
 def list_flags(*, as_json: AsJson = False) -> None:
     """Every flag that was set, and whether it was halted."""
-    found = _done(_with_flags(lambda flags: flags.all()))
+    found = _done(_at_console(lambda console: console.flags.all()))
     if as_json:
         typer.echo(json.dumps([_facts(item) for item in found]))
         return
@@ -76,22 +166,22 @@ def set_flag(
     from filewright.chassis.flags.flag import Flag  # noqa: PLC0415 - as above
 
     wanted = Flag(name, enabled=not off, percent=percent, tenants=tuple(tenant or ()), halt_above=halt_above)
-    typer.echo(json.dumps(_facts(_done(_with_flags(lambda flags: flags.set(wanted, actor=OPERATOR))))))
+    typer.echo(json.dumps(_facts(_done(_at_console(lambda console: console.flags.set(wanted, actor=OPERATOR))))))
 
 
 @flag.command("remove")
 def remove_flag(name: Annotated[str, typer.Argument(help="The flag's name.")]) -> None:
     """Forget a flag: from then on it is what the program takes it to be."""
-    if not _done(_with_flags(lambda flags: flags.remove(name, actor=OPERATOR))):
+    if not _done(_at_console(lambda console: console.flags.remove(name, actor=OPERATOR))):
         typer.echo("there is no such flag", err=True)
         raise typer.Exit(1)
 
 
-async def _with_flags(work: Callable[[Flags], Awaitable[T]]) -> T:
+async def _at_console(work: Callable[[Console], Awaitable[T]]) -> T:
     from filewright.converter.bootstrap import overseeing  # noqa: PLC0415 - as above
 
-    async with overseeing(_settings()) as flags:
-        return await work(flags)
+    async with overseeing(_settings()) as console:
+        return await work(console)
 
 
 def _facts(item: Flag) -> dict[str, Any]:
@@ -110,5 +200,5 @@ def _done(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except (SettingsError, ProblemError, OSError) as error:
-        typer.echo(str(error), err=True)
+        typer.echo(error.detail if isinstance(error, ProblemError) else str(error), err=True)
         raise typer.Exit(Exit.USAGE if isinstance(error, SettingsError) else 1) from None

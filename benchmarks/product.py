@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,12 +22,13 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
 class Product:
-    """`filewright serve` on a data directory of its own, until the context ends."""
+    """`filewright serve` on a data directory of its own, with these settings, until the context ends."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
         self._log = data.with_name(f"{data.name}.log")
         began = time.perf_counter()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FILEWRIGHT_")}
+        environment |= {f"FILEWRIGHT_{name}": value for name, value in (settings or {}).items()}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "filewright", "serve", "--port", "0", "--data", str(data)],
@@ -56,6 +58,10 @@ class Product:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
 
     def client(self) -> Client:
         """A connection of its own."""

@@ -14,7 +14,7 @@ import fcntl
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -109,6 +109,13 @@ class LocalStore:
 
     async def delete(self, key: str) -> None:
         await in_thread(self._delete, key)
+
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        def one_by_one() -> None:
+            for key in keys:
+                self._delete(key)
+
+        await in_thread(one_by_one)
 
     async def copy(self, source: str, target: str) -> None:
         check_key(target)

@@ -6,7 +6,7 @@ server that knows checksums refuses what was changed on the way. A bucket's own 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,6 +39,8 @@ from filewright.chassis.storage.threads import in_thread
 PART_BYTES = 5 << 20
 """S3 takes no smaller part (but the last). With 10,000 parts at most, an object may have 48 GiB."""
 PARTS_AT_ONCE = 2
+DELETED_AT_ONCE = 1000
+"""S3 takes no longer list."""
 
 
 def open_store(url: str, *, access_key_id: str | None = None, secret_access_key: str | None = None) -> ObjectStore:
@@ -146,6 +148,18 @@ class ObstoreStore:
                 await self._store.delete_async(check_key(key))
         except ObjectMissing:
             return
+
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), DELETED_AT_ONCE):
+            some = [check_key(key) for key in keys[start : start + DELETED_AT_ONCE]]
+            try:
+                with _telling_failures(some[0]):
+                    await self._store.delete_async(some)
+            except (
+                ObjectMissing
+            ):  # a store that minds, and says so of the first: what comes after it may still be there
+                for key in some:
+                    await self.delete(key)
 
     async def copy(self, source: str, target: str) -> None:
         with _telling_failures(source):

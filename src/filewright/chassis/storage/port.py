@@ -14,7 +14,7 @@ it, where objects are sealed.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -130,6 +130,10 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Afterwards there is no object under this key; it is no error when there was none before."""
+        ...
+
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        """As `delete` of each, in as few requests as the store allows."""
         ...
 
     async def copy(self, source: str, target: str) -> None:

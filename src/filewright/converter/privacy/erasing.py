@@ -177,7 +177,7 @@ class Erasures:
     async def _delete_objects(self, tenant: str) -> int:
         deleted = 0
         async for keys in self._keys_of_objects(tenant):
-            await _side_by_side(self._store.delete(key) for key in keys)
+            await self._store.delete_many(keys)
             deleted += len(keys)
         return deleted
 

@@ -11,7 +11,7 @@ all bytes go through the API.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -109,6 +109,9 @@ class EncryptedStore:
 
     async def delete(self, key: str) -> None:
         await asyncio.gather(self._inner.delete(check_key(key) + SUFFIX), self._inner.delete(key))
+
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        await self._inner.delete_many([name for key in keys for name in (check_key(key) + SUFFIX, key)])
 
     # --- reading -------------------------------------------------------------------------------------------------
 

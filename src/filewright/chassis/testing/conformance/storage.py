@@ -114,6 +114,15 @@ class ObjectStoreSuite:
         with pytest.raises(ValueError, match="counts from 0"):
             store.get("one", 0, -1)
 
+    async def test_many_are_deleted_at_once_and_those_that_are_not_there_do_not_matter(
+        self, store: ObjectStore
+    ) -> None:
+        for n in range(5):
+            await store.put(f"many/{n}", b"x")
+        await store.delete_many(["none/0", *(f"many/{n}" for n in range(4)), "none/1"])
+        assert [info.key async for info in store.list("many")] == ["many/4"]
+        await store.delete_many([])
+
     async def test_deleting_is_done_once_and_may_be_asked_for_twice(self, store: ObjectStore) -> None:
         await store.put("a/b", b"x")
         await store.delete("a/b")

@@ -192,7 +192,7 @@ def measure_case(
     ways = bare_ways(case, sample, registry, folder)
     form = Form(sample.path, target)
     client = product.client()
-    made = len(client.convert(form))  # and what has to be warm is warm now
+    made = [len(client.convert(form)) for _ in range(4)][-1]  # and what has to be warm is warm now
     sides = {"product": Side()} | {name: Side() for name in ways}
     began, rounds = time.monotonic(), 0
     while rounds < effort.most and (rounds < effort.least or time.monotonic() - began < effort.seconds):

@@ -120,7 +120,7 @@ class Standing:
         """For those who ask how documents are converted here."""
         if self.trouble:
             return {"way": "cold", "reason": self.trouble}
-        return {"way": "warm" if self.proven else "not used yet"}
+        return {"way": "warm" if self.proven else "not warm yet"}
 
 
 _standings: dict[int, Standing] = {}

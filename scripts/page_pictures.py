@@ -60,6 +60,14 @@ SECTIONS: dict[str, dict[str, str]] = {
         "account-narrow": "The same in a window of 320 pixels.",
         "account-de": "In German.",
     },
+    "Operators": {
+        "admin-overview": "`/admin`, for operators only: what succeeds, what people think of it, whether all is there.",
+        "admin-users": "Accounts: found, given another tier or credits, shut and opened again.",
+        "admin-quarantine": "Jobs whose files are kept from the engines: looked at, released or deleted.",
+        "admin-flags": "Flags, with their share of the tenants and the failures that halt them.",
+        "admin-audit": "The audit log, by action, actor, subject or tenant.",
+        "admin-narrow": "In a window of 320 pixels tables are moved sideways in frames of their own.",
+    },
     "Everybody": {
         "narrow": "A window of 320 pixels.",
         "narrow-chooser": "The choice in a narrow window rests at its lower edge.",
@@ -81,7 +89,8 @@ them axe-core has found nothing that keeps anybody out.
 The page is static files: one style sheet and native modules, no framework, no build step, nothing from another host,
 and nothing but the public API. State lives in one place (`queue.js`); what is to be seen follows from it (`row.js`).
 Every text is in `texts/en.js`; a language is one more file beside it, in which every key must be found. The account
-page (`account/`) is modules, texts and a small sheet of its own, so that the page for files carries none of it.
+page (`account/`) is modules, texts and a small sheet of its own, so that the page for files carries none of it; so is
+the operators' page (`admin/`), which is in English only, as settings, logs and the command line are.
 
 | what | wanted | measured by |
 |---|---|---|

@@ -206,3 +206,27 @@ def test_credits_are_given_and_the_account_has_them(live: Live, http: httpx.Clie
     assert code_of(http.post(nobody, json={"amount": 0})) == (400, "invalid_request")
     [act] = http.get("/v1/admin/audit", params={"action": "account.credited"}).json()["data"]
     assert (act["subject"], act["details"]) == (user.id, {"amount": 7, "reason": "gift"})
+
+
+@pytest.mark.requirement("S38", "S5")
+def test_an_account_is_found_shut_and_opened_again(people_only: Live, stranger: httpx.Client) -> None:
+    operator, person = staff(people_only, stranger, "admin"), staff(people_only, stranger, "user")
+
+    def found(wanted: str) -> list[dict[str, Any]]:
+        answer = stranger.get("/v1/admin/users", params={"q": wanted}, headers=operator.headers)
+        return list(answer.raise_for_status().json()["data"])
+
+    [account] = found(person.email[:14].upper())
+    assert found(account["id"]) == [account]
+    assert found("ada%") == [], "what people type is no pattern"
+    path = f"/v1/admin/users/{account['id']}"
+    shut = stranger.patch(path, json={"disabled": True}, headers=operator.headers)
+    assert shut.raise_for_status().json()["disabled"]
+    assert is_refused_soon(stranger, person.headers)
+    stranger.patch(path, json={"disabled": False, "tier": "premium"}, headers=operator.headers).raise_for_status()
+    back = stranger.post("/v1/auth/login", json={"email": person.email, "password": GOOD}).raise_for_status().json()
+    assert stranger.get("/v1/me", headers=bearing(back["access_token"])).json()["tier"] == "premium"
+    [own] = found(operator.email)
+    refused = stranger.patch(f"/v1/admin/users/{own['id']}", json={"disabled": True}, headers=operator.headers)
+    assert code_of(refused) == (409, "conflict")
+    assert code_of(stranger.patch(path, json={}, headers=operator.headers)) == (400, "invalid_request")

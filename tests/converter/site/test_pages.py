@@ -15,7 +15,7 @@ from filewright.converter.accounts.cookies import SignedInPerson
 from filewright.converter.routing.planner import Planner
 from filewright.converter.site.callers import Visitor
 from filewright.converter.site.pages import STATIC, Pages, router
-from filewright.converter.tiers import ANONYMOUS, LOCAL, Caller
+from filewright.converter.tiers import ANONYMOUS, EVERYBODYS_SCOPES, LOCAL, SCOPES, Caller
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def opened(visitor_of):
 
 @pytest.fixture
 async def http():
-    async with opened(coming(Visitor(Caller("local", LOCAL)))) as client:
+    async with opened(coming(Visitor(Caller("local", LOCAL, SCOPES)))) as client:
         yield client
 
 
@@ -66,6 +66,22 @@ async def test_whoever_is_signed_in_sees_it_and_the_way_out(http):
         assert "&lt;ada&gt;@example.com" in page
         assert 'action="/account/sign-out" method="post"' in page
         assert 'data-here="true"' in (await hers.get("/account")).text
+
+
+async def test_the_operators_page_is_for_operators_and_nobody_else_learns_that_it_is_there(http):
+    assert (await http.get("/admin")).status_code == 200, "the owner of the machine"
+    operator = Visitor(Caller("usr_1", ANONYMOUS, SCOPES), ADA)
+    async with opened(coming(operator)) as operators:
+        assert (await operators.get("/admin")).status_code == 200
+        assert 'href="/admin"' in (await operators.get("/")).text
+    async with opened(coming(Visitor(Caller("usr_1", ANONYMOUS, EVERYBODYS_SCOPES), ADA))) as others:
+        refused = await others.get("/admin")
+        assert (refused.status_code, "static/admin" in refused.text) == (404, False)
+        assert 'href="/admin"' not in (await others.get("/")).text
+    for visitor_of in (nobody, coming(Visitor(Caller("ip:203.0.113.7", ANONYMOUS)))):
+        async with opened(visitor_of) as strangers:
+            sent = await strangers.get("/admin", headers={"Accept": "text/html"})
+            assert (sent.status_code, sent.headers["location"]) == (303, "/account?to=admin")
 
 
 async def test_strangers_are_shown_the_way_in_where_only_known_callers_are_served():
@@ -103,7 +119,7 @@ async def test_the_policy_lets_in_own_scripts_and_nothing_else(http):
     }
 
 
-@pytest.mark.parametrize("path", ["/", "/account"])
+@pytest.mark.parametrize("path", ["/", "/account", "/admin"])
 async def test_everything_the_page_refers_to_is_there(http, path):
     page = (await http.get(path)).text
     own = [address for address in re.findall(r'(?:src|href)="([^"#]+)"', page) if address.startswith("/static/")]

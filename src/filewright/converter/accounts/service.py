@@ -172,18 +172,20 @@ class Accounts:
         """End the caller's session, and that of the refresh token: whoever has it may end it. Says nothing back."""
         named = self.sessions.of(untrusted_refresh) if untrusted_refresh else None
         going = {name for name in (named, caller.session if caller else None) if name is not None}
-        if going:
-            async with self._database.write() as session:
-                ended = await self.sessions.end(session, UserSessionRow.id.in_(going), why=End.LOGGED_OUT)
-                owners = select(UserSessionRow.id, UserSessionRow.user_id).where(UserSessionRow.id.in_(ended))
-                for session_id, owner in (await session.execute(owners)).all() if ended else ():
-                    await self._record(session, acts.ENDED, owner, subject=session_id)
+        await self._log_out(going)
 
     async def end_here(self, session_id: str | None) -> None:
         """End the session that somebody's own browser named."""
-        if session_id is not None:
-            async with self._database.write() as session:
-                await self.sessions.end(session, UserSessionRow.id == session_id, why=End.LOGGED_OUT)
+        await self._log_out({session_id} if session_id is not None else set())
+
+    async def _log_out(self, going: set[str]) -> None:
+        if not going:
+            return
+        async with self._database.write() as session:
+            ended = await self.sessions.end(session, UserSessionRow.id.in_(going), why=End.LOGGED_OUT)
+            owners = select(UserSessionRow.id, UserSessionRow.user_id).where(UserSessionRow.id.in_(ended))
+            for session_id, owner in (await session.execute(owners)).all() if ended else ():
+                await self._record(session, acts.ENDED, owner, subject=session_id)
 
     # --- letters with codes -------------------------------------------------------------------------------------------
 

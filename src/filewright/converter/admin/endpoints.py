@@ -22,8 +22,8 @@ from filewright.converter.admin.schemas import (
     FlagWish,
     QuarantinedJob,
     QuarantinePage,
-    TierChange,
     TierList,
+    UserChange,
     UserPage,
     UserView,
 )
@@ -37,6 +37,10 @@ from filewright.converter.tiers import SUPPORT_ROLE
 _USER_PREFIX = "usr"
 Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=100)]
+Wanted = Annotated[
+    str | None,
+    Query(min_length=1, max_length=128, pattern=r"^[^\x00]*$", description="How an address begins, or an id."),
+]
 JobId = Annotated[str, Path(examples=["job_01jd6qx2v7c8e9f0g1h2j3k4m5"])]
 UserId = Annotated[str, Path(examples=["usr_01jd6qx2v7c8e9f0g1h2j3k4m5"])]
 Name = Annotated[str, Path(pattern=FLAG_NAME, description="The flag's name.", examples=["new-engine"])]
@@ -92,24 +96,28 @@ class AdminEndpoints:
             job = await self.quarantine.release(job_id, actor=caller.actor)
             return await claim.keep_now(job_response(job))
 
-    async def users(self, request: Request, cursor: Cursor = None, limit: Limit = 20) -> Response:
+    async def users(self, request: Request, q: Wanted = None, cursor: Cursor = None, limit: Limit = 20) -> Response:
         await self.desk.operator(request)
         after = decode_cursor(cursor, _USER_PREFIX) if cursor is not None else None
-        rows = await self.oversight.users(after=after, limit=limit + 1)
+        rows = await self.oversight.users(wanted=q, after=after, limit=limit + 1)
         return json_of(
             UserPage(
                 data=[_user(row) for row in rows[:limit]], next_cursor=next_cursor([row.id for row in rows], limit)
             )
         )
 
-    async def set_tier(
+    async def change_user(
         self,
         request: Request,
         user_id: UserId,
-        wish: Annotated[TierChange, Depends(JsonBody(TierChange))],
+        wish: Annotated[UserChange, Depends(JsonBody(UserChange))],
     ) -> Response:
         caller = await self.desk.operator(request)
-        user = await self.oversight.set_tier(user_id, wish.tier, actor=caller.actor)
+        user = None
+        if wish.tier is not None:
+            user = await self.oversight.set_tier(user_id, wish.tier, actor=caller.actor)
+        if wish.disabled is not None:
+            user = await self.oversight.set_disabled(caller, user_id, wish.disabled)
         return json_of(_user(user))
 
     async def give_credits(
@@ -181,10 +189,10 @@ def router(on: AdminEndpoints) -> APIRouter:
     add(
         "/users/{user_id}",
         "PATCH",
-        on.set_tier,
-        "set_tier",
-        "Give an account another tier",
-        responses=answers(UserView, "The account.") | problems(415),
+        on.change_user,
+        "change_user",
+        "Give an account another tier, shut it or open it again",
+        responses=answers(UserView, "The account.") | problems(409, 415),
     )
     add(
         "/users/{user_id}/credits",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from filewright.chassis.flags.flag import Flag
 from filewright.chassis.web.jsonbody import WholeNumber
@@ -112,12 +112,21 @@ class QuarantinePage(BaseModel):
     next_cursor: str | None
 
 
-class TierChange(BaseModel):
-    """Another tier."""
+class UserChange(BaseModel):
+    """What is to change about an account; the rest stays."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"tier": "premium"}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"tier": "premium"}], "minProperties": 1})
 
-    tier: Annotated[str, Field(min_length=1, max_length=64)]
+    tier: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    disabled: Annotated[
+        StrictBool | None, Field(description="Whether its person is kept out: sessions end, and keys are refused.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.tier is None and self.disabled is None:
+            raise ValueError("name something to change")
+        return self
 
 
 class CreditsWish(BaseModel):

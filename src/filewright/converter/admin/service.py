@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from filewright.chassis.audit.log import Audit
 from filewright.chassis.audit.models import AuditLogRow
 from filewright.chassis.db.database import Database
 from filewright.chassis.flags.service import Flags
 from filewright.chassis.identity.models import UserRow
-from filewright.chassis.web.problems import invalid
+from filewright.chassis.web.problems import Conflict, invalid
 from filewright.converter.accounts.service import Accounts
 from filewright.converter.jobs.models import JobRow
-from filewright.converter.tiers import Tiers
+from filewright.converter.tiers import Caller, Tiers
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,12 @@ class Oversight:
         self._accounts = accounts
         self.tiers = tiers
 
-    async def users(self, *, after: str | None, limit: int) -> Sequence[UserRow]:
-        """Accounts, newest first."""
+    async def users(self, *, wanted: str | None = None, after: str | None, limit: int) -> Sequence[UserRow]:
+        """Accounts, newest first. `wanted`: how an address begins, or an id."""
         found = select(UserRow).order_by(UserRow.id.desc()).limit(limit)
+        if wanted is not None:
+            beginning = UserRow.email.startswith(wanted.lower(), autoescape=True)
+            found = found.where(or_(UserRow.id == wanted, beginning))
         if after is not None:
             found = found.where(UserRow.id < after)
         async with self._database.read() as session:
@@ -68,6 +71,13 @@ class Oversight:
         if tier not in self.tiers.by_name:
             raise invalid("/tier", f"The tiers are {', '.join(self.tiers.by_name)}.")
         return await self._accounts.change(user_id, tier=tier, actor=actor)
+
+    async def set_disabled(self, caller: Caller, user_id: str, disabled: bool) -> UserRow:
+        """Shut an account, or open it again. Raises NotFound, Conflict for the operator's own."""
+        if disabled and caller.user == user_id:
+            raise Conflict("This is your own account; another operator can shut it.")
+        await self._accounts.set_disabled(user_id, disabled, actor=caller.actor)
+        return await self._accounts.find(user_id)
 
     async def give_credits(self, user_id: str, amount: int, reason: str, *, actor: str) -> str:
         """Give an account credits; their id. Raises NotFound."""

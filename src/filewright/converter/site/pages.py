@@ -19,7 +19,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from filewright.chassis.errors import ProblemError
-from filewright.chassis.web.problems import Unauthenticated
+from filewright.chassis.web.problems import NotFound, Unauthenticated
 from filewright.chassis.web.statics import StaticFolder
 from filewright.converter.formats.catalogue import FORMATS, Family, Format
 from filewright.converter.jobs.schemas import Job, Output
@@ -27,6 +27,7 @@ from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.states import PublicStatus
 from filewright.converter.routing.planner import Planner
 from filewright.converter.site.callers import LOCAL_TENANT, Visitor
+from filewright.converter.tiers import ADMIN
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -38,7 +39,9 @@ HEADERS: Mapping[str, str] = {
 STATIC = StaticFolder(files(__package__).joinpath("static"))
 _OFTEN = ("pdf", "docx", "jpg", "png", "webp", "mp3", "mp4", "xlsx", "csv", "html", "md", "epub", "zip")
 _SIGN_IN = '<a class="button small quiet" href="/account?to=files" data-t="page.in">Sign in</a>'
+_ADMIN_LINK = '\n<a href="/admin">Administration</a>'
 _ACCOUNT_LINK = '<a href="/account" data-t="page.account">Account</a>'
+_FILES, _ADMIN = "files", "admin"
 _LOOK_AGAIN = '<meta http-equiv="refresh" content="2">'
 _FAMILY_NAMES: Mapping[Family, str] = {
     Family.DOCUMENT: "Documents",
@@ -76,7 +79,7 @@ class Pages:
 
 
 def router(pages: Pages) -> APIRouter:
-    """`/`, `/jobs/{id}`, `/account` and `/static/…`; none of them is part of the API."""
+    """`/`, `/jobs/{id}`, `/account`, `/admin` and `/static/…`; none of them is part of the API."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
@@ -106,6 +109,18 @@ def router(pages: Pages) -> APIRouter:
         page = account_page(visitor, provider=pages.provider)
         return page if visitor is None else _tidied(pages, request, visitor, page)
 
+    @routes.get("/admin")
+    async def admin(request: Request) -> Response:
+        visitor = await _let_in(pages, request, _ADMIN)
+        if isinstance(visitor, Response):
+            return visitor
+        if ADMIN in visitor.caller.scopes:
+            return admin_page(visitor)
+        if visitor.person is None:
+            return _sent_to_sign_in(_ADMIN)
+        detail = "There is nothing at this address."
+        return problem_page(visitor, code=NotFound.code, heading=NotFound.title, detail=detail, status=404)
+
     @routes.post("/account/sign-out")
     async def sign_out(request: Request) -> Response:
         gone = RedirectResponse("/", status_code=303)
@@ -119,14 +134,19 @@ def router(pages: Pages) -> APIRouter:
     return routes
 
 
-async def _let_in(pages: Pages, request: Request) -> Visitor | Response:
+async def _let_in(pages: Pages, request: Request, onward: str = _FILES) -> Visitor | Response:
     """The visitor, or the way to where strangers sign in. Raises Unauthenticated for programs, which read no pages."""
     try:
         return await pages.visitor_of(request)
     except Unauthenticated:
         if "text/html" not in request.headers.get("accept", "").lower():
             raise
-        return RedirectResponse("/account?to=files", status_code=303)
+        return _sent_to_sign_in(onward)
+
+
+def _sent_to_sign_in(onward: str) -> Response:
+    """And back to where they wanted to go."""
+    return RedirectResponse(f"/account?to={onward}", status_code=303)
 
 
 async def _maybe(pages: Pages, request: Request) -> Visitor | None:
@@ -160,6 +180,11 @@ def account_page(visitor: Visitor | None, *, provider: str) -> Response:
     local = visitor is not None and visitor.caller.tenant == LOCAL_TENANT
     body = _fill("account.html", local=str(local).lower(), here=str(here).lower(), provider=escape(provider))
     return _shell("Account · Filewright", body, head=_fill("account_head.html"))
+
+
+def admin_page(visitor: Visitor) -> Response:
+    """What operators see and do; its script asks the API for all of it, which asks who they are once more."""
+    return _page(visitor, "Administration · Filewright", _fill("admin.html"), head=_fill("admin_head.html"))
 
 
 def job_page(visitor: Visitor, job: Job) -> Response:
@@ -263,8 +288,9 @@ def _person(visitor: Visitor) -> str:
     person = visitor.person
     if person is None:
         return "" if visitor.caller.tenant == LOCAL_TENANT else _SIGN_IN
+    admin = _ADMIN_LINK if ADMIN in visitor.caller.scopes else ""
     initial = escape(person.email[0].upper())
-    return _fill("person.html", user=escape(person.user), initial=initial, email=escape(person.email))
+    return _fill("person.html", user=escape(person.user), initial=initial, email=escape(person.email), admin=admin)
 
 
 def _shell(

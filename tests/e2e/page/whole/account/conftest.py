@@ -21,7 +21,7 @@ from shapekit.provider import openid_provider
 from shapekit.service import EmbeddedService
 
 TIERS = "tiers:\n  free:\n    monthly_conversions: 100\n  premium:\n    monthly_price: 19\n"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 _NUMBERS = itertools.count(1)
 
 
@@ -32,6 +32,10 @@ class Town:
     url: str
     folder: Path
     provider: str
+
+    def client(self) -> httpx.Client:
+        """Of its API, with the patience that a busy machine asks for."""
+        return httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS)
 
     @property
     def books(self) -> Path:
@@ -68,7 +72,7 @@ class Person:
     password: str = "four words in a row"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """With tiers of its own, so that the machine's owner is a caller like all others."""
     folder = tmp_path_factory.mktemp("town")
@@ -93,9 +97,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 def person(town: Town) -> Person:
     """With an account already."""
     somebody = Person()
-    httpx.post(
-        f"{town.url}/v1/auth/register", json={"email": somebody.email, "password": somebody.password}
-    ).raise_for_status()
+    sign_up(town, somebody)
     return somebody
 
 
@@ -128,6 +130,12 @@ def inside(at_the_door: Callable[..., Any], person: Person) -> Callable[..., Any
         return visit
 
     return come
+
+
+def sign_up(town: Town, somebody: Person) -> None:
+    """By the API."""
+    with town.client() as http:
+        http.post("/v1/auth/register", json={"email": somebody.email, "password": somebody.password}).raise_for_status()
 
 
 def sign_in(visit: Any, person: Person) -> None:

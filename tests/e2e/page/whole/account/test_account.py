@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import httpx
 import pytest
 from playwright.sync_api import APIResponse, Page, expect
 
@@ -118,7 +117,8 @@ def test_signing_out_ends_it_here_and_in_the_service(inside, town):
     visit.page.get_by_role("button", name="Sign out").click()
     expect(visit.page.get_by_text("Signed out.")).to_be_visible()
     assert visit.context.cookies() == []
-    answer = httpx.get(f"{town.url}/v1/me", headers={"Cookie": f"{cookie['name']}={cookie['value']}"})
+    with town.client() as http:
+        answer = http.get("/v1/me", headers={"Cookie": f"{cookie['name']}={cookie['value']}"})
     assert answer.status_code == 401
     visit.page.reload()
     expect(visit.page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -118,7 +117,8 @@ def test_a_person_signs_up_uses_a_key_sees_an_invoice_exports_and_erases(at_the_
     expect(page.get_by_role("heading", name="The account is erased")).to_be_visible()
     visit.look("account-erased")
     certificate = json.loads(fetched(page, "Certificate"))
-    shown = httpx.get(f"{town.url}/v1/erasures/{certificate['id']}").raise_for_status().json()
+    with town.client() as http:
+        shown = http.get(f"/v1/erasures/{certificate['id']}").raise_for_status().json()
     assert shown["certificate"] == certificate["certificate"]
     page.reload()
     expect(page.get_by_text(certificate["id"])).to_be_visible()
@@ -150,11 +150,12 @@ def test_whoever_signs_in_converts_as_that_account_until_they_sign_out(visits, p
     visit.look("signed-in")
 
     body = {"email": person.email, "password": person.password}
-    token = httpx.post(f"{town.url}/v1/auth/login", json=body).raise_for_status().json()["access_token"]
-    own = {"Authorization": f"Bearer {token}"}
-    (job,) = httpx.get(f"{town.url}/v1/jobs", headers=own).raise_for_status().json()["data"]
-    assert job["target_format"] == "txt"
-    assert httpx.get(f"{town.url}/v1/me/limits", headers=own).json()["month"]["used"] == 1
+    with town.client() as http:
+        token = http.post("/v1/auth/login", json=body).raise_for_status().json()["access_token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        (job,) = http.get("/v1/jobs").raise_for_status().json()["data"]
+        assert job["target_format"] == "txt"
+        assert http.get("/v1/me/limits").json()["month"]["used"] == 1
 
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()

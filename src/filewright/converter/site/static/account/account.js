@@ -15,6 +15,8 @@ import { erasureView } from './privacy.js';
 import { say, speak } from './words.js';
 
 const ONWARD = 'filewright.onward';
+/** Where people may have been on their way to. @type {Record<string, string>} */
+const PLACES = { files: '/', admin: '/admin' };
 const at = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const place = at('account');
 
@@ -39,20 +41,20 @@ function show(/** @type {HTMLElement} */ view) {
   first?.focus({ preventScroll: true });
 }
 
-/** @returns {boolean} whether they want to convert files; it outlives a sign-in elsewhere */
+/** @returns {string} an address of ours, or nothing; it outlives a sign-in elsewhere */
 function wanted() {
-  const asked = new URLSearchParams(location.search).get('to') === 'files';
+  const asked = new URLSearchParams(location.search).get('to') ?? '';
   try {
-    if (asked) sessionStorage.setItem(ONWARD, 'files');
+    if (asked) sessionStorage.setItem(ONWARD, asked);
     else if (location.pathname === '/account') sessionStorage.removeItem(ONWARD);
-    return asked || sessionStorage.getItem(ONWARD) !== null;
+    return PLACES[asked || (sessionStorage.getItem(ONWARD) ?? '')] ?? '';
   } catch {
-    return asked;
+    return PLACES[asked] ?? '';
   }
 }
 
 async function goOn() {
-  if (onward) location.assign('/');
+  if (onward) location.assign(onward);
   else await home();
 }
 

@@ -95,6 +95,9 @@ def test_a_person_signs_up_uses_a_key_sees_an_invoice_exports_and_erases(at_the_
 
     a_month_passes(town, newcomer.email)
     page.reload()
+    with page.expect_download() as again:
+        page.get_by_role("link", name="Download the result of hello.md").click()
+    assert "It works." in text_of(Path(again.value.path()))
     expect(page.get_by_role("region", name="Invoices")).to_contain_text("€19.00")
     invoice = text_of(fetched(page, "as PDF"))
     assert "19.00 EUR" in invoice

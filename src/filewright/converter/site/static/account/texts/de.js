@@ -93,6 +93,17 @@ export default {
   'usage.in': 'Gesendet',
   'usage.out': 'Erzeugt',
 
+  'jobs.title': 'Letzte Aufträge',
+  'jobs.lead': 'Was noch aufbewahrt wird, lässt sich noch einmal holen.',
+  'job.get': 'Herunterladen',
+  'job.get.label': 'Ergebnis von {name} herunterladen',
+  'job.queued': 'wartet',
+  'job.running': 'läuft',
+  'job.succeeded': 'fertig',
+  'job.failed': 'fehlgeschlagen',
+  'job.cancelled': 'abgebrochen',
+  'job.expired': 'Dateien gelöscht',
+
   'invoices.title': 'Rechnungen',
   'invoice.made': 'ausgestellt',
   'invoice.open': 'offen',

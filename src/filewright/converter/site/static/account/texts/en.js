@@ -93,6 +93,17 @@ export default {
   'usage.in': 'Sent',
   'usage.out': 'Made',
 
+  'jobs.title': 'Recent jobs',
+  'jobs.lead': 'What is still kept can be fetched again.',
+  'job.get': 'Download',
+  'job.get.label': 'Download the result of {name}',
+  'job.queued': 'waiting',
+  'job.running': 'running',
+  'job.succeeded': 'done',
+  'job.failed': 'failed',
+  'job.cancelled': 'cancelled',
+  'job.expired': 'files deleted',
+
   'invoices.title': 'Invoices',
   'invoice.made': 'issued',
   'invoice.open': 'open',

@@ -93,6 +93,17 @@ export default {
   'usage.in': 'Enviado',
   'usage.out': 'Producido',
 
+  'jobs.title': 'Trabajos recientes',
+  'jobs.lead': 'Lo que aún se guarda se puede obtener de nuevo.',
+  'job.get': 'Descargar',
+  'job.get.label': 'Descargar el resultado de {name}',
+  'job.queued': 'en espera',
+  'job.running': 'en curso',
+  'job.succeeded': 'terminado',
+  'job.failed': 'fallido',
+  'job.cancelled': 'cancelado',
+  'job.expired': 'archivos borrados',
+
   'invoices.title': 'Facturas',
   'invoice.made': 'emitida',
   'invoice.open': 'pendiente',

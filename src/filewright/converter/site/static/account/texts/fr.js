@@ -93,6 +93,17 @@ export default {
   'usage.in': 'Envoyé',
   'usage.out': 'Produit',
 
+  'jobs.title': 'Tâches récentes',
+  'jobs.lead': 'Ce qui est encore conservé peut être repris.',
+  'job.get': 'Télécharger',
+  'job.get.label': 'Télécharger le résultat de {name}',
+  'job.queued': 'en attente',
+  'job.running': 'en cours',
+  'job.succeeded': 'terminée',
+  'job.failed': 'échouée',
+  'job.cancelled': 'annulée',
+  'job.expired': 'fichiers supprimés',
+
   'invoices.title': 'Factures',
   'invoice.made': 'émise',
   'invoice.open': 'à payer',

@@ -93,6 +93,17 @@ export default {
   'usage.in': 'Gönderilen',
   'usage.out': 'Üretilen',
 
+  'jobs.title': 'Son işler',
+  'jobs.lead': 'Hâlâ saklananlar yeniden alınabilir.',
+  'job.get': 'İndir',
+  'job.get.label': '{name} sonucunu indir',
+  'job.queued': 'bekliyor',
+  'job.running': 'sürüyor',
+  'job.succeeded': 'bitti',
+  'job.failed': 'başarısız',
+  'job.cancelled': 'iptal edildi',
+  'job.expired': 'dosyalar silindi',
+
   'invoices.title': 'Faturalar',
   'invoice.made': 'düzenlendi',
   'invoice.open': 'ödenmedi',

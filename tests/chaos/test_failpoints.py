@@ -83,12 +83,16 @@ BETWEEN_PROCESSES = {"leader.elected", "tick.written"}
 
 
 WITHOUT_A_TRACE = {"privacy.erase.shredded", "privacy.erase.deleted", "privacy.erase.forgotten"}
-"""Points of an erasure, after which no journal can balance: tests/converter/privacy/test_erasing.py fails there."""
+"""Points of an erasure, after which no journal can balance: tests/converter/privacy/test_kills.py kills there."""
+
+
+TOLD_TO_OTHERS = {"webhooks.claimed", "webhooks.sent", "webhooks.settled"}
+"""Points of a delivery, for which there must be a receiver: tests/converter/webhooks/test_kills.py kills there."""
 
 
 def points() -> list[str]:
     assert filewright.converter.bootstrap.build  # importing it declares every point there is
-    return sorted(failpoints.REGISTERED.keys() - BETWEEN_PROCESSES - WITHOUT_A_TRACE)
+    return sorted(failpoints.REGISTERED.keys() - BETWEEN_PROCESSES - WITHOUT_A_TRACE - TOLD_TO_OTHERS)
 
 
 def spec(point: str, action: str) -> str:

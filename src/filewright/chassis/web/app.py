@@ -29,6 +29,7 @@ from filewright.chassis.web.middleware import (
     BodyWatch,
     Faults,
     Measured,
+    Refused,
     RequestContext,
     RequestLimits,
     SecurityHeaders,
@@ -60,9 +61,6 @@ class Site:
     title: str
     version: str
     description: str
-
-
-Refused = Callable[[Request, ProblemError], None]
 
 
 def _nobody_listens(_request: Request, _error: ProblemError) -> None:
@@ -108,7 +106,7 @@ def create_web_app(
             *guards,
             Middleware(Compressed),
             Middleware(BodyWatch),
-            Middleware(Faults),
+            Middleware(Faults, refused=refused),
             Middleware(RequestLimits, clock=clock),
             Middleware(Shortcuts, shortcuts=shortcuts),
         ],

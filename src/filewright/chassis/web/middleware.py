@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from filewright.chassis.clock import Clock
@@ -143,11 +144,19 @@ class Measured:
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class Faults:
-    """The last net: an exception that nobody handled is logged with the request id and answered as `internal`."""
+Refused = Callable[[Request, ProblemError], None]
+"""Hears of a problem that is about to be answered."""
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Faults:
+    """The last net: an exception that nobody handled is logged with the request id and answered as `internal`.
+
+    `refused` hears of the problems that were raised past the framework (`shortcut.py`).
+    """
+
+    def __init__(self, app: ASGIApp, refused: Refused) -> None:
         self._app = app
+        self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -165,6 +174,7 @@ class Faults:
         except ProblemError as error:
             if started:
                 raise
+            self._refused(Request(scope), error)
             await problem_response(error, scope)(scope, receive, send)
         except Exception as error:
             _log.exception("request_failed", method=scope["method"])

@@ -24,6 +24,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
+from filewright.chassis import failpoints
 from filewright.chassis.audit import acts
 from filewright.chassis.audit.log import SYSTEM, Audit
 from filewright.chassis.db.database import Database, DatabaseUnavailable, ReadSession, WriteSession
@@ -42,6 +43,9 @@ from filewright.converter.webhooks.events import payload_of_erased
 from filewright.converter.webhooks.models import OF_JOBS, DeliveryRow, DeliveryState, WebhookRow
 from filewright.converter.webhooks.signing import derived_secret, signed_headers
 
+CLAIMED = failpoints.declare("webhooks.claimed", "deliveries are claimed and nothing of them is sent")
+SENT = failpoints.declare("webhooks.sent", "a receiver has heard of an event and nobody has written that down")
+SETTLED = failpoints.declare("webhooks.settled", "what came of a delivery is written down")
 SWITCHED_OFF = acts.declare(
     "webhook.switched_off", "a webhook was switched off: its receiver wants no more, or is gone"
 )
@@ -120,6 +124,7 @@ class Sender:
         if room <= 0 or not await self._any_due():
             return 0
         orders = await self._claim(room)
+        failpoints.hit(CLAIMED)
         for order in orders:
             task = asyncio.create_task(self._deliver(order), name=f"webhook-{order.id}")
             self._busy[order.receiver] += 1
@@ -216,10 +221,12 @@ class Sender:
 
     async def _deliver(self, order: Order) -> None:
         outcome = await self._try(order)
+        failpoints.hit(SENT)
         self._outcomes.labels("delivered" if outcome.ok else "failed").inc()
         try:
             async with self._database.write() as session:
                 await self._settle(session, order, outcome)
+            failpoints.hit(SETTLED)
         except DatabaseUnavailable:
             log.info("webhook_not_settled", delivery_id=order.id)  # the lease lapses, and it is sent again
 

@@ -1,0 +1,40 @@
+"""Whoever erases is killed at every step. The next one finds the erasure and finishes it."""
+
+import asyncio
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from filewright.converter.privacy import erasing
+
+SCRIPT = Path(__file__).with_name("erasing_process.py")
+
+
+@pytest.mark.requirement("F27", "F4", "S26")
+@pytest.mark.parametrize(
+    "point",
+    [
+        erasing.DELETED,
+        pytest.param(erasing.SHREDDED, marks=pytest.mark.long),
+        pytest.param(erasing.FORGOTTEN, marks=pytest.mark.long),
+    ],
+)
+async def test_an_erasure_outlives_the_one_who_carries_it_out(point, tmp_path, warm):
+    died = await asyncio.to_thread(warm.run, [str(SCRIPT), str(tmp_path), f"{point}=sigkill"])
+    assert died.returncode == -9, f"{point} was never reached: {died.stderr.decode()[-500:]}"
+    [ordered] = [word for word in died.stdout.decode().split() if word.startswith("ordered:")]
+    ordered = ordered.removeprefix("ordered:")
+    spec = importlib.util.spec_from_file_location("erasing_process", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    shop, erasures, keys = script.opened(tmp_path)
+    try:
+        assert not (await erasures.get(ordered)).done
+        assert await erasures.run_once() == 1
+        done = await erasures.get(ordered)
+        assert done.certificate["statement"]["rows_deleted"]["jobs"] == 1
+        assert await shop.objects() == []
+        assert not await keys.exists("alice")
+    finally:
+        await shop.database.close()

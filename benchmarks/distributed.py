@@ -395,7 +395,7 @@ def _per_core(rounds: Sequence[Mapping[str, Any]], what: str) -> dict[str, Any]:
 
 def orders(shape: Shape) -> dict[str, Any]:
     """`POST /v1/jobs`, each durable before it is answered, while no worker takes any; cores as in `status`."""
-    pid, rounds, total = shape.pids["api-1"], [], 800
+    pid, rounds, total = shape.pids["api-1"], [], 500
     shape.people(-(-total // 15))
     for number in range(3):
         with shape.frozen("worker-1", "worker-2"), shape.apart() as apart:

@@ -21,7 +21,7 @@ BATCH = 100
 
 
 _OUTBOX = cast("Table", OutboxRow.__table__)
-APART_SECONDS = 0.02
+APART_SECONDS = 0.05
 """Between two runs that were asked for: what is ordered meanwhile goes with the second."""
 _ANY = Look(lambda _: select(_OUTBOX.c.seq).limit(1))
 _OLDEST = Look(

@@ -246,7 +246,7 @@ class Database:
 
     async def _ask(self, question: Look, values: dict[str, Any]) -> Rows:
         async with self._readers.driver() as driver:
-            return await question.ask(self._way(driver), values)
+            return await question.ask(self._way(driver), values, alone=True)
 
     async def _make(self, chain: Chain, values: dict[str, Any]) -> Any:
         async with self._writers.driver() as driver:

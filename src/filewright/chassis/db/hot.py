@@ -10,6 +10,10 @@ in SQLAlchemy's language, so that tables and types have one home; only the way a
 On PostgreSQL a chain is one statement with common table expressions, on SQLite a few in one visit to its thread. What
 follows takes the row that was changed from `moved`, never from the table: on PostgreSQL no part of a statement sees
 what another part writes.
+
+A unit of work has said at its beginning for whom it is (`acting.py`). A statement that stands alone says so itself, on
+PostgreSQL: its outermost condition sets the parameter that the policies look at. That condition names no column, so the
+server asks it once, before it looks at any table ("One-Time Filter" in its plans; a test looks at each).
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ from sqlalchemy import (
     Update,
     bindparam,
     func,
+    literal_column,
     select,
     text,
     type_coerce,
@@ -51,6 +56,7 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.types import TypeEngine
 
 from filewright.chassis.clock import Clock
+from filewright.chassis.db import acting
 from filewright.chassis.db.base import Json, UtcDateTime
 from filewright.chassis.db.onetrip import OneTripConnection
 from filewright.chassis.db.onetrip_postgresql import OneTripConnection as OneTripPostgres
@@ -66,6 +72,7 @@ SQLITE = "sqlite"
 _NOW = "now"
 _AFTER = "now_after_"
 _MOVED = "moved_"
+_ACTING = "acting_for"
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError, TimeoutError)
 
 
@@ -155,15 +162,19 @@ class Look:
 
     def __init__(self, build: Callable[[Speech], Select[Any]]) -> None:
         self._build = build
-        self._compiled: dict[str, _Statement] = {}
+        self._compiled: dict[tuple[str, bool], _Statement] = {}
 
-    async def ask(self, way: Way, values: Values) -> Rows:
-        """The answer. Raises DBAPIError."""
-        statement = self._compiled.get(way.dialect.name)
+    async def ask(self, way: Way, values: Values, *, alone: bool = False) -> Rows:
+        """The answer. `alone`: outside of a unit of work. Raises DBAPIError."""
+        statement = self._compiled.get((way.dialect.name, alone))
         if statement is None:
-            statement = _Statement(self._build(_speech(way.dialect)), way.dialect)
-            self._compiled[way.dialect.name] = statement
-        return await _run(way.driver, statement, None, _timed(way, values))
+            statement = self._compiled[way.dialect.name, alone] = self.compiled(way.dialect, alone=alone)
+        return await _run(way.driver, statement, None, _told(way, values, alone=alone))
+
+    def compiled(self, dialect: Dialect, *, alone: bool) -> _Statement:
+        """As it is sent."""
+        question = self._build(_speech(dialect))
+        return _Statement(_declaring(question) if alone and _has_policies(dialect) else question, dialect)
 
 
 class Chain:
@@ -182,27 +193,28 @@ class Chain:
         self._first = first
         self._follow = follow
         self._last = last or (lambda moved, _speech: select(*moved.c))
-        self._compiled: dict[str, tuple[_Statement, _Sequel | None]] = {}
+        self._compiled: dict[tuple[str, bool], tuple[_Statement, _Sequel | None]] = {}
 
     async def make(self, way: Way, values: Values, *, alone: bool = False) -> Any:
         """The row at the end; None when the guard matched none. `alone`: as a unit of work of its own.
 
         Raises DBAPIError.
         """
-        known = self._compiled.get(way.dialect.name)
+        known = self._compiled.get((way.dialect.name, alone))
         if known is None:
-            known = self._compiled[way.dialect.name] = self._compile(way.dialect)
-        rows = await _run(way.driver, *known, _timed(way, values), alone=alone)
+            known = self._compiled[way.dialect.name, alone] = self.compiled(way.dialect, alone=alone)
+        rows = await _run(way.driver, *known, _told(way, values, alone=alone), alone=alone)
         return rows[0] if rows else None
 
-    def _compile(self, dialect: Dialect) -> tuple[_Statement, _Sequel | None]:
+    def compiled(self, dialect: Dialect, *, alone: bool) -> tuple[_Statement, _Sequel | None]:
+        """As it is sent."""
         speech, first = _speech(dialect), self._first(_speech(dialect))
         if speech.postgresql:
             moved: FromClause = first.cte("moved")
             whole = self._last(moved, speech)
             for number, build in enumerate(self._follow):
                 whole = whole.add_cte(build(moved, speech).cte(f"then_{number}"))
-            return _Statement(whole, dialect), None
+            return _Statement(_declaring(whole) if alone else whole, dialect), None
         returned = [given(_MOVED + column.key, column.type) for column in first.exported_columns]
         moved = select(*(value.label(value.key.removeprefix(_MOVED)) for value in returned)).subquery("moved")
         then = tuple(_Statement(build(moved, speech), dialect) for build in self._follow)
@@ -318,6 +330,20 @@ def _alone(
     return found
 
 
+def _declaring(statement: Select[Any]) -> Select[Any]:
+    """The same, and first of all it says for whom."""
+    setting = literal_column(f"'{acting.SETTING}'")
+    declared = select(func.set_config(setting, given(_ACTING, String()), literal_column("true"))).scalar_subquery()
+    return statement.where(declared.is_not(None))
+
+
+def _told(way: Way, values: Values, *, alone: bool) -> Values:
+    """With all that the statement takes and its caller does not give."""
+    if alone and _has_policies(way.dialect):
+        values = {**values, _ACTING: acting.present()}
+    return _timed(way, values)
+
+
 def _timed(way: Way, values: Values) -> Values:
     """With the clock's time, where the database does not look at its own; the caller may have looked before."""
     now = values.get(_NOW) or (way.clock.now() if way.clock is not None else None)
@@ -331,3 +357,7 @@ def _timed(way: Way, values: Values) -> Values:
 
 def _speech(dialect: Dialect) -> Speech:
     return Speech(postgresql=dialect.name != SQLITE)
+
+
+def _has_policies(dialect: Dialect) -> bool:
+    return dialect.name != SQLITE

@@ -6,6 +6,8 @@ a second trip that costs more than most statements. But that does not change fro
 one server connection to another. So it is asked once per connection and remembered here; an execution then sends text
 and values together.
 
+For whom a transaction is (`acting.py`) goes along with its BEGIN, in the same trip.
+
 A column whose type changed under a running process would be read wrongly. No migration does that: each version's
 schema works for the version before it.
 """
@@ -20,8 +22,11 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.util.concurrency import await_
 from typing_extensions import override
 
+from filewright.chassis.db import acting
+
 MOST_KNOWN = 256
 """Statements that one connection remembers; the program has fewer, but a list of ids makes one of each length."""
+_BEGIN = "BEGIN"
 
 
 class KnownStatement(PreparedStatement):  # type: ignore[misc] # the driver's is untyped
@@ -52,6 +57,14 @@ class OneTripConnection(asyncpg.Connection):  # type: ignore[misc] # the driver'
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._known: dict[str, KnownStatement] = {}
+
+    @override
+    async def execute(self, query: str, *arguments: Any, **options: Any) -> str:
+        """As the driver's; every transaction begins here, and says whom it is for."""
+        if query.startswith(_BEGIN):
+            query = f"{query} {acting.declaration(acting.present())}"
+        status: str = await super().execute(query, *arguments, **options)
+        return status
 
     @override
     async def prepare(self, query: str, **options: Any) -> KnownStatement:

@@ -23,6 +23,7 @@ from itertools import pairwise
 from sqlalchemy import Table, bindparam, func, literal, select, table, text
 from sqlalchemy.engine import CursorResult
 
+from filewright.chassis.db import rowsecurity
 from filewright.chassis.db.base import UtcDateTime
 from filewright.chassis.db.database import Database, DatabaseUnavailable
 from filewright.chassis.db.dialect import POSTGRESQL
@@ -104,13 +105,14 @@ async def tend(database: Database, kept: Partitioned) -> Tended:
     """One round for one table: make what is wanted, drop what is old, look for strays. Raises DatabaseUnavailable."""
     async with database.read() as session:
         now = await database.now(session)
+        protected = database.dialect == POSTGRESQL and await rowsecurity.protects(session, kept.table.name)
     if database.dialect != POSTGRESQL:
         oldest = now - kept.keep  # what is guarded goes by whole pieces here, too: a chain is cut where one ends
         before = kept.span.start(oldest) if kept.passes else oldest
         return Tended(deleted=await _delete_older(database, kept.table.name, kept, before))
     made = dropped = 0
     for start, end in _missing(kept.wanted(now), await pieces(database, kept)):
-        made += await _in_a_moment(database, kept, _making(kept, start, end))
+        made += await _in_a_moment(database, kept, _making(kept, start, end, protected=protected))
     for piece in await pieces(database, kept):
         if piece.end <= now - kept.keep:
             dropped += await _in_a_moment(database, kept, _dropping(kept, piece))
@@ -151,7 +153,7 @@ def _missing(wanted: Sequence[tuple[datetime, datetime]], there: Sequence[Piece]
     return missing
 
 
-def _making(kept: Partitioned, start: datetime, end: datetime) -> list[str]:
+def _making(kept: Partitioned, start: datetime, end: datetime, *, protected: bool) -> list[str]:
     """A piece is filled before it is attached, which locks the table for nobody: only the default stands still."""
     table, default = kept.table.name, kept.default
     name = f"{table}_p{start:%Y%m%d}"
@@ -160,6 +162,7 @@ def _making(kept: Partitioned, start: datetime, end: datetime) -> list[str]:
         f"LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE",
         f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS, CONSTRAINT {name}_bounds CHECK ({inside}))",
         f"WITH moved AS (DELETE FROM {default} WHERE {inside} RETURNING *) INSERT INTO {name} SELECT * FROM moved",  # noqa: S608 - names of our own tables
+        *(rowsecurity.protecting(name) if protected else ()),
         f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')",
         f"ALTER TABLE {name} DROP CONSTRAINT {name}_bounds",
     ]

@@ -22,6 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from filewright.chassis.db import acting
+
 _START_SECONDS = 30.0
 # In two halves, so that no scanner takes this module for the file.
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
@@ -108,7 +110,14 @@ class _Process:
 
 
 class PrivatePostgres:
-    """A cluster that forgets everything in a crash, and is fast for it. `settings` win over its own."""
+    """A cluster that forgets everything in a crash, and is fast for it. `settings` win over its own.
+
+    Its databases belong to an ordinary role, as a program's do: a superuser would be shown every row.
+    """
+
+    OWNER = "tester"
+    KEEPER = "keeper"
+    """The superuser."""
 
     def __init__(self, **settings: str) -> None:
         programs = _postgres_programs()
@@ -122,14 +131,29 @@ class PrivatePostgres:
 
     def url(self, database: str) -> str:
         """The address of one database in this cluster."""
-        return f"postgresql://tester@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{self.OWNER}@127.0.0.1:{self.port}/{database}"
 
-    def execute(self, statement: str) -> None:
-        """Run one statement as the cluster's owner, outside a transaction: CREATE DATABASE and the like."""
+    def keepers_url(self, database: str) -> str:
+        """The same for the superuser, whom nothing stops."""
+        return f"postgresql://{self.KEEPER}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, *statements: str, keeper: bool = False) -> None:
+        """Run these outside a transaction: CREATE DATABASE and the like. `keeper`: as the superuser."""
         import psycopg  # noqa: PLC0415 - a test-only dependency, in a module that is shipped
 
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement.encode())
+        address = self.keepers_url("postgres") if keeper else self.url("postgres")
+        with psycopg.connect(address, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def copy(self, template: str, name: str) -> None:
+        """Make a database of that one, and close it."""
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {self.OWNER}", keeper=True)
+        self.close(name)
+
+    def close(self, database: str) -> None:
+        """From now on a statement that does not say for whom it is finds nothing there."""
+        self.execute(f"ALTER DATABASE {database} SET {acting.SETTING} = '{acting.NOBODY}'", keeper=True)
 
     def signal(self, how: signal.Signals) -> None:
         """SIGINT: fast shutdown; SIGQUIT: at once, as in a crash. Wait for the end; `restart` brings it back."""
@@ -146,7 +170,7 @@ class PrivatePostgres:
     def _start(self, programs: Path) -> None:
         data = self._process.folder / "data"
         self._process.run(
-            [programs / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+            [programs / "initdb", "-D", data, "-U", self.KEEPER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         )
         for last in (False, False, True):
             self.port = free_port()
@@ -157,13 +181,18 @@ class PrivatePostgres:
                 if last:
                     raise
             else:
-                return
+                break
+        self.execute(
+            f"CREATE ROLE {self.OWNER} LOGIN CREATEDB",
+            f"ALTER DATABASE postgres OWNER TO {self.OWNER}",
+            keeper=True,
+        )
 
     def _answers(self) -> bool:
         import psycopg  # noqa: PLC0415 - as above
 
         try:
-            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+            psycopg.connect(self.keepers_url("postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -185,7 +214,7 @@ class PrivatePgBouncer:
 
     def url(self, database: str) -> str:
         """The address of one database of the cluster, through here."""
-        return f"postgresql://tester@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{PrivatePostgres.OWNER}@127.0.0.1:{self.port}/{database}"
 
     def stop(self) -> None:
         self._process.end(signal.SIGKILL)
@@ -196,7 +225,7 @@ class PrivatePgBouncer:
         for last in (False, False, True):
             self.port = free_port()
             config.write_text(
-                f"[databases]\n* = host=127.0.0.1 port={behind.port} user=tester\n[pgbouncer]\n"
+                f"[databases]\n* = host=127.0.0.1 port={behind.port} user={PrivatePostgres.OWNER}\n[pgbouncer]\n"
                 f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\nlogfile =\npidfile =\n"
                 "auth_type = any\npool_mode = transaction\nserver_reset_query =\n"
                 f"default_pool_size = {pool_size}\nserver_idle_timeout = 2\nmax_client_conn = {clients}\n"
@@ -228,7 +257,7 @@ class PrivateReplica:
                 [
                     programs / "pg_basebackup",
                     "-d",
-                    primary.url("postgres"),
+                    primary.keepers_url("postgres"),
                     "-D",
                     data,
                     "-R",
@@ -247,7 +276,7 @@ class PrivateReplica:
 
     def url(self, database: str) -> str:
         """The address of the copy of one database."""
-        return f"postgresql://tester@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{PrivatePostgres.OWNER}@127.0.0.1:{self.port}/{database}"
 
     def pause(self) -> None:
         """From here on it receives what is written and does not show it."""
@@ -272,7 +301,8 @@ class PrivateReplica:
     def _ask(self, statement: str) -> None:
         import psycopg  # noqa: PLC0415 - as above
 
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+        address = f"postgresql://{PrivatePostgres.KEEPER}@127.0.0.1:{self.port}/postgres"
+        with psycopg.connect(address, autocommit=True) as connection:
             connection.execute(statement.encode())
 
 

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database
 from filewright.chassis.testing.servers import PrivatePostgres
 
@@ -78,27 +79,29 @@ class PostgresTemplates:
             template = f"template_{len(self._made)}"
             self._server.execute(f"CREATE DATABASE {template}")
             _run(_prepare(self._server.url(template), schema))
-            with self._connection(self._server.url(template)) as connection:
+            self._server.close(template)
+            with self._connection(template) as connection:
                 self._made[schema] = template, _state(connection)
         template, state = self._made[schema]
         while self._back[schema]:
             address = self._back[schema].pop(0)  # whoever had it has had the most time to leave it
-            with self._connection(address) as connection:
+            with self._connection(address.rpartition("/")[2]) as connection:
                 if _emptied(connection, state):
                     return address
         name = f"test_{next(_count)}"
-        self._server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._server.copy(template, name)
         return self._server.url(name)
 
     def give_back(self, schema: Schema, address: str) -> None:
         """The test is over; it may have left anything in it."""
         self._back[schema].append(address)
 
-    @staticmethod
-    def _connection(address: str) -> psycopg.Connection[tuple[Any, ...]]:
+    def _connection(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
+        """One that is shown every row, and whose views are made of every row."""
         import psycopg  # noqa: PLC0415 - a test-only dependency, in a module that is shipped
 
-        return psycopg.connect(address, autocommit=True)
+        everything = f"-c {acting.SETTING}={acting.SYSTEM}"
+        return psycopg.connect(self._server.keepers_url(name), autocommit=True, options=everything)
 
 
 def _emptied(connection: psycopg.Connection[tuple[Any, ...]], state: tuple[Any, ...]) -> bool:

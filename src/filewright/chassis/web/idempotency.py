@@ -32,6 +32,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from filewright.chassis.clock import Clock
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database, DatabaseUnavailable, WriteSession
 from filewright.chassis.db.dialect import insert_or_ignore
 from filewright.chassis.ids import IdSource
@@ -137,8 +138,9 @@ class Claim:
     async def keep_now(self, response: Response) -> Response:
         """Keep the answer to what is done already, and give it back. Whoever was quicker has answered the same."""
         if self._keys is not None:
-            async with self._keys.database.write() as session:
-                await self._keys.store(session, self, Answer.of(response))
+            with acting.as_tenant(self.identity[0]):
+                async with self._keys.database.write() as session:
+                    await self._keys.store(session, self, Answer.of(response))
         return response
 
 
@@ -163,12 +165,14 @@ class IdempotencyKeys:
         if key is None:
             yield Claim()
             return
-        claim = await self._look((tenant, key), mark)
+        with acting.as_tenant(tenant):  # who is only just signing in is nobody's tenant yet, but has keys
+            claim = await self._look((tenant, key), mark)
         try:
             yield claim
         finally:
             if self._held.pop(claim.owner, None) is not None:
-                await self._let_go(claim)
+                with acting.as_tenant(tenant):
+                    await self._let_go(claim)
 
     async def store(self, session: WriteSession, claim: Claim, answer: Answer) -> bool:
         """Write the answer down; False when the key is another's by now."""
@@ -263,6 +267,7 @@ class IdempotencyKeys:
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._renew(), name="idempotency-renewals")
 
+    @acting.by_system("one task renews the rows of all whose answers are waited for")
     async def _renew(self) -> None:
         """All of them in one statement, for as long as there is one."""
         while self._held:

@@ -19,6 +19,7 @@ from filewright.chassis.audit.acts import Act
 from filewright.chassis.audit.log import Audit
 from filewright.chassis.cache.port import Cache, Kind
 from filewright.chassis.clock import Clock
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database, DatabaseUnavailable, ReadSession, WriteSession
 from filewright.chassis.identity.api_keys import NewKey, digest, is_sound, make_key
 from filewright.chassis.identity.models import ApiKeyRow, UserRow
@@ -228,6 +229,7 @@ class ApiKeys:
         except DatabaseUnavailable:
             log.info("api_key_uses_not_written", keys=len(self._used))
 
+    @acting.by_system("whose a key is, is only found out here")
     async def _look_up(self, sha256: str) -> KeyHolder | None:
         question = (
             select(ApiKeyRow, UserRow.tier, UserRow.role)

@@ -22,6 +22,7 @@ from sqlalchemy import select
 from filewright.chassis.audit.log import FAILED, SYSTEM, Audit
 from filewright.chassis.audit.watch import Note, Watch
 from filewright.chassis.clock import Clock
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database, WriteSession
 from filewright.chassis.db.dialect import insert_or_ignore
 from filewright.chassis.identity.models import UserIdentityRow, UserRow
@@ -81,6 +82,7 @@ class Elsewhere:
         sealed = self._box.seal(orjson.dumps(content), context="flow")
         return Begun(begun.url, base64.urlsafe_b64encode(sealed).decode())
 
+    @acting.by_system("who somebody is, is only found out here")
     async def finish(self, untrusted_flow: str, code: str, state: str, origin: Origin) -> Tokens:
         """Sign in whoever the provider says came back. Raises Unauthenticated, Forbidden, NotFound, Overloaded."""
         provider = self._offered()

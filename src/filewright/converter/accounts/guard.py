@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database
 from filewright.chassis.identity.models import UserRow, UserSessionRow
 from filewright.chassis.networks import Address
@@ -65,6 +66,7 @@ class Guard:
             log.warning("sign_in_limited", kind=key.partition(":")[0], retry_after=round(verdict.retry_after))
             raise RateLimited("Too many tries; wait a while.", retry_after=verdict.retry_after)
 
+    @acting.by_system("who knocks is not known yet")
     async def _is_known(self, email: str, place: str) -> bool:
         """Whether somebody has lately been signed in to this account from there."""
         async with self._database.read() as session:

@@ -17,6 +17,7 @@ from filewright.chassis.audit.acts import Act
 from filewright.chassis.audit.log import DENIED, FAILED, SYSTEM, Audit
 from filewright.chassis.audit.names import EMAIL
 from filewright.chassis.audit.watch import Note, Watch
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.db.dialect import insert_or_ignore
 from filewright.chassis.identity.access import LIFE, Access, AccessTokens
@@ -47,6 +48,7 @@ _NOT_THEM = "The e-mail address or the password is wrong."
 _BAD_CODE = "This code is not good, or not any more; ask for a new one."
 _NOBODY = "nobody"
 """Stands for a person where there is none and the same work has to be done."""
+_WHO = "who somebody is, is only found out here"
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class Accounts:
 
     # --- getting in ---------------------------------------------------------------------------------------------------
 
+    @acting.by_system(_WHO)
     async def register(self, untrusted_email: str, password: str) -> None:
         """Open an account. An address that has one gets a letter that says so; here nothing tells the two apart.
 
@@ -131,6 +134,7 @@ class Accounts:
 
         await self._database.transact(work)
 
+    @acting.by_system(_WHO)
     async def login(self, untrusted_email: str, password: str, origin: Origin) -> Tokens:
         """Sign in. Raises Unauthenticated, Forbidden when only the address is not confirmed yet, Overloaded."""
         email = untrusted_email.strip().lower()
@@ -145,6 +149,7 @@ class Accounts:
             await self._rehash(user.id, known, password)
         return await self.sign_in(user, origin, by="password")
 
+    @acting.by_system(_WHO)
     async def sign_in(self, user: UserRow, origin: Origin, *, by: str) -> Tokens:
         """A session for a person who has just proved who they are."""
         async with self._database.write() as session:
@@ -155,6 +160,7 @@ class Accounts:
         log.info("signed_in", user=user.id, session=refresh.session)
         return await self._tokens(user, refresh.session, refresh.text, now)
 
+    @acting.by_system(_WHO)
     async def refresh(self, untrusted: str) -> Tokens:
         """Carry a session on. Raises Unauthenticated."""
         try:
@@ -168,6 +174,7 @@ class Accounts:
             raise Unauthenticated("The refresh token is not good, or not any more; sign in again.")
         return await self._tokens(user, row.id, following.text, row.created_at)
 
+    @acting.by_system(_WHO)
     async def logout(self, caller: Caller | None, untrusted_refresh: str | None) -> None:
         """End the caller's session, and that of the refresh token: whoever has it may end it. Says nothing back."""
         named = self.sessions.of(untrusted_refresh) if untrusted_refresh else None
@@ -189,14 +196,17 @@ class Accounts:
 
     # --- letters with codes -------------------------------------------------------------------------------------------
 
+    @acting.by_system(_WHO)
     async def ask_for_verification(self, untrusted_email: str) -> None:
         """Send the code for the address again. The same happens whether or not there is such an account."""
         await self._write_to(folded(untrusted_email), Purpose.VERIFY, self._letters.verify)
 
+    @acting.by_system(_WHO)
     async def ask_for_reset(self, untrusted_email: str) -> None:
         """Send a code by which to set a new password. The same happens whether or not there is such an account."""
         await self._write_to(folded(untrusted_email), Purpose.RESET, self._letters.reset)
 
+    @acting.by_system(_WHO)
     async def verify(self, untrusted_code: str, origin: Origin) -> None:
         """The address is its owner's. Raises InvalidRequest."""
         async with self._database.write() as session:
@@ -208,6 +218,7 @@ class Accounts:
             self._bad_code(Purpose.VERIFY, origin)
             raise invalid("/code", _BAD_CODE)
 
+    @acting.by_system(_WHO)
     async def reset(self, untrusted_code: str, password: str, origin: Origin) -> None:
         """Set a new password by a code; every session ends. Raises InvalidRequest, Overloaded."""
         email = await self._whose(untrusted_code)

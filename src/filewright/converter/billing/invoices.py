@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.sessions import ReadSession
 from filewright.chassis.ids import is_id
@@ -65,6 +66,7 @@ class Invoices:
         async with self._database.read() as session:
             return (await session.scalars(query.order_by(UsageMonthRow.month.desc()).limit(limit))).all()
 
+    @acting.by_system("the operator sees what everybody used")
     async def used_by_all(self, *, since: str) -> Sequence[MonthOfAll]:
         """What everybody used from that month on, by tier: for the operator."""
         sums = (
@@ -102,8 +104,9 @@ class Invoices:
     async def document(self, caller: Caller, invoice_id: str) -> Job:
         """The job whose output 0 is the invoice's PDF; it has succeeded. Raises NotFound, Overloaded."""
         row = await self.get(caller, invoice_id)
-        job = await self._made(row) or await self._make(row)
-        job = await self._jobs.wait_until_over(HOUSE, job.id, _WAIT_SECONDS)
+        made = await self._made(row) or await self._make(row)
+        with acting.as_tenant(HOUSE.tenant):
+            job = await self._jobs.wait_until_over(HOUSE, made.id, _WAIT_SECONDS)
         if job.status is not PublicStatus.SUCCEEDED:
             raise Overloaded("The document could not be made yet; ask again in a moment.", retry_after=5.0)
         return job
@@ -113,7 +116,8 @@ class Invoices:
         if row.pdf_job is None:
             return None
         try:
-            job = await self._jobs.get(HOUSE, row.pdf_job)
+            with acting.as_tenant(HOUSE.tenant):
+                job = await self._jobs.get(HOUSE, row.pdf_job)
         except NotFound:
             return None
         return job if job.status in {PublicStatus.QUEUED, PublicStatus.RUNNING, PublicStatus.SUCCEEDED} else None
@@ -121,9 +125,10 @@ class Invoices:
     async def _make(self, row: InvoiceRow) -> Job:
         """Have it made. Two who ask at once have it made twice, and the same."""
         name = f"invoice-{number_of(row)}.html"
-        arrived = await self._uploads.receive(HOUSE, name, _one(page(row, number_of(row))))
-        order = JobOrder((JobInput(upload=arrived.upload.id, source_format="html"),), to="pdf", tag=PREVIEW_TAG)
-        job = await self._jobs.submit(HOUSE, order)
+        with acting.as_tenant(HOUSE.tenant):
+            arrived = await self._uploads.receive(HOUSE, name, _one(page(row, number_of(row))))
+            order = JobOrder((JobInput(upload=arrived.upload.id, source_format="html"),), to="pdf", tag=PREVIEW_TAG)
+            job = await self._jobs.submit(HOUSE, order)
         async with self._database.write() as session:
             await session.execute(update(InvoiceRow).where(InvoiceRow.id == row.id).values(pdf_job=job.id))
         return job

@@ -31,7 +31,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    tuple_,
     update,
 )
 
@@ -40,7 +39,7 @@ from filewright.chassis.db.hot import Chain, Change, Look, Speech, given
 from filewright.chassis.queue.outbox import OutboxRow
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.jobs.models import CreditRow, JobInputRow, JobRow, JobSecretRow, TenantGateRow, UsageMonthRow
-from filewright.converter.jobs.statements import TASK_KIND, event, rows_into, table_of, to_come
+from filewright.converter.jobs.statements import TASK_KIND, event, place, rows_into, table_of, to_come
 from filewright.converter.jobs.states import LIVE, Actor, JobState
 
 TURN_SECONDS = 5.0
@@ -188,12 +187,8 @@ def _keep_artifact(moved: FromClause, speech: Speech) -> Change:
     return update(_ARTIFACTS).where(mine, _ARTIFACTS.c.expires_at < until).values(expires_at=until)
 
 
-def _with_its_place(moved: FromClause, _speech: Speech) -> Select[Any]:
-    other = _JOBS.alias("other")
-    sooner = tuple_(other.c.lane, other.c.queued_at, other.c.id) < tuple_(moved.c.lane, moved.c.queued_at, moved.c.id)
-    before = select(literal(1).label("one")).where(other.c.state == JobState.QUEUED, sooner).limit(FARTHEST_PLACE)
-    count = select(func.count()).select_from(before.correlate(moved).subquery("sooner")).scalar_subquery()
-    return select(moved.c.id, moved.c.created_at, (1 + count).label("place"))
+def _with_its_place(moved: FromClause, speech: Speech) -> Select[Any]:
+    return select(moved.c.id, moved.c.created_at, place(moved, speech, FARTHEST_PLACE).label("place"))
 
 
 def _accept(*, at_once: bool) -> Chain:

@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from filewright.chassis.coordination.port import Listener, Notifier
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database
 from filewright.converter.jobs import repository, topics, views
 from filewright.converter.jobs.patience import Patience
@@ -113,13 +114,18 @@ class Feed:
             now = await self._database.now(session)
             live = await repository.live_revisions(session, self._tenant)
             waits = any(state is JobState.QUEUED for _, state in live.values())
-            places = await repository.places(session, self._tenant) if waits else {}
             moved = await repository.moved_since(session, self._tenant, (last or now) - _LATEST_COMMIT)
+        places = await self._places() if waits else {}
         jobs = {job_id: _Known(revision, live=False) for job_id, revision in moved.items()}
         jobs |= {
             job_id: _Known(revision, live=True, place=places.get(job_id)) for job_id, (revision, _) in live.items()
         }
         return _Seen(now, jobs)
+
+    @acting.by_system("a place counts everybody's jobs")
+    async def _places(self) -> Mapping[str, int]:
+        async with self._database.read() as session:
+            return await repository.places(session, self._tenant)
 
     async def _over_since(self, moment: datetime) -> AsyncIterator[Job]:
         """Jobs that moved since then and are over, by birth."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     FromClause,
     Insert,
@@ -76,11 +77,19 @@ def to_come(table: Table, prefix: str, *names: str) -> Mapping[str, ColumnElemen
 # --- looking -----------------------------------------------------------------------------------------------------
 
 
-def _place(job: FromClause) -> ColumnElement[int]:
-    """The place in the queue of a job that waits; 1 is next."""
+def place(job: FromClause, speech: Speech, farthest: int | None = None) -> ColumnElement[int]:
+    """The place in the queue of a job that waits; 1 is next. None beyond `farthest` + 1 is told.
+
+    It counts everybody's jobs, whoever asks: on PostgreSQL by a function that may, and tells nothing but the number.
+    """
+    if speech.postgresql:
+        bound = () if farthest is None else (literal(farthest, BigInteger()),)
+        return func.filewright_place(job.c.lane, job.c.queued_at, job.c.id, *bound, type_=Integer())
     other = _JOBS.alias("other")
     sooner = tuple_(other.c.lane, other.c.queued_at, other.c.id) < tuple_(job.c.lane, job.c.queued_at, job.c.id)
-    return select(1 + func.count()).where(other.c.state == JobState.QUEUED, sooner).scalar_subquery()
+    before = select(literal(1).label("one")).where(other.c.state == JobState.QUEUED, sooner).limit(farthest)
+    count = select(func.count()).select_from(before.correlate(job).subquery("sooner")).scalar_subquery()
+    return 1 + count
 
 
 def _job(speech: Speech) -> Select[Any]:
@@ -103,7 +112,7 @@ def _job(speech: Speech) -> Select[Any]:
         *_JOBS.c,
         speech.listed(inputs).label("inputs"),
         case((_JOBS.c.state == JobState.SUCCEEDED, speech.listed(outputs))).label("outputs"),
-        case((_JOBS.c.state == JobState.QUEUED, _place(_JOBS))).label("place"),
+        case((_JOBS.c.state == JobState.QUEUED, place(_JOBS, speech))).label("place"),
     ).where(_JOBS.c.id == _OF_JOB, _JOBS.c.tenant == _OF_TENANT)
 
 

@@ -26,6 +26,7 @@ from filewright.chassis import failpoints
 from filewright.chassis.audit import acts
 from filewright.chassis.audit.log import SYSTEM, Audit
 from filewright.chassis.coordination.port import Notifier
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database, DatabaseUnavailable
 from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.chassis.ids import IdSource
@@ -123,6 +124,7 @@ class Erasures:
             session.after_commit(lambda: self._notifier.notify(TOPIC))
             return _erasure(row)
 
+    @acting.by_system("whoever knows the id may look, and its tenant is nobody by then")
     async def get(self, erasure_id: str) -> Erasure | None:
         """Whoever knows the id may look: its tenant is nobody any more by then."""
         async with self._database.read() as session:

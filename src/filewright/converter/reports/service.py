@@ -15,6 +15,7 @@ import orjson
 from filewright.chassis.cache.port import Cache, Kind, Shared
 from filewright.chassis.clock import Clock
 from filewright.chassis.coordination.ticks import Schedule
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database, WriteSession
 from filewright.chassis.db.materialized import has_views, refresh
 from filewright.converter.reports import source
@@ -67,6 +68,7 @@ class Reports:
             await refresh(session, source.VIEW)
             session.after_commit(lambda: self._cache.drop(CONVERSIONS, _ALL))
 
+    @acting.by_system("a report is about everybody, and read once for all who ask")
     async def _read(self) -> Source:
         async with self._database.read() as session:
             as_of = await source.as_of(session, await self._database.now(session))

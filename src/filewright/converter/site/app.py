@@ -15,6 +15,7 @@ import filewright
 from filewright.chassis.audit.watch import Watch
 from filewright.chassis.cache.port import Cache
 from filewright.chassis.clock import Clock
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database
 from filewright.chassis.networks import Network, within
 from filewright.chassis.quota.port import Limiter
@@ -28,11 +29,12 @@ from filewright.chassis.web.edge import Edge
 from filewright.chassis.web.health import Check, Health
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.chassis.web.networks import KnownNetworksOnly, Networks
+from filewright.chassis.web.one_caller import OfOneCaller
 from filewright.chassis.web.problems import Forbidden
 from filewright.chassis.web.proxies import LOOPBACK, NO_PROXIES, Proxies
 from filewright.chassis.web.request_log import RequestLog
 from filewright.chassis.web.scopes import guard as guard_routes
-from filewright.chassis.web.scopes import require
+from filewright.chassis.web.scopes import require, scope_of
 from filewright.chassis.web.throttling import BudgetHeaders
 from filewright.converter.accounts import endpoints as auth_endpoints
 from filewright.converter.accounts import own_endpoints
@@ -66,7 +68,7 @@ from filewright.converter.site import catalogue, me
 from filewright.converter.site.callers import Callers
 from filewright.converter.site.refusals import Refusals
 from filewright.converter.site.throttle import NO_THROTTLE, Throttle
-from filewright.converter.tiers import Caller, Tiers
+from filewright.converter.tiers import ADMIN, Caller, Tiers
 from filewright.converter.uploads import endpoints as upload_endpoints
 from filewright.converter.uploads.service import Uploads
 from filewright.converter.webhooks import endpoints as webhook_endpoints
@@ -227,6 +229,7 @@ def create_app(
         clock=services.clock,
         lifespan=lifespan,
         guards=(
+            Middleware(OfOneCaller),
             Middleware(
                 KnownNetworksOnly,
                 networks=exposure.networks,
@@ -250,7 +253,7 @@ def _admin_routers(services: Services, edge: Edge[Caller]) -> tuple[APIRouter, .
 
 
 def _allowed(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:
-    """The same, and nobody passes whom the request's route does not allow."""
+    """The same, and nobody passes whom the request's route does not allow; the database hears who it is."""
 
     async def allowing(request: Request) -> Caller:
         state = request.scope.setdefault("state", {})
@@ -261,6 +264,10 @@ def _allowed(identify: Callable[[Request], Awaitable[Caller]]) -> Callable[[Requ
         require(request, caller.scopes)
         require_role(request, caller)
         state["caller"] = caller
+        if scope_of(request.scope.get("route")) == ADMIN:
+            acting.operating()
+        else:
+            acting.known(caller.tenant)
         return caller
 
     return allowing

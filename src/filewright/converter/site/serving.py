@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 
+from filewright.chassis.db import acting
 from filewright.chassis.networks import Network
 from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.proxies import Proxies
@@ -19,7 +20,7 @@ from filewright.converter.accounts.cookies import comes_from_here
 from filewright.converter.settings import Settings
 from filewright.converter.site.app import Exposure, Services, create_app
 from filewright.converter.site.browsers import BrowserAnswers
-from filewright.converter.site.callers import Callers
+from filewright.converter.site.callers import Callers, Visitor
 from filewright.converter.site.hosts import OwnNamesOnly
 from filewright.converter.site.pages import Pages
 from filewright.converter.site.pages import router as pages_router
@@ -71,7 +72,7 @@ def application(
         Pages(
             services.jobs,
             services.converter.planner,
-            callers.visitor,
+            _known(callers.visitor),
             sign_out,
             people.cookies.take_back,
             provider=urlsplit(settings.oidc_issuer or "").hostname or "",
@@ -86,6 +87,17 @@ def application(
     if local and not settings.trusted_proxies:
         app.add_middleware(OwnNamesOnly)
     return app
+
+
+def _known(visitor_of: Callable[[Request], Awaitable[Visitor]]) -> Callable[[Request], Awaitable[Visitor]]:
+    """The same, and the database hears who it is."""
+
+    async def knowing(request: Request) -> Visitor:
+        visitor = await visitor_of(request)
+        acting.known(visitor.caller.tenant)
+        return visitor
+
+    return knowing
 
 
 def _networks(texts: Iterable[str]) -> tuple[Network, ...]:

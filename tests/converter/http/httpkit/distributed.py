@@ -66,7 +66,7 @@ class Ground:
         """The settings of the service in this folder, the same each time."""
         if data not in self._places:
             name = f"shape_{len(self._places)}"
-            self.postgres.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+            self.postgres.copy(_TEMPLATE, name)
             self._places[data] = self._settings(name)
         return self._places[data]
 

@@ -16,7 +16,7 @@ import fcntl
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Protocol
@@ -983,6 +983,9 @@ async def _require_room(on: Platform, role: str) -> None:
     budget = await _budget(on.settings, on.database, role)
     if budget is not None and budget.allowed is None:
         log.warning("pooler_not_described", hint="FILEWRIGHT_DATABASE_POOLER=clients=…,servers=…")
+    kept_apart = await on.database.row_security()
+    if kept_apart is not None and not kept_apart.in_force:
+        log.warning("row_security_bypassed", hint="connect as a role that is no superuser and has no BYPASSRLS")
 
 
 async def _budget(settings: Settings, database: Database, role: str) -> Budget | None:
@@ -1000,7 +1003,8 @@ async def database_facts(settings: Settings) -> dict[str, Any]:
     database = _database(settings)
     try:
         await _budget(settings, database, "api" if settings.processes else "serve")
-        return database.facts()
+        kept_apart = await database.row_security()
+        return {**database.facts(), **({} if kept_apart is None else {"row_security": asdict(kept_apart)})}
     finally:
         await database.close()
 

@@ -63,9 +63,9 @@ def within_request() -> Iterator[None]:
 def known(tenant: str) -> None:
     """The caller of the present request belongs to this tenant. Outside of requests this says nothing."""
     acting = _present.get()
-    if isinstance(acting, str) or acting.tenant == tenant:
+    if isinstance(acting, str):
         return
-    if acting.tenant != NOBODY:
+    if acting.tenant not in {NOBODY, tenant}:
         raise RuntimeError("a request has one caller")
     acting.tenant = _checked(tenant)
 

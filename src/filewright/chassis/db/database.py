@@ -19,11 +19,12 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from filewright.chassis import failpoints
 from filewright.chassis.clock import Clock, SystemClock
-from filewright.chassis.db import dialect, horizon, migrations, pools, retry
+from filewright.chassis.db import dialect, horizon, migrations, pools, retry, rowsecurity
 from filewright.chassis.db.bulk import ROWS, bulk_insert
 from filewright.chassis.db.errors import DatabaseUnavailable
 from filewright.chassis.db.hot import Chain, Look, Rows, Way
 from filewright.chassis.db.replicas import WRITTEN, Replicas
+from filewright.chassis.db.rowsecurity import RowSecurity
 from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.chassis.telemetry.logs import get_logger
 
@@ -222,6 +223,14 @@ class Database:
                     server = await dialect.server_limits(connection)
             self._budget = pools.check(pools.Fleet(processes, self._pool_size), server, pooler)
         return self._budget
+
+    async def row_security(self) -> RowSecurity | None:
+        """Whether PostgreSQL keeps tenants' rows apart for our role; None on SQLite. Raises DatabaseUnavailable."""
+        if self.dialect == dialect.SQLITE:
+            return None
+        with _told_as_unavailable():
+            async with self._readers.driver() as driver:
+                return rowsecurity.found(await rowsecurity.IN_FORCE.ask(self._way(driver), {}))
 
     def facts(self) -> dict[str, Any]:
         """For the health page: what was found at the last check, and what became of reads on replicas."""

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Select, column, func, literal_column, select, table, text
 
 from filewright.chassis.db import acting
-from filewright.chassis.db.hot import Look, Speech
+from filewright.chassis.db.hot import Look, Rows, Speech
 from filewright.chassis.db.sessions import ReadSession
 
 COLUMN = "tenant"
@@ -75,6 +75,7 @@ IN_FORCE = Look(_in_force)
 """Whether the role that asks is bound, and for whom it is when it says nothing. To be asked without saying anything."""
 
 
-def found(row: Any) -> RowSecurity:
+def found(rows: Rows) -> RowSecurity:
     """What that answer means."""
+    (row,) = rows
     return RowSecurity(in_force=row.in_force, closed=(row.undeclared or acting.SYSTEM) != acting.SYSTEM)

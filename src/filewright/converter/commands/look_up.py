@@ -160,6 +160,8 @@ def doctor(*, as_json: AsJson = False) -> None:
     if pool:
         allowed = "whatever the pooler allows; describe it" if pool["allowed"] is None else f"{pool['allowed']} allowed"
         typer.echo(f"  {pool['connections']} connections at most, {allowed}")
+    if "row_security" in database:
+        typer.echo(f"  {_kept_apart(**database['row_security'])}")
     if "problem" in database:
         typer.echo(f"  {database['problem']}")
     typer.echo(f"virus scanner: {scanner['kind']}")
@@ -183,6 +185,13 @@ async def _scanner() -> dict[str, Any]:
     configure_logs("console", "CRITICAL")  # what is wrong is shown below
     await scanner.usable()
     return {"scanners": [], **scanner.facts()}
+
+
+def _kept_apart(*, in_force: bool, closed: bool) -> str:
+    if not in_force:
+        return "row security: BYPASSED, the role is a superuser or has BYPASSRLS; connect as an ordinary one"
+    undeclared = "nothing" if closed else "everything; close it when no older version runs"
+    return f"row security: in force; what does not say for whom it asks is shown {undeclared}"
 
 
 async def _database() -> dict[str, Any]:

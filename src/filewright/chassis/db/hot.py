@@ -332,7 +332,7 @@ def _alone(
 
 def _declaring(statement: Select[Any]) -> Select[Any]:
     """The same, and first of all it says for whom."""
-    setting = literal_column(f"'{acting.SETTING}'")
+    setting: ColumnElement[str] = literal_column(f"'{acting.SETTING}'")
     declared = select(func.set_config(setting, given(_ACTING, String()), literal_column("true"))).scalar_subquery()
     return statement.where(declared.is_not(None))
 

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from filewright.chassis.cache.port import Cache, Kind
+from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database
 from filewright.chassis.identity.marks import SessionMarks
 from filewright.chassis.identity.models import UserRow
@@ -89,6 +90,7 @@ class Cookies:
             raise Unauthenticated("The session is over; sign in again.")
         return found
 
+    @acting.by_system("who somebody is, is only found out here")
     async def _look_up(self, session_id: str) -> SignedInPerson | None:
         row = await self._sessions.in_use(session_id)
         if row is None:

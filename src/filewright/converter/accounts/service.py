@@ -181,6 +181,7 @@ class Accounts:
         going = {name for name in (named, caller.session if caller else None) if name is not None}
         await self._log_out(going)
 
+    @acting.by_system(_WHO)
     async def end_here(self, session_id: str | None) -> None:
         """End the session that somebody's own browser named."""
         await self._log_out({session_id} if session_id is not None else set())

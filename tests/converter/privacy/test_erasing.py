@@ -1,8 +1,6 @@
 """An erased tenant is gone: from the service, from the disk, and from every copy that was made before."""
 
 import asyncio
-import base64
-import os
 import shutil
 import sqlite3
 import time
@@ -15,7 +13,6 @@ from filewright.chassis import failpoints
 from filewright.chassis.audit.models import AuditLogRow
 from filewright.chassis.db.database import Database
 from filewright.chassis.ids import RandomIds
-from filewright.chassis.storage.encryption.master import MasterKeyFile
 from filewright.chassis.storage.encryption.store import EncryptedStore
 from filewright.chassis.storage.encryption.tenants import TenantKeys
 from filewright.chassis.storage.local import LocalStore
@@ -37,14 +34,6 @@ SECRET = b"only alice may read this, "
 def no_failpoint_stays_armed():
     yield
     failpoints.arm("")
-
-
-@pytest.fixture
-def keys(tmp_path, clock):
-    master = tmp_path / "keys" / "master.key"
-    master.parent.mkdir()
-    master.write_bytes(base64.b64encode(os.urandom(48)))
-    return TenantKeys(master.with_name("master.key.tenants"), MasterKeyFile(master), clock)
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import os
 import secrets
 import time
 from urllib.parse import urlsplit
@@ -14,7 +12,6 @@ from sqlalchemy import func, select
 
 from filewright.chassis.db.database import Database
 from filewright.chassis.ids import RandomIds
-from filewright.chassis.storage.encryption.master import MasterKeyFile
 from filewright.chassis.storage.encryption.store import SUFFIX, EncryptedStore
 from filewright.chassis.storage.encryption.tenants import TenantKeys
 from filewright.chassis.storage.port import ObjectMissing
@@ -31,14 +28,6 @@ pytestmark = [
 SECRET = b"only alice may read this, "
 AT_ONCE = 32
 LONG = [pytest.mark.long, pytest.mark.alone, pytest.mark.timeout(1800)]
-
-
-@pytest.fixture
-def keys(tmp_path, clock):
-    master = tmp_path / "keys" / "master.key"
-    master.parent.mkdir()
-    master.write_bytes(base64.b64encode(os.urandom(48)))
-    return TenantKeys(master.with_name("master.key.tenants"), MasterKeyFile(master), clock)
 
 
 @pytest.fixture

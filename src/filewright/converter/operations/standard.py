@@ -1,0 +1,16 @@
+"""The operators that Filewright brings, as one list that can be read from top to bottom.
+
+As with engines: one that is not installed here still stands in the list, and importing its module never imports its
+library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from filewright.converter.operations.port import Operator
+
+
+def standard_operators() -> Sequence[Operator]:
+    """Every operator. Where two can do the same, the one listed first is asked."""
+    return ()

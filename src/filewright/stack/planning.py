@@ -87,6 +87,7 @@ class Planner:
             "max_connections": str(POOL_SIZE + RESERVE_SIZE + DIRECT_CONNECTIONS),
             "shared_buffers": "128MB",
             "wal_level": "replica",
+            "client_connection_check_interval": "5s",  # who gave up in the middle of a statement went away
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_line_prefix": "%m [%p] ",

@@ -6,6 +6,9 @@ a second trip that costs more than most statements. But that does not change fro
 one server connection to another. So it is asked once per connection and remembered here; an execution then sends text
 and values together.
 
+A statement that nobody waits for any more ends with its connection. The driver would ask the server, on a connection of
+its own, to cancel it; such a request ends PgBouncer 1.18 as a whole when it meets a server that just answered.
+
 For whom a transaction is (`acting.py`) goes along with its BEGIN, in the same trip.
 
 A column whose type changed under a running process would be read wrongly. No migration does that: each version's
@@ -14,6 +17,7 @@ schema works for the version before it.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import asyncpg
@@ -77,6 +81,14 @@ class OneTripConnection(asyncpg.Connection):  # type: ignore[misc] # the driver'
                 del self._known[next(iter(self._known))]
         self._known[query] = known
         return known
+
+    @override
+    async def _cancel(self, waiter: asyncio.Future[None], cancel_waiter: asyncio.Future[None] | None = None) -> None:
+        """Called by the driver when a caller gave up in the middle of a statement; the pool makes a new connection."""
+        self.terminate()
+        self._cancellations.discard(asyncio.current_task())
+        if not waiter.done():
+            waiter.set_result(None)
 
 
 class OneTripDialect(PGDialect_asyncpg):

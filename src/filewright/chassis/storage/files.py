@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 from filewright.chassis.storage.port import ObjectDamaged
@@ -34,6 +34,17 @@ class OpenFile:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             os.close(descriptor)
+
+
+async def read_file(path: Path, *, block_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The file's bytes, in blocks. Close the generator (`aclosing`) when it may be left before its end."""
+    file = OpenFile(path, os.O_RDONLY)
+    try:
+        await in_thread(file.open)
+        while block := await in_thread(os.read, file.descriptor, block_bytes):
+            yield block
+    finally:
+        file.close()
 
 
 async def write_new_file(path: Path, chunks: AsyncIterator[bytes], *, sha256: str | None) -> int:

@@ -18,6 +18,7 @@ from sqlalchemy import Text, cast, select, update
 from filewright.chassis import failpoints
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.ids import IdSource
+from filewright.chassis.storage.files import write_new_file
 from filewright.chassis.storage.port import (
     ObjectDamaged,
     ObjectMissing,
@@ -102,12 +103,14 @@ class Artifacts:
     async def gather(self, parts: Sequence[Part], path: Path) -> str:
         """Write the parts, one after the other, to a new file; the digest of it all, in hex."""
         sha256 = hashlib.sha256()
-        target = await asyncio.to_thread(path.open, "xb")
-        with target:
+
+        async def chunks() -> AsyncIterator[bytes]:
             for part in parts:
                 async for chunk in self._chunks(part.key, 0, None):
                     sha256.update(chunk)
-                    await asyncio.to_thread(target.write, chunk)
+                    yield chunk
+
+        await write_new_file(path, chunks(), sha256=None)
         return sha256.hexdigest()
 
     def local_path(self, parts: Sequence[Part]) -> Path | None:

@@ -6,15 +6,13 @@ attempt's row says where to look for them (`attempt_folder`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 from filewright.chassis.ids import IdSource
+from filewright.chassis.storage.files import read_file
 from filewright.chassis.storage.port import ObjectDamaged, ObjectStore, TooManyBytes
-from filewright.chassis.storage.threads import in_thread
 from filewright.converter.artifacts.models import ARTIFACT_PREFIX, ArtifactRow
 from filewright.converter.conversion.orders import Product
 from filewright.converter.errors import TooLarge
@@ -48,7 +46,7 @@ async def store_products(
     for n, product in enumerate(products):
         key = f"{attempt_folder(lease.job_id, lease.attempt)}/{n}"
         try:
-            async with aclosing(_blocks(product.path)) as blocks:
+            async with aclosing(read_file(product.path, block_bytes=_BLOCK)) as blocks:
                 kept = await store.put(key, blocks, max_bytes=left, owner=tenant)
         except TooManyBytes:
             raise TooLarge(
@@ -98,12 +96,3 @@ def _rows(n: int, item: StoredProduct, lease: Lease, tenant: str, artifact_id: s
         duration=item.product.duration,
     )
     return artifact, output
-
-
-async def _blocks(path: Path) -> AsyncGenerator[bytes, None]:
-    file: BinaryIO = await in_thread(path.open, "rb")
-    try:
-        while block := await in_thread(file.read, _BLOCK):
-            yield block
-    finally:
-        file.close()

@@ -13,6 +13,7 @@
         │   ├── EngineMissing  EngineCrashed  OutputInvalid  Quarantined
         │   └── ScanUnavailable
         ├── InvalidOptions            the order is the problem: another option or value helps
+        │   └── InvalidOrder           the same of the rest of the order
         └── JobEnded                  Cancelled  Expired
 
 The class is the caller's choice; `code`, `status` and `exit_code` follow from it and are the contract of the API and
@@ -85,6 +86,12 @@ class InvalidOptions(ConversionError):
     status = 400
     title = "An option is wrong"
     exit_code = 2
+
+
+class InvalidOrder(InvalidOptions):
+    """Another part of the order is at fault, which `errors` points at."""
+
+    title = "The order is wrong"
 
 
 class Infected(InputError):

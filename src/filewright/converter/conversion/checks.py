@@ -53,14 +53,20 @@ def check_files(products: Sequence[Path], out: Path, target: str, *, max_bytes: 
     """Blocking and cheap: plain files, sizes, types. Every step's products go through this."""
     if not products:
         raise OutputInvalid("The conversion ended without a result.")
+    check_plain(products, out, max_bytes=max_bytes, least=1)
+    for product in products:
+        _check_type(product, target)
+
+
+def check_plain(products: Sequence[Path], out: Path, *, max_bytes: int, least: int = 0) -> None:
+    """The same of files that may be of any type, such as those that were in an archive; each with `least` bytes."""
     if len(products) > MAX_PRODUCTS:
         raise ResourceLimit(f"The conversion made more than {MAX_PRODUCTS:,} files.")
-    total = 0
-    for product in products:
-        total += _plain_size(product, out)
-        _check_type(product, target)
-    if total > max_bytes:
-        raise ResourceLimit(f"The result has {total:,} bytes; {max_bytes:,} are allowed.")
+    sizes = [_plain_size(product, out) for product in products]
+    if min(sizes, default=least) < least:
+        raise OutputInvalid
+    if sum(sizes) > max_bytes:
+        raise ResourceLimit(f"The result has {sum(sizes):,} bytes; {max_bytes:,} are allowed.")
 
 
 async def probe(
@@ -98,7 +104,7 @@ def _plain_size(product: Path, out: Path) -> int:
         found = product.lstat()
     except OSError:
         raise OutputInvalid from None
-    if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+    if not stat.S_ISREG(found.st_mode):
         raise OutputInvalid
     return found.st_size
 

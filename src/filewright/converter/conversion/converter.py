@@ -15,22 +15,22 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from filewright.chassis.clock import Clock, SystemClock
-from filewright.chassis.sandbox.port import Limits, Sandbox
+from filewright.chassis.sandbox.port import Sandbox
 from filewright.converter.conversion import checks
+from filewright.converter.conversion.attempt import Attempt, OnProgress, Progress
 from filewright.converter.conversion.inspection import Inspection, inspect
 from filewright.converter.conversion.names import product_names
 from filewright.converter.conversion.options import check_options, part_of
-from filewright.converter.conversion.orders import Assignment, Converted, Hop, Plan, Product, Stage
+from filewright.converter.conversion.orders import UNKNOWN_MEDIA_TYPE, Assignment, Converted, Hop, Plan, Product, Stage
 from filewright.converter.engines.port import Work
 from filewright.converter.engines.registry import Registry
 from filewright.converter.errors import (
-    Cancelled,
     CorruptInput,
     EmptyInput,
     EngineCrashed,
@@ -38,7 +38,6 @@ from filewright.converter.errors import (
     InvalidOptions,
     OutputInvalid,
     PasswordRequired,
-    Timeout,
     UnsupportedConversion,
     UnsupportedFormat,
 )
@@ -50,12 +49,11 @@ _TRIES = 3
 """Routes tried for one file."""
 _PROBE_SECONDS = 60.0
 _SHARE_OF_STEPS = 0.97
+"""Of the progress; the rest is checking."""
 _PLANS = 4096
 """That are remembered; a small part of all that there are."""
-"""Of the progress; the rest is checking."""
 
 OnStage = Callable[[Stage], None]
-OnProgress = Callable[[float], None]
 
 
 class Converter:
@@ -100,6 +98,7 @@ class Converter:
             route=self._hops(route),
             options=check_options(route, options),
             estimated_seconds=round(route.cpu_seconds, 3),
+            many=route.many,
         )
 
     def schemas(self, source_format: str, target: str) -> Mapping[str, Mapping[str, Any]]:
@@ -134,7 +133,9 @@ class Converter:
             from_format=assignment.source_format,
             password=assignment.password,
         )
-        attempt = _Attempt(assignment, workspace, cancel, _Progress(on_progress), started, self._clock)
+        attempt = _Attempt(
+            assignment.tier, workspace, cancel, Progress(on_progress), started, self._clock, assignment=assignment
+        )
         failed: list[str] = []
         left_out: list[Step] = []
         while True:
@@ -246,7 +247,7 @@ class Converter:
     ) -> Sequence[Path]:
         workspace = attempt.next_workspace()
         given = workspace / "in" / f"input.{FORMATS[step.conversion.source].extension}"
-        await asyncio.to_thread(_hand_over, source, given, attempt.workspace)
+        await asyncio.to_thread(hand_over, source, given, attempt.workspace)
         tier = attempt.assignment.tier
         work = Work(
             source=given,
@@ -278,7 +279,7 @@ class Converter:
         names = product_names(attempt.assignment.filename, route.target, len(files))
         return tuple(
             [
-                await asyncio.to_thread(_product, path, name, route.target, facts)
+                await asyncio.to_thread(product_of, path, name, route.target, facts)
                 for path, name, facts in zip(files, names, sheets, strict=True)
             ]
         )
@@ -293,7 +294,7 @@ def known_target(name: str) -> str:
     return found.id
 
 
-def _hand_over(source: Path, given: Path, workspace: Path) -> None:
+def hand_over(source: Path, given: Path, workspace: Path) -> None:
     """What is the job's own is linked; a file of the user's is copied, because an engine could write to it."""
     if source.resolve().is_relative_to(workspace.resolve()):
         os.link(source, given)
@@ -301,14 +302,15 @@ def _hand_over(source: Path, given: Path, workspace: Path) -> None:
         shutil.copyfile(source, given)
 
 
-def _product(path: Path, name: str, target: str, facts: Mapping[str, float]) -> Product:
+def product_of(path: Path, name: str, target: str | None, facts: Mapping[str, float]) -> Product:
+    """What is told of a finished file. `target`: None for one that nobody recognises."""
     size, sha256 = checks.digest(path)
     duration = facts.get("duration")
     return Product(
         path=path,
         name=name,
         format=target,
-        media_type=FORMATS[target].media_type,
+        media_type=FORMATS[target].media_type if target is not None else UNKNOWN_MEDIA_TYPE,
         bytes=size,
         sha256=sha256,
         pages=_whole(facts.get("pages")),
@@ -331,58 +333,8 @@ class _StepFailed(Exception):
         super().__init__(step.engine)
 
 
-class _Progress:
-    """Fractions of the whole, never falling."""
-
-    def __init__(self, on_progress: OnProgress) -> None:
-        self._on_progress = on_progress
-        self._highest = 0.0
-
-    def report(self, fraction: float) -> None:
-        if fraction > self._highest:
-            self._highest = min(1.0, fraction)
-            self._on_progress(self._highest)
-
-    def part(self, start: float, end: float) -> OnProgress:
-        """For one step, which counts its own 0..1."""
-        return lambda fraction: self.report(start + (end - start) * min(1.0, max(0.0, fraction)))
-
-
 @dataclass
-class _Attempt:
-    """What all steps of one conversion share: its directory, its time, its progress."""
+class _Attempt(Attempt):
+    """One file's way."""
 
-    assignment: Assignment
-    workspace: Path
-    cancel: asyncio.Event | None
-    progress: _Progress
-    started: float
-    clock: Clock
-    steps: int = 0
-
-    @property
-    def current_workspace(self) -> Path:
-        return self.workspace / f"step-{self.steps}"
-
-    def next_workspace(self) -> Path:
-        """A fresh directory for a step."""
-        self.steps += 1
-        for part in ("in", "out", "tmp"):
-            (self.current_workspace / part).mkdir(mode=0o700, parents=True)
-        return self.current_workspace
-
-    def limits(self, at_most: float | None = None) -> Limits:
-        """What is left of the tier's time, and its other limits."""
-        if self.cancel is not None and self.cancel.is_set():
-            raise Cancelled
-        tier = self.assignment.tier
-        left = tier.max_wall_seconds - (self.clock.monotonic() - self.started)
-        if left <= 0:
-            raise Timeout(f"The conversion took longer than the {tier.max_wall_seconds:.0f} seconds that are allowed.")
-        wall = min(left, at_most) if at_most is not None else left
-        return Limits(
-            wall_seconds=wall,
-            cpu_seconds=2 * wall,
-            memory_bytes=tier.max_memory_bytes,
-            write_bytes=tier.max_output_bytes,
-        )
+    assignment: Assignment = field(kw_only=True)

@@ -45,6 +45,14 @@ class Inspection:
     height: int | None = None
 
 
+def inspect_unknown(path: Path, filename: str | None, *, tier: Tier) -> str | None:
+    """For work that takes any file: its size is looked at, and its format only told, if it can be. Blocking."""
+    size = path.stat().st_size
+    if size > tier.max_input_bytes:
+        raise TooLarge(f"The file has {size:,} bytes; {tier.max_input_bytes:,} are allowed.")
+    return detect(path, filename).format
+
+
 def inspect(
     path: Path,
     filename: str | None,

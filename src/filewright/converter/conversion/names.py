@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from filewright.converter.formats.catalogue import FORMATS, by_filename
 
@@ -33,6 +34,32 @@ def product_names(filename: str, target: str, count: int) -> list[str]:
         return [f"{stem}.{extension}"]
     width = len(str(count))
     return [f"{stem}-{number:0{width}d}.{extension}" for number in range(1, count + 1)]
+
+
+def harmless(filename: str) -> str:
+    """The user's name as it is, ending and all, but for what is dangerous in it."""
+    stem = stem_of(filename)
+    last = re.split(r"[/\\]", filename)[-1]
+    ending = last[len(_without_ending(last)) :]
+    return f"{stem}{ending}" if re.fullmatch(r"(\.\w{1,16}){0,2}", ending, re.ASCII) else stem
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """The same, but where two are alike, even if only to a file system that does not tell cases apart, the later one
+    has a number: `a.pdf`, `a (2).pdf`.
+    """
+    seen: set[str] = set()
+    return [_another(name, seen) for name in names]
+
+
+def _another(name: str, seen: set[str]) -> str:
+    rest = _without_ending(name)
+    wanted, number = name, 1
+    while wanted.casefold() in seen:
+        number += 1
+        wanted = f"{rest} ({number}){name[len(rest) :]}"
+    seen.add(wanted.casefold())
+    return wanted
 
 
 def _without_ending(name: str) -> str:

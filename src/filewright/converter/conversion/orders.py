@@ -10,6 +10,8 @@ from typing import Any
 
 from filewright.converter.tiers import Tier
 
+UNKNOWN_MEDIA_TYPE = "application/octet-stream"
+
 
 class Stage(StrEnum):
     """Where a conversion is, in the words of the API."""
@@ -27,29 +29,36 @@ class Hop:
     source: str
     target: str
     lossy: bool
+    operation: str | None = None
+    """What is done there; None for a conversion."""
 
     def as_json(self) -> dict[str, Any]:
         """The shape of the API."""
-        return {
+        shape = {
             "engine": self.engine,
             "engine_version": self.engine_version,
             "from": self.source,
             "to": self.target,
             "lossy": self.lossy,
         }
+        return shape if self.operation is None else {**shape, "operation": self.operation}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a file would be converted."""
+    """How a file would be converted, or several worked on."""
 
-    source_format: str
-    target_format: str
+    source_format: str | None
+    """Of the first file; None for one that nobody recognises, which only some operations take."""
+    target_format: str | None
+    """None where that depends on what is in the file."""
     route: tuple[Hop, ...]
     options: Mapping[str, Any]
     """Checked, defaults filled in."""
     estimated_seconds: float
     """CPU time for a typical small file; a big one takes longer."""
+    many: bool = False
+    """Whether it may give several files."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,8 @@ class Product:
 
     path: Path
     name: str
-    format: str
+    format: str | None
+    """None for a file that nobody recognises, out of an archive."""
     media_type: str
     bytes: int
     sha256: str
@@ -88,8 +98,8 @@ class Product:
 class Converted:
     """What a conversion gave: at least one product, and the route that was really taken."""
 
-    source_format: str
-    target_format: str
+    source_format: str | None
+    target_format: str | None
     route: tuple[Hop, ...]
     products: tuple[Product, ...]
     seconds: float

@@ -67,17 +67,26 @@ class Ability(Conversion):
     """One of `OPERATIONS`."""
     inputs: tuple[int, int] = field(default=(1, 1), kw_only=True)
     """How many files it takes at once, at least and at most."""
+    beside: tuple[FormatId, ...] = field(default=(), kw_only=True)
+    """Formats of the files after the first, where those are not more of the same: a picture to stamp on a document."""
     converts: bool = field(default=False, kw_only=True)
     """Whether files of other formats are converted to `source` first, if there is a way that loses no more than the
     layout's fine points. For operations that make one file of many, such as a PDF of letters and photos."""
+    required: tuple[str, ...] = field(default=(), kw_only=True)
+    """Options without which there is nothing to do."""
 
     def __post_init__(self) -> None:
         if self.operation not in OPERATIONS:
             raise ValueError(f"no operation is called {self.operation!r}")
 
     @property
-    def takes_many(self) -> bool:
-        """Whether it makes one thing of several files; otherwise each file is worked on by itself."""
+    def gathers(self) -> bool:
+        """Whether it makes one thing of several files; otherwise each of them is worked on by itself."""
+        return self.inputs[1] > 1 and not self.beside
+
+    @property
+    def joins(self) -> bool:
+        """Whether it takes several files at once, alike or not."""
         return self.inputs[1] > 1
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from filewright.converter.operations.pdf import PDF
 from filewright.converter.operations.port import Operator
 
 
 def standard_operators() -> Sequence[Operator]:
     """Every operator. Where two can do the same, the one listed first is asked."""
-    return ()
+    return (PDF,)

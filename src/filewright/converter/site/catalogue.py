@@ -188,17 +188,18 @@ class Catalogue:
         source: Annotated[str, Query(alias="from", min_length=1, max_length=128)],
         target: Annotated[str, Query(alias="to", min_length=1, max_length=128)],
     ) -> Response:
-        plan = self.converter.plan(_known(source).id, _known(target).id)
-        best = self.converter.planner.cheapest(plan.source_format, plan.target_format)
+        start, goal = _known(source).id, _known(target).id
+        plan = self.converter.plan(start, goal)
+        best = self.converter.planner.cheapest(start, goal)
         return _json(
             RouteView(
-                source_format=plan.source_format,
-                target_format=plan.target_format,
+                source_format=start,
+                target_format=goal,
                 route=[RouteStep.model_validate(hop.as_json()) for hop in plan.route],
                 lossy=best.lossy,
                 several=best.many,
                 estimated_seconds=plan.estimated_seconds,
-                options=self.converter.schemas(plan.source_format, plan.target_format),
+                options=self.converter.schemas(start, goal),
             )
         )
 

@@ -1,0 +1,97 @@
+"""What the tests of operations share: one real sandbox, and `operate`, which carries an order out in it.
+
+    async def test_pages_are_turned(operate):
+        [product] = await operate("rotate", [letter], options={"degrees": 90})
+
+It goes the way of every order: inspection, choice, operator, checks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pytest_asyncio import is_async_test
+
+from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
+from filewright.chassis.sandbox.runner import open_sandbox
+from filewright.chassis.sandbox.workspace import Workspace
+from filewright.converter.conversion.converter import Converter
+from filewright.converter.conversion.orders import Converted, Product
+from filewright.converter.engines.registry import Registry
+from filewright.converter.engines.standard import standard_engines
+from filewright.converter.operations.chains import Operations
+from filewright.converter.operations.orders import Given, OrderedStep, Task
+from filewright.converter.operations.registry import Operators
+from filewright.converter.operations.standard import standard_operators
+from filewright.converter.tiers import LOCAL
+
+Operate = Callable[..., Awaitable[tuple[Product, ...]]]
+CarryOut = Callable[..., Awaitable[Converted]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def jobs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("jobs")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox(jobs_dir: Path) -> AsyncIterator[Sandbox]:
+    opened = await open_sandbox(jobs_dir=jobs_dir, minimum=SandboxLevel.CONFINED)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def operations(sandbox: Sandbox) -> Operations:
+    """Everything that is installed here."""
+    converter = Converter(Registry(standard_engines()), sandbox)
+    return Operations(Operators(standard_operators()), converter, sandbox)
+
+
+@pytest.fixture
+def new_workspace(jobs_dir: Path) -> Iterator[Callable[[], Path]]:
+    """A fresh workspace at each call, all gone after the test."""
+    with contextlib.ExitStack() as made:
+        yield lambda: made.enter_context(Workspace.create(jobs_dir)).path
+
+
+@pytest.fixture
+def carry_out(operations: Operations, new_workspace: Callable[[], Path]) -> CarryOut:
+    """`await carry_out([path, …], [OrderedStep(…), …], password=…, tier=…)` gives what was converted."""
+
+    async def go(sources: Sequence[Path], steps: Sequence[OrderedStep], **more: Any) -> Converted:
+        hooks = {name: more.pop(name) for name in ("on_stage", "on_progress", "cancel") if name in more}
+        inputs = tuple(Given(source, source.name) for source in sources)
+        task = Task(inputs, tuple(steps), **{"tier": LOCAL, **more})
+        return await operations.carry_out(task, workspace=new_workspace(), **hooks)
+
+    return go
+
+
+@pytest.fixture
+def operate(carry_out: CarryOut) -> Operate:
+    """`await operate(operation, [path, …], to=…, options=…)` gives the products of one operation."""
+
+    async def go(
+        operation: str,
+        sources: Sequence[Path],
+        to: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> tuple[Product, ...]:
+        converted = await carry_out(sources, [OrderedStep(operation, to, options or {})], **more)
+        return converted.products
+
+    return go

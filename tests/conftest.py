@@ -1,6 +1,8 @@
 """What every test has: real databases and stores, a clock, and the account of which requirement is proven where."""
 
+import os
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -44,8 +46,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     """What takes long begins first, so that at the end no process of several waits for another."""
-    yield  # to what puts all in an order by chance
+    _leave_out(items)
+    yield  # to what puts all in an order by chance, and what leaves out
     items.sort(key=_seconds, reverse=True)
+
+
+def _leave_out(items: list[pytest.Item]) -> None:
+    """Of many cases of one thing, all are `long` but every so manieth; which, goes round with the seed."""
+    turn = int(os.environ.get("FILEWRIGHT_TEST_SEED", "1"))
+    count: Counter[str] = Counter()
+    for item in items:
+        if sampled := item.get_closest_marker("sampled"):
+            function = item.nodeid.partition("[")[0]
+            if (count[function] + turn) % sampled.args[0]:
+                item.add_marker(pytest.mark.long)
+            count[function] += 1
 
 
 def _seconds(item: pytest.Item) -> float:

@@ -52,6 +52,7 @@ SAMPLES = (files.letter(1), photo(), Sample("people.csv", "id,name\n1,Ada\n2,Ém
 
 @pytest.mark.parametrize("way", ["whole", "pieces"])
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample.name}-{sample.to}")
+@pytest.mark.sampled(3)
 def test_a_file_comes_in_is_converted_and_goes_out(
     shape: Shape, journal: Journal, tmp_path: Path, sample: Sample, way: str
 ) -> None:

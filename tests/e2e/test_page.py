@@ -75,6 +75,7 @@ def test_a_finished_job_has_a_page_with_its_downloads(page: Page, tmp_path: Path
 
 
 @pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.sampled(2)
 def test_the_page_fits_its_window(page: Page, width: int):
     page.set_viewport_size({"width": width, "height": 700})
     page.goto("/")

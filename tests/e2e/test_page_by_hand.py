@@ -59,6 +59,7 @@ def test_the_chooser_knows_what_people_call_a_format(page: Page, tmp_path: Path)
     expect(page.get_by_role("link", name="Download notes.docx")).to_be_visible(timeout=PATIENCE)
 
 
+@pytest.mark.long
 def test_the_chooser_says_why_something_is_not_to_be_had(page: Page, tmp_path: Path):
     (row,) = add(page, note(tmp_path)).all()
     row.get_by_role("button", name="Convert notes.md to").click()
@@ -70,6 +71,7 @@ def test_the_chooser_says_why_something_is_not_to_be_had(page: Page, tmp_path: P
     expect(row.get_by_role("button", name="Convert notes.md to")).to_be_focused()
 
 
+@pytest.mark.long
 def test_several_files_start_with_one_key_press(page: Page, tmp_path: Path):
     rows = add(page, note(tmp_path, "one.md"), note(tmp_path, "two.md"))
     expect(page.get_by_role("button", name="Convert all", exact=True)).to_be_focused()
@@ -84,12 +86,14 @@ def test_a_refused_file_says_why_in_its_row(page: Page, tmp_path: Path):
     expect(row).to_contain_text("The file is empty", timeout=PATIENCE)
 
 
+@pytest.mark.long
 def test_the_page_speaks_another_direction(page: Page):
     page.goto("/?lang=qps-rtl")
     expect(page.locator("html")).to_have_attribute("dir", "rtl")
     expect(page.get_by_role("heading", level=1)).to_contain_text("⟦")
 
 
+@pytest.mark.long
 def test_the_colours_can_be_chosen_and_stay(page: Page):
     page.get_by_role("button", name="Colours: as the system").click()
     page.get_by_role("button", name="Colours: light").click()

@@ -34,6 +34,7 @@ def twins() -> Iterator[object]:
 
 
 @pytest.mark.parametrize(("attack", "target"), list(attacks()))
+@pytest.mark.sampled(4)
 async def test_an_attack_reaches_nothing(arena: Arena, attack: Attack, target: str) -> None:
     verdict = await arena.attack(attack, target)
     assert verdict.complaints == []

@@ -60,6 +60,7 @@ def run(folder: Path, *argv: str) -> str:
 
 @pytest.mark.requirement("F2", "F5", "F26")
 @pytest.mark.parametrize("faults", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.sampled(2)
 def test_nothing_is_lost_or_doubled_in_any_order_of_events(tmp_path: Path, faults: int) -> None:
     errors, states = check(tmp_path, SAFE, f"FAULTS={faults}")
     assert errors == 0
@@ -69,6 +70,7 @@ def test_nothing_is_lost_or_doubled_in_any_order_of_events(tmp_path: Path, fault
 @pytest.mark.requirement("F2", "F4")
 @pytest.mark.slow
 @pytest.mark.long
+@pytest.mark.sampled(2)
 def test_it_comes_to_an_end_in_any_order_of_events(tmp_path: Path) -> None:
     errors, states = check(tmp_path, LIVE, "FAULTS=1")
     assert errors == 0
@@ -89,6 +91,7 @@ def test_without_any_hint_it_comes_to_an_end_too(tmp_path: Path, claim: str) -> 
 
 
 @pytest.mark.parametrize(("defect", "claim"), DEFECTS)
+@pytest.mark.sampled(4)
 def test_each_defect_is_found(tmp_path: Path, defect: str, claim: str) -> None:
     assert check(tmp_path, claim, defect, "FAULTS=1")[0] > 0
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from filewright.chassis.db.database import Database
 from filewright.chassis.testing.faulty_proxy import Fault, FaultyProxy
 
-STEPS = 300
+STEPS = 120
 
 
 async def test_a_unit_of_work_that_is_cancelled_in_the_middle_holds_nothing(database):

@@ -140,6 +140,7 @@ async def test_a_symbolic_link_in_a_zip_is_left_out(convert):
 
 @pytest.mark.requirement("B24")
 @pytest.mark.parametrize("packed", ["zip", "gz", "tar.xz"])
+@pytest.mark.sampled(3)
 async def test_a_bomb_is_refused(convert, packed, tmp_path):
     zeros = bytes(1 << 20)
     if packed == "zip":

@@ -111,6 +111,7 @@ def test_every_pair_is_declared_once_and_reads_no_format_that_is_not_in_the_cata
 
 
 @pytest.mark.parametrize("target", [target for target in WRITERS if target in SOUNDS and target != "wav"])
+@pytest.mark.sampled(3)
 async def test_sound_becomes_every_other_kind_of_sound(convert, target):
     [product] = await convert(FFmpeg(), tone(), "wav", target)
     streams, seconds, _ = ffprobe(product)
@@ -134,6 +135,7 @@ async def test_every_kind_of_sound_becomes_flac(convert, sources):
 
 
 @pytest.mark.parametrize("target", FILM_CODECS)
+@pytest.mark.sampled(3)
 async def test_film_becomes_every_other_kind_of_film(convert, sources, target):
     source = "mkv" if target == "mp4" else "mp4"
     [product] = await convert(FFmpeg(), sources[source], source, target)

@@ -151,6 +151,7 @@ def pairs():
 
 
 @pytest.mark.parametrize(("source", "sample", "phrase", "target"), list(pairs()))
+@pytest.mark.sampled(3)
 async def test_a_document_keeps_its_text_in_every_target_and_the_target_can_be_read_again(
     convert, source, sample, phrase, target
 ):
@@ -259,6 +260,7 @@ GARBAGE = bytes(range(256)) * 20
     "source",
     [pytest.param(each, marks=[] if n % 3 == 0 else [pytest.mark.long]) for n, each in enumerate(sorted(READERS))],
 )
+@pytest.mark.sampled(3)
 async def test_bytes_that_are_no_document_are_refused_and_never_imported_as_text(convert, source):
     target = next(iter(WRITERS[READERS[source].kind]))
     beginning = next(iter(READERS[source].beginnings), b"")

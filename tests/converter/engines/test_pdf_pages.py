@@ -316,6 +316,7 @@ class TestAttacks:
             ),
         ],
     )  # fmt: skip
+    @pytest.mark.sampled(4)
     async def test_a_document_that_never_ends_is_drawn_or_refused_in_time(self, convert, engine, target, hostile):
         began = time.monotonic()
         with suppress(InputError, LimitError):

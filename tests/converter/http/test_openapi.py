@@ -89,7 +89,11 @@ def test_the_reference_page_needs_nobody_else(live):
 
 @pytest.mark.slow
 @pytest.mark.requirement("S42", "S31")
-def test_a_fuzzer_that_reads_the_document_finds_no_contradiction(live, tmp_path):
+@pytest.mark.parametrize(
+    ("phases", "examples"),
+    [("examples,fuzzing", 2), pytest.param("examples,coverage,fuzzing", 8, marks=pytest.mark.long)],
+)
+def test_a_fuzzer_that_reads_the_document_finds_no_contradiction(live, tmp_path, phases, examples):
     """schemathesis against the running server, all its checks but one: that whatever the schema allows is accepted.
 
     No schema can say which formats have a way between them, or which cursor was ours. A stream without an end is no
@@ -98,7 +102,7 @@ def test_a_fuzzer_that_reads_the_document_finds_no_contradiction(live, tmp_path)
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", f"{live.url}/openapi.json",
         "--checks", "all", "--exclude-checks", "positive_data_acceptance",
-        "--max-examples", "6", "--phases", "examples,coverage,fuzzing", "--seed", "1",
+        "--max-examples", str(examples), "--phases", phases, "--seed", "1",
         "--exclude-path-regex", "/metrics|/v1/jobs/events", "--request-timeout", "20", "--continue-on-failure",
         "--generation-database", "none", "--no-color",
     ]  # fmt: skip

@@ -78,6 +78,7 @@ async def frozen(redis):
         pytest.param(frozen, marks=pytest.mark.requirement("F9")),
     ],
 )
+@pytest.mark.sampled(2)
 async def test_every_job_runs_once_whatever_happens_to_redis(shop, alice, mortal_redis, fault):
     async with served(shop, mortal_redis.url()):
         failing = asyncio.create_task(fault(mortal_redis))

@@ -158,6 +158,7 @@ async def test_a_commit_after_a_cancellation_is_refused_and_a_cancellation_after
 
 @pytest.mark.requirement("F26")
 @pytest.mark.slow
+@pytest.mark.sampled(2)
 async def test_a_thousand_races_of_cancel_and_commit_end_as_one_or_the_other(shop):
     """Cancelled, or succeeded: never both and never neither. Who is started first takes turns.
 

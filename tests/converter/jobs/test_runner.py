@@ -409,6 +409,7 @@ IN_AN_ATTEMPT = [name for name in POINTS if name.split(".")[1] in {"fetch", "con
 @pytest.mark.requirement("F19", "F31")
 @pytest.mark.parametrize("point", [*IN_AN_ATTEMPT, "db.commit.before", "storage.put.written", "storage.put.stored"])
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
+@pytest.mark.sampled(2)
 async def test_an_error_of_the_machine_at_any_point_never_makes_a_wrong_success(shop, alice, clock, point, error):
     job = await shop.order(b"hello")
     runner = shop.runner()

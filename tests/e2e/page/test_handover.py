@@ -95,6 +95,7 @@ def test_what_is_copied_holds_nothing_that_leads_a_terminal_astray(page):
 
 
 @pytest.mark.parametrize("names", [HOSTILE[start::5] for start in range(5)])
+@pytest.mark.sampled(4)
 def test_the_call_converts_the_file_of_that_name(page, names: tuple[str, ...], tmp_path: Path):
     for n, name in enumerate(names):
         folder = tmp_path / str(n)
@@ -153,6 +154,7 @@ def test_the_dialog_shows_the_call_and_copies_it(context: BrowserContext, page: 
     context.clear_permissions()
 
 
+@pytest.mark.long
 def test_without_a_clipboard_the_old_way_copies(page: Page):
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
     page.evaluate(
@@ -164,6 +166,7 @@ def test_without_a_clipboard_the_old_way_copies(page: Page):
     assert page.evaluate("window.copied").replace("\r\n", "\n") == call_for(page, "a.md", target="pdf")
 
 
+@pytest.mark.long
 def test_without_any_way_the_call_is_selected_and_that_is_said(page: Page):
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
     page.evaluate("() => { document.execCommand = () => false; }")

@@ -119,6 +119,7 @@ def test_a_dropped_folder_is_taken_whole_with_its_paths(page: Page, folder: Path
     assert len(found) == 122, "a folder is read to its end, and what systems leave in it is not meant"
 
 
+@pytest.mark.long
 def test_a_picked_folder_is_taken_the_same_way(page: Page, folder: Path):
     page.locator("#folder").set_input_files(folder)
     found = {item["path"] for item in taken(page)}

@@ -179,6 +179,7 @@ def test_a_picture_is_shown_enlarged_and_fitted_again_by_keys(desk: Desk, red: P
     expect(dialog.get_by_role("group", name="Size")).to_contain_text("125%")
 
 
+@pytest.mark.long
 def test_an_enlarged_picture_is_moved_about_by_dragging(desk: Desk, red: Path):
     dialog = desk.open(desk.convert(red, "webp"))
     for _ in range(7):
@@ -196,6 +197,7 @@ def test_an_enlarged_picture_is_moved_about_by_dragging(desk: Desk, red: Path):
     assert end == [start[0] + 60, start[1] + 40]
 
 
+@pytest.mark.long
 def test_before_and_after_are_compared_by_a_slider_and_its_keys(desk: Desk, red: Path):
     dialog = desk.show(red, "jpg")
     slider = dialog.get_by_role("slider", name="Compare before and after")
@@ -217,6 +219,7 @@ def test_the_border_follows_the_pointer(desk: Desk, red: Path):
     expect(dialog.get_by_role("slider")).to_have_value("25")
 
 
+@pytest.mark.long
 def test_what_the_browser_cannot_draw_is_drawn_for_it_on_both_sides(desk: Desk, tmp_path: Path):
     Image.new("RGB", (200, 100), "lime").save(tmp_path / "green.tiff")
     dialog = desk.show(tmp_path / "green.tiff", "jp2")
@@ -226,6 +229,7 @@ def test_what_the_browser_cannot_draw_is_drawn_for_it_on_both_sides(desk: Desk, 
     assert is_colour(before.evaluate(_MIDDLE), "lime")
 
 
+@pytest.mark.long
 def test_one_of_several_results_follows_the_other_by_arrows(desk: Desk, book: Path):
     dialog = desk.show(book, "png", pages="1-3", width=60)
     for n, key in ((1, ""), (2, "ArrowRight"), (3, "ArrowRight"), (3, "ArrowRight"), (2, "ArrowLeft")):
@@ -240,6 +244,7 @@ def test_one_of_several_results_follows_the_other_by_arrows(desk: Desk, book: Pa
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_pages_of_a_pdf_are_turned_by_keys_and_by_the_strip(desk: Desk, book: Path, tmp_path: Path):
     job = desk.convert(book, "pdf") if "pdf" in targets_of(desk, "pdf") else desk.convert(pictures(tmp_path), "pdf")
     dialog = desk.open(job)
@@ -274,6 +279,7 @@ def shown_page(dialog: Locator, n: int, count: int) -> bool:
     return is_colour(picture.evaluate(_MIDDLE), COLOURS[n - 1])
 
 
+@pytest.mark.long
 def test_only_pages_that_are_about_to_be_seen_are_drawn(desk: Desk, tmp_path: Path):
     pages = [Image.new("L", (30, 400), 255 - n) for n in range(60)]
     pages[0].save(tmp_path / "long.tiff", save_all=True, append_images=pages[1:])
@@ -299,6 +305,7 @@ def test_a_document_is_shown_as_its_pages(desk: Desk, tmp_path: Path):
 # --- text and tables -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_of_a_long_text_the_beginning_is_fetched_and_shown(desk: Desk, tmp_path: Path):
     (tmp_path / "long.md").write_text("".join(f"line {n} of many, ünï {'and more ' * 20}\n\n" for n in range(1, 2_001)))
     job = desk.convert(tmp_path / "long.md", "txt")
@@ -334,6 +341,7 @@ def test_a_table_is_read_by_the_rules_and_shown_as_text(desk: Desk, tmp_path: Pa
     expect(dialog.get_by_role("status")).to_have_text("The first 200 rows")
 
 
+@pytest.mark.long
 def test_a_workbook_is_shown_as_a_table(desk: Desk, tmp_path: Path):
     (tmp_path / "a.csv").write_text("fruit,count\napple,3\npear,4\n")
     dialog = desk.show(tmp_path / "a.csv", "xlsx")
@@ -341,6 +349,7 @@ def test_a_workbook_is_shown_as_a_table(desk: Desk, tmp_path: Path):
     expect(dialog.get_by_role("columnheader", name="count")).to_be_visible()
 
 
+@pytest.mark.long
 def test_columnar_data_is_shown_as_a_table(desk: Desk, tmp_path: Path):
     book = Workbook()
     book.active.append(["fruit", "count"])
@@ -353,6 +362,7 @@ def test_columnar_data_is_shown_as_a_table(desk: Desk, tmp_path: Path):
 # --- sound, film, and the rest ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_sound_and_film_are_played_from_where_they_are(desk: Desk, film: Path):
     for target, tag in (("mp3", "audio"), ("webm", "video")):
         dialog = desk.show(film, target)
@@ -371,6 +381,7 @@ def film(tmp_path: Path) -> Path:
     return tmp_path / "film.mp4"
 
 
+@pytest.mark.long
 def test_what_the_browser_cannot_play_is_said_and_a_copy_is_offered(desk: Desk, film: Path):
     dialog = desk.show(film, "aiff")
     expect(dialog.get_by_text("This browser cannot play this kind of file.")).to_be_visible()
@@ -380,6 +391,7 @@ def test_what_the_browser_cannot_play_is_said_and_a_copy_is_offered(desk: Desk, 
     eventually(lambda: player.evaluate("(player) => player.readyState > 0 && player.duration > 1"), "the copy plays")
 
 
+@pytest.mark.long
 def test_an_archive_is_shown_as_the_list_of_its_names(desk: Desk, tmp_path: Path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("folder/first.txt", "1")
@@ -389,6 +401,7 @@ def test_an_archive_is_shown_as_the_list_of_its_names(desk: Desk, tmp_path: Path
     expect(dialog.get_by_role("region", name="Text")).to_contain_text("<b>second</b>.txt")
 
 
+@pytest.mark.long
 def test_of_anything_else_the_facts_are_said(desk: Desk):
     font = next(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"))
     job = desk.convert(font, "woff2")
@@ -435,6 +448,7 @@ def test_escape_closes_and_the_focus_is_where_it_was(desk: Desk, red: Path):
     expect(desk.page.locator("a").first).to_be_focused()
 
 
+@pytest.mark.long
 def test_what_was_made_to_look_is_erased_when_the_dialog_closes(desk: Desk, tmp_path: Path):
     Image.new("RGB", (200, 100), "lime").save(tmp_path / "green.tiff")
     before = desk.looks()
@@ -446,6 +460,7 @@ def test_what_was_made_to_look_is_erased_when_the_dialog_closes(desk: Desk, tmp_
     assert httpx.get(f"{desk.url}{job['outputs'][0]['url']}").status_code == 200, "the result itself is kept"
 
 
+@pytest.mark.long
 def test_closed_while_it_works_it_leaves_nothing_running(desk: Desk, tmp_path: Path):
     document = Document()
     document.add_paragraph("words")
@@ -461,6 +476,7 @@ def test_closed_while_it_works_it_leaves_nothing_running(desk: Desk, tmp_path: P
     eventually(lambda: desk.erased(before), "the job is erased")
 
 
+@pytest.mark.long
 def test_a_result_that_is_gone_is_said_in_words(desk: Desk, red: Path):
     job = desk.convert(red, "jpg")
     httpx.delete(f"{desk.url}/v1/jobs/{job['id']}")
@@ -477,6 +493,7 @@ def test_without_a_connection_that_is_said(desk: Desk, red: Path):
 
 
 @pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.sampled(2)
 def test_the_dialog_fits_its_window(desk: Desk, book: Path, width: int):
     desk.page.set_viewport_size({"width": width, "height": 640})
     job = desk.convert(book, "png", pages="1-2", width=60)

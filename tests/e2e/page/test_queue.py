@@ -102,6 +102,7 @@ def test_progress_is_shown_as_the_service_tells_it_and_never_falls(calm):
     assert all(shown["progress"] in {None, 0} for shown in calm.seen(row_id) if shown["phase"] == "queued")
 
 
+@pytest.mark.long
 def test_what_is_chosen_for_one_is_chosen_for_all_of_its_kind(calm):
     first, second, other = calm.add("a.md", "# A"), calm.add("b.md", "# B"), calm.add("c.csv", "a,b\n1,2\n")
     calm.do("choose", first, "docx")
@@ -123,6 +124,7 @@ def test_the_word_of_the_service_replaces_what_the_name_said(calm):
     assert row["target"] in row["targets"]
 
 
+@pytest.mark.long
 def test_a_file_that_is_not_what_its_name_says_is_converted_as_what_it_is(calm, served):
     row_id = calm.add("letter.docx", PIXEL)
     calm.do("choose", row_id, "jpg")
@@ -141,6 +143,7 @@ def test_a_file_that_is_not_what_its_name_says_is_converted_as_what_it_is(calm, 
     ("name", "content", "code"),
     [("empty.docx", b"", "empty_input"), ("what.xyz", b"\x01\x02\x03\x00", "unsupported_format")],
 )
+@pytest.mark.sampled(2)
 def test_what_cannot_be_converted_says_so_before_anything_is_started(calm, name: str, content: bytes, code: str):
     row = calm.until(calm.add(name, content), f"row.problem?.code === '{code}'")
     assert row["phase"] == "failed"
@@ -164,6 +167,7 @@ def test_a_password_is_given_in_place_and_kept_nowhere(calm, served, tmp_path: P
     assert "sesame" not in calm.kept()
 
 
+@pytest.mark.long
 def test_an_offered_target_can_be_chosen_after_the_first_result(calm):
     row_id = calm.add("notes.md", NOTES)
     calm.do("choose", row_id, "html")
@@ -181,6 +185,7 @@ def test_an_offered_target_can_be_chosen_after_the_first_result(calm):
 # --- many -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_three_uploads_go_at_once_and_every_row_gets_one_job(calm, served):
     before = {job["id"] for job in httpx.get(f"{served.url}/v1/jobs?limit=100").json()["data"]}
     rows = calm.page.evaluate(
@@ -251,6 +256,7 @@ def test_an_upload_goes_on_from_its_offset_after_the_server_was_killed(service, 
     assert page.count("POST", "/v1/uploads") == 1
 
 
+@pytest.mark.long
 def test_an_upload_goes_on_from_its_offset_after_a_reload(service, engine: Begin):
     page = engine(service.start("uploads.segment.stored=sleep:0.3").url, piece=MEBIBYTE)
     content = large(5 * MEBIBYTE)
@@ -269,6 +275,7 @@ def test_an_upload_goes_on_from_its_offset_after_a_reload(service, engine: Begin
     assert row["job"]["target_format"] == "html", "what was wanted before is done"
 
 
+@pytest.mark.long
 def test_an_announced_upload_whose_answer_was_lost_is_not_announced_twice(service, engine: Begin):
     page = engine(service.start("uploads.create.committed=sigkill").url)
     row_id = page.add("notes.md", NOTES)
@@ -281,6 +288,7 @@ def test_an_announced_upload_whose_answer_was_lost_is_not_announced_twice(servic
 
 
 @pytest.mark.parametrize("reloaded", [False, True])
+@pytest.mark.sampled(2)
 def test_an_order_whose_answer_was_lost_makes_one_job(service, engine: Begin, reloaded: bool):
     page = engine(service.start("jobs.submit.accepted=sigkill").url)
     row_id = page.add("notes.md", NOTES)
@@ -295,6 +303,7 @@ def test_an_order_whose_answer_was_lost_makes_one_job(service, engine: Begin, re
     assert [found["id"] for found in page.rows()] == [row_id]
 
 
+@pytest.mark.long
 def test_an_order_with_a_password_whose_answer_was_lost_is_found_after_a_reload(service, engine: Begin, tmp_path: Path):
     page = engine(service.start("jobs.submit.accepted=sigkill@2").url)
     row_id = page.add("locked.pdf", protected_pdf(tmp_path, "open-sesame"))
@@ -312,6 +321,7 @@ def test_an_order_with_a_password_whose_answer_was_lost_is_found_after_a_reload(
 
 @pytest.mark.parametrize("reloaded", [False, True])
 @pytest.mark.parametrize("point", ["jobs.convert.before", "jobs.commit.after"])
+@pytest.mark.sampled(4)
 def test_a_job_that_the_server_died_over_is_finished(service, engine: Begin, point: str, reloaded: bool):
     page = engine(service.start(f"{point}=sigkill").url)
     row_id = page.add("notes.md", NOTES)
@@ -326,6 +336,7 @@ def test_a_job_that_the_server_died_over_is_finished(service, engine: Begin, poi
     assert len(service.jobs()) == 1
 
 
+@pytest.mark.long
 def test_after_a_loss_the_stream_asks_for_what_follows_the_last_event(service, engine: Begin):
     page = engine(service.start().url)
     row_id = page.add("long.txt", large(2 * MEBIBYTE))
@@ -353,6 +364,7 @@ def test_every_row_comes_back_after_a_reload_in_its_order_and_its_state(service,
     assert page.page.evaluate("(id) => window.queue.get(id).file.text()", ready) == "a,b\n1,2\n"
 
 
+@pytest.mark.long
 def test_without_a_connection_a_row_waits_and_goes_on_by_itself(service, engine: Begin):
     page = engine(service.start("uploads.segment.stored=sleep:0.3").url, piece=MEBIBYTE)
     row_id = page.add("long.txt", large(4 * MEBIBYTE))
@@ -378,6 +390,7 @@ def test_an_upload_that_the_service_has_lost_is_sent_again_from_the_file(calm, s
     assert row["job"]["target_format"] == "html"
 
 
+@pytest.mark.long
 def test_a_row_whose_upload_and_file_are_gone_says_so(calm, served):
     row_id = calm.add("notes.md", NOTES)
     lost = calm.until(row_id, "row.phase === 'ready'")["upload"]
@@ -389,6 +402,7 @@ def test_a_row_whose_upload_and_file_are_gone_says_so(calm, served):
     assert row["phase"] == "failed"
 
 
+@pytest.mark.long
 def test_each_page_has_rows_of_its_own_and_a_new_one_takes_over_those_of_a_closed_one(served, engine: Begin):
     first, second = engine(served.url), engine(served.url)
     mine, other = first.add("mine.md", NOTES), second.add("other.md", NOTES)
@@ -441,6 +455,7 @@ def test_what_the_person_takes_away_is_erased_on_the_server(calm, served):
     assert calm.rows() == []
 
 
+@pytest.mark.long
 def test_what_was_taken_away_without_a_connection_is_erased_at_the_next_visit(service, engine: Begin):
     page = engine(service.start().url)
     row_id = page.add("a.md", NOTES)
@@ -467,6 +482,7 @@ def test_an_upload_can_be_stopped_and_taken_up_again(service, engine: Begin):
     assert page.until(row_id, "row.phase === 'succeeded'")["upload"] == upload
 
 
+@pytest.mark.long
 def test_a_running_job_is_stopped_and_tried_again_as_the_same_job(service, engine: Begin):
     page = engine(service.start("jobs.fetch.before=sleep:1@1").url)
     row_id = page.add("notes.md", NOTES)

@@ -41,6 +41,7 @@ def announced(visit) -> int:
     return len([request for request in visit.asked if request.method == "POST" and request.url.endswith("/v1/uploads")])
 
 
+@pytest.mark.long
 def test_an_upload_goes_on_from_where_it_was_after_a_reload(visit, recording: Path, thin_line):
     with thin_line(visit, 6 * MEBIBYTE):
         visit.pick(recording)
@@ -57,6 +58,7 @@ def test_an_upload_goes_on_from_where_it_was_after_a_reload(visit, recording: Pa
     assert all(one < other for one, other in pairwise(after))
 
 
+@pytest.mark.long
 def test_an_upload_goes_on_from_where_it_was_after_the_server_was_killed(visits, service, recording: Path, thin_line):
     visit = visits(service.start().url).open()
     with thin_line(visit, 6 * MEBIBYTE):
@@ -74,6 +76,7 @@ def test_an_upload_goes_on_from_where_it_was_after_the_server_was_killed(visits,
 
 
 @pytest.mark.parametrize("reloaded", [False, True])
+@pytest.mark.sampled(2)
 def test_no_row_is_lost_and_no_job_doubled_when_the_server_is_killed_at_work(
     visits, service, files: Files, tmp_path: Path, reloaded: bool
 ):

@@ -112,6 +112,7 @@ def _metrics(session: Any) -> dict[str, int]:
     return {item["name"]: int(item["value"]) for item in session.send("Performance.getMetrics")["metrics"]}
 
 
+@pytest.mark.long
 def test_rows_far_from_the_window_are_not_touched_while_they_get_on(seen: Seen):
     assert len(seen.near) < ROWS / 2
     assert seen.news >= NEWS
@@ -119,6 +120,7 @@ def test_rows_far_from_the_window_are_not_touched_while_they_get_on(seen: Seen):
     assert seen.touched <= seen.near
 
 
+@pytest.mark.long
 def test_news_is_shown_in_beats_however_much_of_it_there_is(seen: Seen):
     beats = seen.time / BEAT + 2
     assert seen.turns <= beats < seen.news
@@ -130,6 +132,7 @@ def test_nothing_runs_between_two_beats(seen: Seen):
     assert seen.moving == 0
 
 
+@pytest.mark.long
 def test_a_row_that_comes_near_shows_how_far_it_is(seen: Seen):
     jobs = httpx.get(f"{seen.url}/v1/jobs", params={"limit": ROWS}).json()["data"]
     last = seen.page.locator("ol.rows > li").last

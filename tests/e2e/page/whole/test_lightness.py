@@ -8,6 +8,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 
 Files = Callable[[str], Path]
@@ -59,6 +60,7 @@ def test_a_second_visit_asks_for_no_script_again(visit):
     assert [entry["name"] for entry in again if entry["transferSize"] > 0] == []
 
 
+@pytest.mark.long
 def test_nothing_moves_while_rows_change(visit, files: Files, tmp_path: Path):
     """From the moment rows are there: recognised, uploaded, converted, one refused, one locked."""
     names = [tmp_path / f"note {n}.md" for n in range(6)]
@@ -73,6 +75,7 @@ def test_nothing_moves_while_rows_change(visit, files: Files, tmp_path: Path):
     assert visit.page.evaluate("window.shifts") == []
 
 
+@pytest.mark.long
 def test_motion_stays_still_for_who_asks_for_that(visits, served, files: Files):
     visit = visits(served.url, reduced_motion="reduce").open()
     visit.pick(files("long film.mp4"))

@@ -20,6 +20,7 @@ def test_nothing_here_yet(visit):
     visit.look("empty")
 
 
+@pytest.mark.long
 def test_files_over_the_window(visit, files: Files):
     visit.drag("dragEnter", files("lakeside.md"))
     visit.drag("dragOver", files("lakeside.md"))
@@ -27,6 +28,7 @@ def test_files_over_the_window(visit, files: Files):
     visit.look("dropping")
 
 
+@pytest.mark.long
 def test_files_that_were_added(visit, files: Files):
     visit.pick(*map(files, ("photo.jpg", "report.docx", "people.csv", "two-pages.pdf", "tone.wav", "lakeside.md")))
     visit.until_all("ready")
@@ -35,6 +37,7 @@ def test_files_that_were_added(visit, files: Files):
     visit.look("ready")
 
 
+@pytest.mark.long
 def test_files_on_their_way(visit, files: Files, thin_line):
     visit.pick(files("photo.jpg"))
     visit.until("photo.jpg", "ready")
@@ -47,6 +50,7 @@ def test_files_on_their_way(visit, files: Files, thin_line):
         visit.until("long film.mp4", "cancelled")
 
 
+@pytest.mark.long
 def test_no_connection(visit, files: Files):
     visit.pick(files("photo.jpg"), files("lakeside.md"))
     visit.until_all("ready")
@@ -59,6 +63,7 @@ def test_no_connection(visit, files: Files):
     visit.until_all("succeeded")
 
 
+@pytest.mark.long
 def test_the_choice_of_a_target(visit, files: Files):
     visit.pick(files("photo.jpg"))
     row = visit.until("photo.jpg", "ready")
@@ -72,6 +77,7 @@ def test_the_choice_of_a_target(visit, files: Files):
     visit.look("chooser-refused")
 
 
+@pytest.mark.long
 def test_the_options_of_a_way(visit, files: Files):
     visit.pick(files("two-pages.pdf"))
     row = visit.until("two-pages.pdf", "ready")
@@ -83,6 +89,7 @@ def test_the_options_of_a_way(visit, files: Files):
     visit.look("options")
 
 
+@pytest.mark.long
 def test_work_under_way_and_in_the_queue(visits, paced_by_two: str, files: Files, tmp_path: Path):
     visit = visits(paced_by_two).open()
     films = [tmp_path / f"take {n}.mp4" for n in (1, 2, 3, 4)]
@@ -131,6 +138,7 @@ def test_what_could_not_be_done(visit, files: Files, tmp_path: Path):
     visit.look("failed")
 
 
+@pytest.mark.long
 def test_a_command_to_take_along(visit, files: Files):
     visit.pick(files("report.docx"))
     visit.until("report.docx", "ready").get_by_role("button", name="report.docx as curl").click()
@@ -149,6 +157,7 @@ def test_a_command_to_take_along(visit, files: Files):
         ("bars.mp4", "webm", "film"),
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_look_at_a_result(visit, files: Files, name: str, target: str, kind: str):
     visit.pick(files(name))
     visit.convert(visit.until(name, "ready"), target)
@@ -197,6 +206,7 @@ def cut_words(visit) -> list[str]:
         ("zoomed", {"viewport": {"width": 640, "height": 512}, "device_scale_factor": 2}),
     ],
 )
+@pytest.mark.sampled(2)
 def test_small_windows_hold_everything(visits, served, files: Files, name: str, options: dict[str, object]):
     visit = visits(served.url, **options).open()
     visit.look(f"{name}-empty")
@@ -217,6 +227,7 @@ def test_small_windows_hold_everything(visits, served, files: Files, name: str, 
 
 
 @pytest.mark.parametrize(("language", "heading", "words"), [("de", "Jede Datei", "umgewandelt"), ("qps-rtl", "⟦", "⟦")])
+@pytest.mark.sampled(2)
 def test_other_languages_and_directions(visits, served, files: Files, language: str, heading: str, words: str):
     visit = visits(served.url).open(f"/?lang={language}")
     expect(visit.page.get_by_role("heading", level=1)).to_be_visible()
@@ -235,6 +246,7 @@ def test_other_languages_and_directions(visits, served, files: Files, language: 
 # --- no script at all -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_pages_for_browsers_without_scripts(visits, served, files: Files, tmp_path: Path):
     visit = visits(served.url)
     scripts = visit.context.new_cdp_session(visit.page)

@@ -43,6 +43,7 @@ def test_the_policy_of_the_page_is_exactly_this(served):
 
 
 @pytest.mark.parametrize("name", NAMES, ids=["mark-up", "override", "long", "lines", "quotes", "templates", "path"])
+@pytest.mark.sampled(3)
 def test_a_hostile_name_is_only_a_name(visit, tmp_path: Path, name: str):
     visit.pick({"name": name, "mimeType": "text/markdown", "buffer": b"# It is quiet\n"})
     row = visit.rows
@@ -94,6 +95,7 @@ MARKDOWN = (
         ("notes.md", MARKDOWN, "html"), ("notes.md", MARKDOWN, "epub"), ("notes.md", MARKDOWN, "docx"),
     ],
 )  # fmt: skip
+@pytest.mark.sampled(3)
 def test_scripts_in_contents_and_results_never_run(visit, tmp_path: Path, name: str, content: str, target: str):
     (tmp_path / name).write_text(content)
     visit.pick(tmp_path / name)
@@ -120,6 +122,7 @@ def test_a_result_that_is_opened_by_itself_is_a_download_in_a_sandbox(visit, ser
         other.evaluate("(address) => { location.href = address; }", f"{served.url}{address}")
 
 
+@pytest.mark.long
 def test_formulas_of_strangers_are_shown_as_they_are_written(visit, files: Files):
     visit.pick(files("people.csv"))
     visit.convert(visit.until("people.csv", "ready"), "xlsx")
@@ -133,6 +136,7 @@ def test_formulas_of_strangers_are_shown_as_they_are_written(visit, files: Files
     assert sheet.cell(sheet.max_row, 2).data_type != "f"
 
 
+@pytest.mark.long
 def test_a_name_that_is_cut_for_the_eye_is_whole_for_ear_and_clipboard(visit, tmp_path: Path):
     name = f"{'A name that nobody reads to its end, ' * 3}lakeside.md"
     (tmp_path / name).write_text("# x\n")

@@ -59,6 +59,7 @@ def test_several_picked_files_start_together_and_come_in_one(visit, files: Files
     assert "By the sea, Grüße" in fetched["lakeside (2).html"].decode()
 
 
+@pytest.mark.long
 def test_results_keep_their_folders_and_the_pages_of_one_file_their_own(visit, files: Files, tmp_path: Path):
     (tmp_path / "Reise" / "Tagebücher").mkdir(parents=True)
     (tmp_path / "Reise" / "Tagebücher" / "eins.md").write_text("# Eins\n")
@@ -79,6 +80,7 @@ def test_results_keep_their_folders_and_the_pages_of_one_file_their_own(visit, f
     assert set(listed) - set(pages) == {"Reise/Tagebücher/eins.html"}
 
 
+@pytest.mark.long
 def test_a_folder_keeps_its_paths(visit, tmp_path: Path):
     (tmp_path / "trip" / "days").mkdir(parents=True)
     (tmp_path / "trip" / "plan.md").write_text("# Plan\n")
@@ -93,6 +95,7 @@ def test_a_folder_keeps_its_paths(visit, tmp_path: Path):
     visit.until_all("ready")
 
 
+@pytest.mark.long
 def test_what_is_pasted_becomes_files(visit, files: Files):
     visit.paste("text/plain", b"# Notes\n\nfrom somewhere\n")
     visit.paste("image/jpeg", files("photo.jpg").read_bytes(), "image.jpeg")
@@ -108,6 +111,7 @@ def test_what_is_pasted_becomes_files(visit, files: Files):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_thirty_mixed_files_at_once(visit, mixture: Sequence[Path]):
     visit.pick(*mixture)
     assert len(mixture) == 30
@@ -132,6 +136,7 @@ def test_thirty_mixed_files_at_once(visit, mixture: Sequence[Path]):
     ("name", "said", "wanted"),
     [("lakeside.md", "word", "DOCX"), ("photo.jpg", "web image", "WEBP"), ("report.docx", "old word", "DOC")],
 )
+@pytest.mark.sampled(3)
 def test_a_target_by_keyboard_alone(visit, files: Files, name: str, said: str, wanted: str):
     """From the button that has the focus after a drop: back to the target, search, Enter, Enter."""
     visit.drop(files(name))
@@ -153,6 +158,7 @@ def test_a_target_by_keyboard_alone(visit, files: Files, name: str, said: str, w
     assert visit.fetch(link)
 
 
+@pytest.mark.long
 def test_the_arrows_walk_through_the_targets_and_escape_changes_nothing(visit, files: Files):
     visit.drop(files("photo.jpg"))
     row = visit.until("photo.jpg", "ready")
@@ -169,6 +175,7 @@ def test_the_arrows_walk_through_the_targets_and_escape_changes_nothing(visit, f
     assert row.locator(".target").inner_text() == before
 
 
+@pytest.mark.long
 def test_a_choice_for_all_of_a_kind_and_its_options(visit, files: Files, tmp_path: Path):
     for name in ("one.jpg", "two.jpg"):
         (tmp_path / name).write_bytes(files("photo.jpg").read_bytes())
@@ -206,6 +213,7 @@ def test_several_results_come_as_one_archive(visit, files: Files):
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_work_is_stopped_and_done_after_all(visit, files: Files):
     visit.pick(files("long film.mp4"))
     visit.convert(visit.until("long film.mp4", "ready"), "webm")
@@ -252,6 +260,7 @@ def test_a_file_under_a_false_name_is_converted_as_what_it_is(visit, files: File
     ("name", "words"),
     [("empty.docx", "The file is empty"), ("half.png", "damaged or incomplete"), ("noise.xyz", "not supported")],
 )
+@pytest.mark.sampled(3)
 def test_a_refused_file_says_why_and_can_be_taken_away(visit, files: Files, tmp_path: Path, name: str, words: str):
     """What a scanner finds is refused in the same way; without one there is nothing to find it."""
     (tmp_path / "noise.xyz").write_bytes(bytes(range(256)) * 9)
@@ -298,6 +307,7 @@ def test_a_row_that_is_taken_away_takes_its_files_along(visit, served, files: Fi
     assert httpx.get(f"{served.url}{address}").status_code == 410
 
 
+@pytest.mark.long
 def test_the_command_of_a_row_does_what_the_row_does(visit, files: Files, tmp_path: Path):
     visit.pick(files("lakeside.md"))
     row = visit.until("lakeside.md", "ready")

@@ -64,6 +64,7 @@ def test_a_refusal_stands_at_the_field_that_it_is_about(at_the_door, newcomer):
     expect(page.get_by_label("E-mail")).to_have_accessible_description(part("name@example.com"))
 
 
+@pytest.mark.long
 def test_without_a_mouse(at_the_door, newcomer):
     page = at_the_door().page
     reach(page, "Create an account")
@@ -143,6 +144,7 @@ def test_whoever_signs_in_elsewhere_comes_back_signed_in(at_the_door, newcomer, 
     ]
 
 
+@pytest.mark.long
 def test_a_session_elsewhere_is_seen_and_can_be_ended(inside):
     other, here = inside().page, inside().page
     sessions = here.get_by_role("region", name="Sessions").get_by_role("listitem")
@@ -186,6 +188,7 @@ def test_an_address_is_confirmed_by_the_letter(inside, person, town):
     expect(page.get_by_text("not confirmed")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_the_password_is_changed_and_the_old_one_is_not_good_any_more(inside, at_the_door, person):
     page = inside().page
     page.get_by_text("Change the password").click()
@@ -201,6 +204,7 @@ def test_the_password_is_changed_and_the_old_one_is_not_good_any_more(inside, at
     expect(again.get_by_role("alert")).to_have_text(NOT_THEM)
 
 
+@pytest.mark.long
 def test_in_german(at_the_door, person):
     visit = at_the_door(locale="de-DE")
     page = visit.page
@@ -214,6 +218,7 @@ def test_in_german(at_the_door, person):
     visit.look("account-de", full=True)
 
 
+@pytest.mark.long
 def test_another_language_loses_nothing_that_was_typed(at_the_door):
     page = at_the_door().page
     page.get_by_label("E-mail").fill("ada@example.com")
@@ -253,6 +258,7 @@ def test_looks(at_the_door, newcomer):
     visit.look("account-revoke")
 
 
+@pytest.mark.long
 def test_looks_in_a_narrow_window(at_the_door, person):
     visit = at_the_door(viewport={"width": NARROWEST, "height": 720})
     page = visit.page

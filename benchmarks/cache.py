@@ -26,7 +26,8 @@ from filewright.chassis.cache.redis_level import RedisLevel
 from filewright.chassis.clock import SystemClock
 from filewright.chassis.db.database import Database
 from filewright.chassis.ids import RandomIds
-from filewright.chassis.testing.servers import PrivatePostgres, PrivateRedis
+from filewright.chassis.testing.servers.postgres import PrivatePostgres
+from filewright.chassis.testing.servers.redis import PrivateRedis
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.jobs.answers import job_response
 from filewright.converter.jobs.models import JobInputRow, JobOutputRow, JobRow

@@ -34,7 +34,7 @@ from filewright.chassis.ids import RandomIds
 from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.testing.conformance.database import Note, SuiteBase
-from filewright.chassis.testing.servers import PrivatePgBouncer, PrivatePostgres, PrivateReplica
+from filewright.chassis.testing.servers.postgres import PrivatePgBouncer, PrivatePostgres, PrivateReplica
 from filewright.chassis.web.request_log import Recorded, RequestLog
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.maintenance.partitions import Partitions, partitioned

@@ -20,7 +20,7 @@ from filewright.chassis.clock import SystemClock
 from filewright.chassis.quota.memory import MemoryLimiter
 from filewright.chassis.quota.port import Limiter
 from filewright.chassis.quota.shared import SharedLimiter
-from filewright.chassis.testing.servers import PrivateRedis
+from filewright.chassis.testing.servers.redis import PrivateRedis
 from filewright.converter.site.throttle import NO_THROTTLE, Throttle
 from filewright.converter.tiers import ANONYMOUS, Caller
 

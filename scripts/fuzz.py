@@ -129,7 +129,8 @@ def operator_of(environment: Mapping[str, str]) -> str:
 @contextmanager
 def scanner() -> Iterator[dict[str, str]]:
     """A ClamAV of our own where there is one."""
-    from filewright.chassis.testing.servers import PrivateClamd, ServerMissing
+    from filewright.chassis.testing.servers.clamd import PrivateClamd
+    from filewright.chassis.testing.servers.process import ServerMissing
 
     try:
         clamd = PrivateClamd()

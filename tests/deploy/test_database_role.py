@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from filewright.chassis.db.database import Database
-from filewright.chassis.testing.servers import PrivatePostgres
+from filewright.chassis.testing.servers.postgres import PrivatePostgres
 from filewright.converter.migrations import LOCATION
 
 

@@ -35,7 +35,9 @@ from distkit.shape import Shape, eventually
 from distkit.world import World
 
 from filewright.chassis.testing.fixtures import missing
-from filewright.chassis.testing.servers import PrivatePostgres, PrivateSentinel, ServerMissing
+from filewright.chassis.testing.servers.postgres import PrivatePostgres
+from filewright.chassis.testing.servers.process import ServerMissing
+from filewright.chassis.testing.servers.redis import PrivateSentinel
 
 pytestmark = [
     pytest.mark.postgres,

@@ -13,7 +13,7 @@ from email.message import EmailMessage
 
 import pikepdf
 
-from filewright.chassis.testing.servers import EICAR
+from filewright.chassis.testing.servers.clamd import EICAR
 
 
 def zipped(content: bytes, name: str = "inner.txt") -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from filewright.chassis.scanning.address import Address
-from filewright.chassis.testing.servers import EICAR
+from filewright.chassis.testing.servers.clamd import EICAR
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 Manner = Callable[[Reader, Writer], Awaitable[None]]

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from filewright.chassis.testing.servers import free_port
+from filewright.chassis.testing.servers.process import free_port
 
 
 @contextmanager

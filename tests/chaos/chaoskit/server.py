@@ -19,7 +19,7 @@ from chaoskit.launcher import Launcher
 from chaoskit.processes import Subreaper, signal_all, wait_for_exit
 
 from filewright.chassis.sandbox.processes import descendants
-from filewright.chassis.testing.servers import free_port
+from filewright.chassis.testing.servers.process import free_port
 
 START_SECONDS = 120.0
 DEATH_SECONDS = 20.0

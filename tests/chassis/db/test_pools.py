@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.pools import SPARE, Budget, Fleet, Pooler, PoolsTooLarge, Server, check
-from filewright.chassis.testing.servers import PrivatePgBouncer, PrivatePostgres
+from filewright.chassis.testing.servers.postgres import PrivatePgBouncer, PrivatePostgres
 
 DIRECT = Server(max_connections=100, kept=3, pooled=False)
 POOLED = Server(max_connections=100, kept=3, pooled=True)

@@ -12,7 +12,7 @@ from filewright.chassis.db import dialect
 from filewright.chassis.db.database import Database, DatabaseUnavailable
 from filewright.chassis.db.hot import Look
 from filewright.chassis.testing.conformance.database import Note
-from filewright.chassis.testing.servers import PrivatePostgres
+from filewright.chassis.testing.servers.postgres import PrivatePostgres
 
 COUNTED = Look(lambda _speech: select(func.count().label("found")).select_from(Note))
 pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("database_url", ["postgres"], indirect=True)]

@@ -14,7 +14,7 @@ from filewright.chassis.db.database import Database, ReadSession
 from filewright.chassis.db.horizon import Horizon
 from filewright.chassis.testing.conformance.database import Note, SuiteBase
 from filewright.chassis.testing.fixtures import _private
-from filewright.chassis.testing.servers import PrivatePostgres, PrivateReplica
+from filewright.chassis.testing.servers.postgres import PrivatePostgres, PrivateReplica
 
 pytestmark = pytest.mark.postgres
 

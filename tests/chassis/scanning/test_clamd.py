@@ -12,7 +12,7 @@ from filewright.chassis.scanning.nothing import NoScanner
 from filewright.chassis.scanning.port import CLEAN, Finding, ScannerUnavailable
 from filewright.chassis.scanning.several import ClamdPool
 from filewright.chassis.telemetry.metrics import Metrics
-from filewright.chassis.testing.servers import EICAR, PrivateClamd
+from filewright.chassis.testing.servers.clamd import EICAR, PrivateClamd
 from scankit import liar as manners
 from scankit.dressed import DRESSINGS, harmless, infected, zipped
 from scankit.liar import Liar, lying

@@ -6,7 +6,7 @@ from filewright.chassis.clock import SystemClock
 from filewright.chassis.storage.bucket import open_bucket
 from filewright.chassis.storage.port import StoreUnavailable
 from filewright.chassis.testing.faulty_proxy import Fault, FaultyProxy
-from filewright.chassis.testing.servers import free_port
+from filewright.chassis.testing.servers.process import free_port
 
 pytestmark = pytest.mark.s3
 

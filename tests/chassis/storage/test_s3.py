@@ -9,7 +9,7 @@ from filewright.chassis.storage.port import ObjectMissing, StoreUnavailable, Too
 from filewright.chassis.testing.conformance.storage import in_chunks, read
 from filewright.chassis.testing.fixtures import s3_store
 from filewright.chassis.testing.memory import PeakMemory
-from filewright.chassis.testing.servers import free_port
+from filewright.chassis.testing.servers.process import free_port
 
 pytestmark = pytest.mark.s3
 MIB = 1 << 20

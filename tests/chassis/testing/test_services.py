@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from filewright.chassis.testing.fixtures import missing
-from filewright.chassis.testing.servers import PrivatePostgres, free_port
+from filewright.chassis.testing.servers.postgres import PrivatePostgres
+from filewright.chassis.testing.servers.process import free_port
 
 
 def config(services):

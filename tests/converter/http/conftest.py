@@ -21,7 +21,8 @@ from httpkit.live import Live, port_of
 
 from filewright.chassis.telemetry.logs import configure_logs
 from filewright.chassis.testing.fixtures import missing
-from filewright.chassis.testing.servers import PrivatePgBouncer, PrivatePostgres, PrivateS3
+from filewright.chassis.testing.servers.postgres import PrivatePgBouncer, PrivatePostgres
+from filewright.chassis.testing.servers.s3 import PrivateS3
 from filewright.chassis.testing.warm import WarmPython
 from filewright.stack import programs
 from filewright.stack.errors import ProgramMissing

@@ -15,7 +15,7 @@ import pytest
 from httpkit import distributed
 from httpkit.live import Live
 
-from filewright.chassis.testing.servers import PrivateRedis
+from filewright.chassis.testing.servers.redis import PrivateRedis
 from filewright.converter.reports.service import CONVERSIONS
 
 LOOPBACK = "127.0.0.1/32"

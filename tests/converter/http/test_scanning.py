@@ -13,7 +13,7 @@ import httpx
 import pytest
 from httpkit.live import Live
 
-from filewright.chassis.testing.servers import EICAR, PrivateClamd
+from filewright.chassis.testing.servers.clamd import EICAR, PrivateClamd
 from filewright.converter.settings import SettingsError, load
 from scankit.dressed import harmless, infected
 

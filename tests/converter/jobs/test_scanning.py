@@ -13,7 +13,7 @@ from filewright.chassis.scanning.clamd import REST_SECONDS
 from filewright.chassis.scanning.line import Patience
 from filewright.chassis.scanning.several import ClamdPool
 from filewright.chassis.telemetry.metrics import Metrics
-from filewright.chassis.testing.servers import EICAR
+from filewright.chassis.testing.servers.clamd import EICAR
 from filewright.converter.conversion.orders import Converted, Product
 from filewright.converter.errors import Expired
 from filewright.converter.jobs.orders import JobInput, JobOrder

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from filewright.chassis.testing.fixtures import _private
-from filewright.chassis.testing.servers import PrivatePostgres, PrivateReplica
+from filewright.chassis.testing.servers.postgres import PrivatePostgres, PrivateReplica
 from filewright.chassis.web.drain import Drain
 from filewright.converter.bootstrap import build
 from filewright.converter.settings import SettingsError, load

@@ -21,7 +21,7 @@ from distkit.shape import Shape, eventually
 
 from filewright.chassis.sandbox.processes import descendants
 from filewright.chassis.testing.faulty_proxy import FaultyProxy
-from filewright.chassis.testing.servers import free_port
+from filewright.chassis.testing.servers.process import free_port
 
 
 class Extra:

@@ -19,7 +19,7 @@ from chaoskit.remains import Bucket, Row
 from distkit.shape import LIVE, Shape, eventually
 from psycopg.rows import dict_row
 
-from filewright.chassis.testing.servers import PrivatePostgres
+from filewright.chassis.testing.servers.postgres import PrivatePostgres
 
 
 @dataclass

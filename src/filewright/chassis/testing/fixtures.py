@@ -23,16 +23,11 @@ from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.testing.clock import FakeClock
 from filewright.chassis.testing.ids import SequentialIds
-from filewright.chassis.testing.servers import (
-    PrivateClamd,
-    PrivatePgBouncer,
-    PrivatePostgres,
-    PrivateRedis,
-    PrivateS3,
-    PrivateSentinel,
-    Server,
-    ServerMissing,
-)
+from filewright.chassis.testing.servers.clamd import PrivateClamd
+from filewright.chassis.testing.servers.postgres import PrivatePgBouncer, PrivatePostgres
+from filewright.chassis.testing.servers.process import Server, ServerMissing
+from filewright.chassis.testing.servers.redis import PrivateRedis, PrivateSentinel
+from filewright.chassis.testing.servers.s3 import PrivateS3
 from filewright.chassis.testing.templates import PostgresTemplates, Schema, SqliteTemplates
 
 _count = itertools.count(1)

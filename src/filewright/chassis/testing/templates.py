@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database
-from filewright.chassis.testing.servers import PrivatePostgres
+from filewright.chassis.testing.servers.postgres import PrivatePostgres
 
 if TYPE_CHECKING:
     import psycopg

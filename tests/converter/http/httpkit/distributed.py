@@ -22,7 +22,9 @@ from typing import Any
 
 import httpx
 
-from filewright.chassis.testing.servers import PrivatePgBouncer, PrivatePostgres, PrivateRedis, PrivateS3
+from filewright.chassis.testing.servers.postgres import PrivatePgBouncer, PrivatePostgres
+from filewright.chassis.testing.servers.redis import PrivateRedis
+from filewright.chassis.testing.servers.s3 import PrivateS3
 from filewright.chassis.testing.warm import WarmProcess, WarmPython
 from filewright.converter.bootstrap import Services, build_api, migrate
 from filewright.converter.settings import Settings

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from filewright.chassis.testing.servers import free_port
+from filewright.chassis.testing.servers.process import free_port
 from shapekit.provider import openid_provider
 from shapekit.service import EmbeddedService
 

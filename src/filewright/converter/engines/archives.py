@@ -51,13 +51,7 @@ class Bsdtar:
 
     async def convert(self, work: Work) -> Sequence[Path]:
         """RAR to tar without touching the disk in between, then as any tar."""
-        tar = work.workspace / "tmp" / "members.tar"
-        outcome = await work.command("bsdtar", "--format=pax", "-cf", work.inside(tar), f"@{work.inside(work.source)}")
-        if outcome.ending is not Ending.COMPLETED:
-            encrypted = (
-                b"encrypt" in outcome.untrusted_stderr.lower() or b"passphrase" in outcome.untrusted_stderr.lower()
-            )
-            raise PasswordRequired() if encrypted else CorruptInput()
+        tar = await rar_as_tar(work)
         untrusted_names = await work.python(
             _FUNCTION,
             warm=_WARM,
@@ -68,6 +62,16 @@ class Bsdtar:
             password=None,
         )
         return products(work, untrusted_names)
+
+
+async def rar_as_tar(work: Work) -> Path:
+    """The members of a RAR as a tar in `tmp/`."""
+    tar = work.workspace / "tmp" / "members.tar"
+    outcome = await work.command("bsdtar", "--format=pax", "-cf", work.inside(tar), f"@{work.inside(work.source)}")
+    if outcome.ending is not Ending.COMPLETED:
+        encrypted = b"encrypt" in outcome.untrusted_stderr.lower() or b"passphrase" in outcome.untrusted_stderr.lower()
+        raise PasswordRequired() if encrypted else CorruptInput()
+    return tar
 
 
 BSDTAR = Bsdtar()

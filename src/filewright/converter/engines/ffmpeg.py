@@ -7,8 +7,9 @@ told in `ffmpeg_recipe`, how it is started and judged in `ffmpeg_program`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from filewright.converter.engines import ffmpeg_program as program
 from filewright.converter.engines.ffmpeg_formats import ANIMATIONS, READERS, conversions
@@ -54,6 +55,44 @@ class FFmpeg:
             except ConversionError:
                 work.target.unlink(missing_ok=True)  # some streams can not be moved as they are: code them again
         return [await _write(work, recipe, demuxer, may_copy=False)]
+
+    async def frame(self, work: Work) -> Path:
+        """One picture of a film, as PNG in `tmp/`: at `options.at`, or where a film usually shows what it is."""
+        demuxer, sheet = await _look(work)
+        options = {"at": _worth_seeing(sheet), **work.options}
+        recipe = Recipe(sheet, work.conversion.source, "png", options)
+        _refuse_too_much(work, recipe)
+        _refuse_nothing_to_convert(recipe)
+        written = await _write(work, recipe, demuxer, may_copy=False)
+        return written.rename(work.workspace / "tmp" / "frame.png")
+
+    async def smaller(self, work: Work, *, kbps_per_channel: int | None = None) -> Path:
+        """The same format, coded again as the options say; a size asked for is the most, never more than there is.
+
+        `kbps_per_channel` settles the bit rate of the sound where no option does.
+        """
+        demuxer, sheet = await _look(work)
+        recipe = Recipe(
+            sheet, work.conversion.source, work.conversion.target, _not_more(sheet, work.options, kbps_per_channel)
+        )
+        _refuse_too_much(work, recipe)
+        _refuse_nothing_to_convert(recipe)
+        return await _write(work, recipe, demuxer, may_copy=False)
+
+
+def _not_more(sheet: Sheet, options: Mapping[str, Any], kbps_per_channel: int | None) -> Mapping[str, Any]:
+    settings = dict(options)
+    if sheet.picture is not None:
+        sides = {"width": sheet.picture.width, "height": sheet.picture.height}
+        settings |= {name: min(settings[name], side) for name, side in sides.items() if settings.get(name) and side}
+    if sheet.sound is not None and kbps_per_channel and not settings.get("bitrate_kbps"):
+        settings["bitrate_kbps"] = max(8, kbps_per_channel * min(sheet.sound.channels, 2))
+    return settings
+
+
+def _worth_seeing(sheet: Sheet) -> float:
+    """Not the very first picture, which is black so often, and none past the end of a short film."""
+    return round(min(10.0, 0.1 * (sheet.seconds or 0.0)), 3)
 
 
 async def _look(work: Work) -> tuple[str, Sheet]:

@@ -88,6 +88,16 @@ def check_pages(document: pypdfium2.PdfDocument) -> None:
         _page(document, number).close()
 
 
+def page_size(document: pypdfium2.PdfDocument, number: int) -> tuple[float, float]:
+    """Width and height in points, as it is shown."""
+    page = _page(document, number)
+    width, height = page.get_size()
+    page.close()
+    if not all(math.isfinite(side) and side > 0 for side in (width, height)):
+        raise Refusal("corrupt_input")
+    return width, height
+
+
 def drawn(document: pypdfium2.PdfDocument, number: int, options: Mapping[str, Any], max_pixels: int) -> Image.Image:
     page = _page(document, number)
     width, height = page.get_size()

@@ -25,10 +25,11 @@ def convert(
     max_pages: int,
 ) -> list[str]:
     """Write the picture into `out/`."""
-    return drawn.convert_with(_draw, source, target, options, max_pixels)
+    return drawn.convert_with(drawn_at, source, target, options, max_pixels)
 
 
-def _draw(drawing: svg.Drawing, width: int, height: int) -> Image.Image:
+def drawn_at(drawing: svg.Drawing, width: int, height: int) -> Image.Image:
+    """The drawing in exactly that size."""
     try:
         packed = bytes(resvg_py.svg_to_bytes(svg_string=drawing.text.decode(), width=width, height=height))
     except ValueError as error:

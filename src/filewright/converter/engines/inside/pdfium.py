@@ -41,7 +41,7 @@ def convert(
         return _text(document, pages, report)
     if target == "html":
         return _html(document, pages, report, max_pixels)
-    _init_forms(document)
+    init_forms(document)
     names = []
     for done, number in enumerate(pages):
         report(done / len(pages))
@@ -68,7 +68,8 @@ def open_document(source: str, password: str | None, max_pages: int) -> pypdfium
     return document
 
 
-def _init_forms(document: pypdfium2.PdfDocument) -> None:
+def init_forms(document: pypdfium2.PdfDocument) -> None:
+    """Before drawing, so that what is filled in is seen."""
     try:
         document.init_forms()
     except pypdfium2.PdfiumError:

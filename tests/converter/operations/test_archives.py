@@ -9,9 +9,8 @@ import zipfile
 import pytest
 
 from filewright.converter.errors import ArchiveBomb, CorruptInput, InvalidOptions, PasswordRequired, WrongPassword
-from filewright.converter.operations.archives import ARCHIVES, RAR
 
-NAMES = ["report.txt", "report.txt", "../../etc/passwd", "-rf.txt", "übung.txt"]
+NAMES = ["report.txt", "report.txt", "CON.txt", "-rf.txt", "übung.txt"]
 
 
 def run(*command, cwd=None):
@@ -28,62 +27,61 @@ def a_zip(members):
 
 def there(products):
     """What a caller is shown, and the bytes."""
-    return {str(path.relative_to(path.parents[_depth(path)])): path.read_bytes() for path in products}
-
-
-def _depth(path):
-    return next(number for number, parent in enumerate(path.parents) if parent.parent.name.startswith("products-"))
+    return {product.name: product.path.read_bytes() for product in products}
 
 
 @pytest.mark.requirement("B26")
-async def test_many_files_become_one_zip_with_harmless_names(operate, tmp_path):
+async def test_many_files_become_one_zip_with_harmless_names(operate_on, tmp_path):
     contents = [f"content {number}\n".encode() * 50 for number in range(5)]
-    [product] = await operate(ARCHIVES, "archive", contents, "txt", "zip", names=NAMES)
-    run("unzip", "-q", product, "-d", tmp_path / "got")
-    run("7z", "t", product)
+    [product] = await operate_on("archive", contents, "txt", "zip", names=NAMES)
+    run("unzip", "-q", product.path, "-d", tmp_path / "got")
+    run("7z", "t", product.path)
     got = {path.relative_to(tmp_path / "got").as_posix(): path.read_bytes() for path in (tmp_path / "got").rglob("*.*")}
     assert got["report.txt"] == contents[0]
     assert got["report (2).txt"] == contents[1]
     assert got["übung.txt"] == contents[4]
-    assert not (tmp_path / "etc").exists()
-    assert sorted(os.listdir(tmp_path / "got")) == ["-rf.txt", "etc", "report (2).txt", "report.txt", "übung.txt"]
+    assert sorted(got) == ["-rf.txt", "_CON.txt", "report (2).txt", "report.txt", "übung.txt"]
 
 
 @pytest.mark.parametrize("target", ["tar.gz", "7z", "tar.zst"])
-async def test_other_archives_hold_the_same(operate, tmp_path, target):
-    [product] = await operate(ARCHIVES, "archive", [b"one", b"two" * 99], "txt", target, names=["a.txt", "b.txt"])
-    run("bsdtar", "-xf", product, "-C", tmp_path)
+async def test_other_archives_hold_the_same(operate_on, tmp_path, target):
+    [product] = await operate_on("archive", [b"one", b"two" * 99], "txt", target, names=["a.txt", "b.txt"])
+    run("bsdtar", "-xf", product.path, "-C", tmp_path)
     assert (tmp_path / "a.txt").read_bytes() == b"one"
     assert (tmp_path / "b.txt").read_bytes() == b"two" * 99
 
 
-async def test_each_member_comes_out_with_its_name(operate):
-    members = {"docs/a.txt": b"a" * 10, "docs/b.bin": bytes(range(256)), "top.csv": b"x,y\n"}
-    assert there(await operate(ARCHIVES, "unarchive", a_zip(members), "zip")) == members
+async def test_each_member_comes_out_with_its_name(operate_on):
+    members = {"docs/a.txt": b"a" * 10, "docs/b.bin": bytes(range(256)), "a.txt": b"x", "nothing.txt": b""}
+    products = await operate_on("unarchive", a_zip(members), "zip")
+    assert there(products) == {
+        "a.txt": b"a" * 10, "b.bin": bytes(range(256)), "a (2).txt": b"x", "nothing.txt": b"",
+    }  # fmt: skip
+    assert [product.format for product in products] == ["txt", None, "txt", "txt"]
 
 
 @pytest.mark.parametrize("kind", ["7z", "tar.gz"])
-async def test_archives_of_other_programs_are_taken_apart(operate, tmp_path, kind):
+async def test_archives_of_other_programs_are_taken_apart(operate_on, tmp_path, kind):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/one.txt").write_bytes(b"first")
     (tmp_path / "two.txt").write_bytes(b"second")
     packer = ("7z", "a") if kind == "7z" else ("tar", "-czf")
     run(*packer, f"made.{kind}", "deep", "two.txt", cwd=tmp_path)
-    products = await operate(ARCHIVES, "unarchive", tmp_path / f"made.{kind}", kind)
-    assert there(products) == {"deep/one.txt": b"first", "two.txt": b"second"}
+    products = await operate_on("unarchive", tmp_path / f"made.{kind}", kind)
+    assert there(products) == {"one.txt": b"first", "two.txt": b"second"}
 
 
-async def test_members_are_chosen_by_name_or_pattern(operate):
+async def test_members_are_chosen_by_name_or_pattern(operate_on):
     archive = a_zip({"a.txt": b"1", "b.txt": b"2", "c.bin": b"3"})
     some = {"members": ["b.txt", "*.bin"]}
-    assert there(await operate(ARCHIVES, "unarchive", archive, "zip", options=some)) == {"b.txt": b"2", "c.bin": b"3"}
-    assert there(await operate(ARCHIVES, "extract", archive, "zip", options=some)) == {"b.txt": b"2", "c.bin": b"3"}
+    assert there(await operate_on("unarchive", archive, "zip", options=some)) == {"b.txt": b"2", "c.bin": b"3"}
+    assert there(await operate_on("extract", archive, "zip", options=some)) == {"b.txt": b"2", "c.bin": b"3"}
     with pytest.raises(InvalidOptions):
-        await operate(ARCHIVES, "extract", archive, "zip", options={"members": ["d.txt"]})
+        await operate_on("extract", archive, "zip", options={"members": ["d.txt"]})
 
 
 @pytest.mark.requirement("B26")
-async def test_links_are_left_out_and_names_stay_inside(operate):
+async def test_links_are_left_out_and_names_stay_inside(operate_on):
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as archive:
         for name, kind, link in (
@@ -96,32 +94,32 @@ async def test_links_are_left_out_and_names_stay_inside(operate):
             info = tarfile.TarInfo(name)
             info.type, info.linkname, info.size = kind, link, 3 if kind == tarfile.REGTYPE else 0
             archive.addfile(info, io.BytesIO(b"abc"))
-    products = await operate(ARCHIVES, "unarchive", file.getvalue(), "tar")
-    assert there(products) == {"up.txt": b"abc", "etc/abs.txt": b"abc"}
+    products = await operate_on("unarchive", file.getvalue(), "tar")
+    assert there(products) == {"up.txt": b"abc", "abs.txt": b"abc"}
 
 
-async def test_a_bomb_ends_while_it_unpacks(operate):
+async def test_a_bomb_ends_while_it_unpacks(operate_on):
     with pytest.raises(ArchiveBomb):
-        await operate(ARCHIVES, "unarchive", a_zip({"zeros": bytes(200 << 20)}), "zip")
+        await operate_on("unarchive", a_zip({"zeros": bytes(130 << 20)}), "zip")
 
 
-async def test_damage_and_passwords_are_named(operate, tmp_path):
+async def test_damage_and_passwords_are_named(operate_on, tmp_path):
     whole = a_zip({"a.txt": os.urandom(5000)})
     with pytest.raises(CorruptInput):
-        await operate(ARCHIVES, "unarchive", whole[:2000], "zip")
+        await operate_on("unarchive", whole[:2000], "zip")
     spoiled = whole[:300] + bytes((whole[300] ^ 1,)) + whole[301:]
     with pytest.raises(CorruptInput):
-        await operate(ARCHIVES, "unarchive", spoiled, "zip")
+        await operate_on("unarchive", spoiled, "zip")
     (tmp_path / "secret.txt").write_bytes(b"secret")
     run("7z", "a", "-pright", "locked.7z", "secret.txt", cwd=tmp_path)
     locked = (tmp_path / "locked.7z").read_bytes()
     with pytest.raises(PasswordRequired):
-        await operate(ARCHIVES, "unarchive", locked, "7z")
+        await operate_on("unarchive", locked, "7z")
     with pytest.raises(WrongPassword):
-        await operate(ARCHIVES, "unarchive", locked, "7z", password="wrong")
-    assert there(await operate(ARCHIVES, "unarchive", locked, "7z", password="right")) == {"secret.txt": b"secret"}
+        await operate_on("unarchive", locked, "7z", password="wrong")
+    assert there(await operate_on("unarchive", locked, "7z", password="right")) == {"secret.txt": b"secret"}
 
 
-async def test_what_is_no_rar_is_damaged(operate):
+async def test_what_is_no_rar_is_damaged(operate_on):
     with pytest.raises(CorruptInput):
-        await operate(RAR, "unarchive", b"Rar!\x1a\x07\x01\x00" + bytes(100), "rar")
+        await operate_on("unarchive", b"Rar!\x1a\x07\x01\x00" + bytes(100), "rar")

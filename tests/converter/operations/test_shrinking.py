@@ -3,12 +3,13 @@
 import io
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from filewright.converter.errors import CorruptInput, ImageTooLarge
-from filewright.converter.operations.shrinking import MEDIA_SHRUNK, PICTURES_SHRUNK
+from filewright.converter.tiers import LOCAL
 
 
 def packed(picture, kind, **more):
@@ -44,13 +45,13 @@ def likeness(one, other):
 
 
 @pytest.mark.parametrize("kind", ["jpg", "webp", "avif", "png"])
-async def test_a_picture_gets_smaller_by_level_and_stays_like_itself(operate, tmp_path, kind):
+async def test_a_picture_gets_smaller_by_level_and_stays_like_itself(made_of, tmp_path, kind):
     form = {"jpg": "JPEG"}.get(kind, kind.upper())
     source = tmp_path / f"source.{kind}"
     source.write_bytes(packed(a_photo(), form, **({"quality": 95} if kind != "png" else {})))
     sizes = [source.stat().st_size]
     for level in ("balanced", "strong"):
-        [product] = await operate(PICTURES_SHRUNK, "compress", source, kind, options={"level": level})
+        [product] = await made_of("compress", source, kind, options={"level": level})
         assert identify(product) == [f"{'HEIC' if kind == 'avif' else form} 300x200 1"]  # ImageMagick's word for both
         sizes.append(product.stat().st_size)
     assert sizes == sorted(sizes, reverse=True)
@@ -59,22 +60,22 @@ async def test_a_picture_gets_smaller_by_level_and_stays_like_itself(operate, tm
         assert likeness(source, product) < 40
 
 
-async def test_light_keeps_every_pixel_of_a_png(operate, tmp_path):
+async def test_light_keeps_every_pixel_of_a_png(made_of, tmp_path):
     source = tmp_path / "source.png"
     picture = a_photo().quantize(256).resize((1200, 800)).convert("RGB")
     picture.putpixel((0, 0), (1, 2, 3))
     source.write_bytes(packed(picture, "PNG", compress_level=1))
-    [product] = await operate(PICTURES_SHRUNK, "compress", source, "png", options={"level": "light"})
+    [product] = await made_of("compress", source, "png", options={"level": "light"})
     assert product.stat().st_size < source.stat().st_size
     assert likeness(source, product) == 0
 
 
-async def test_a_drawing_with_holes_keeps_its_pixels_and_holes(operate, tmp_path):
+async def test_a_drawing_with_holes_keeps_its_pixels_and_holes(made_of, tmp_path):
     drawing = Image.new("RGBA", (200, 100), "#00000000")
     drawing.paste((255, 0, 0, 255), (20, 20, 90, 90))
     source = tmp_path / "source.png"
     source.write_bytes(packed(drawing, "PNG", compress_level=0))
-    [product] = await operate(PICTURES_SHRUNK, "compress", source, "png")
+    [product] = await made_of("compress", source, "png")
     assert product.stat().st_size < source.stat().st_size / 10
     seen = Image.open(product).convert("RGBA")
     assert seen.getpixel((50, 50)) == (255, 0, 0, 255)
@@ -82,46 +83,46 @@ async def test_a_drawing_with_holes_keeps_its_pixels_and_holes(operate, tmp_path
 
 
 @pytest.mark.parametrize("kind", ["jpg", "webp"])
-async def test_what_is_small_already_comes_back_no_larger(operate, kind):
+async def test_what_is_small_already_comes_back_no_larger(made_of, kind):
     form = {"jpg": "JPEG"}.get(kind, kind.upper())
     source = packed(a_photo(), form, quality=5)
-    [product] = await operate(PICTURES_SHRUNK, "compress", source, kind, options={"quality": 95})
+    [product] = await made_of("compress", source, kind, options={"quality": 95})
     assert product.stat().st_size <= len(source)
     assert identify(product) == [f"{form} 300x200 1"]
 
 
-async def test_place_and_device_are_left_out_but_the_turn_stays_right(operate):
+async def test_place_and_device_are_left_out_but_the_turn_stays_right(made_of):
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "SecretCam"
     for quality in (95, 5):  # coded again, and only stripped
         source = packed(a_photo(), "JPEG", exif=exif, quality=quality)
-        [product] = await operate(PICTURES_SHRUNK, "compress", source, "jpg")
+        [product] = await made_of("compress", source, "jpg")
         assert b"SecretCam" not in product.read_bytes()
         assert run("convert", product, "-auto-orient", "-format", "%wx%h", "info:") == "200x300"
-    [kept] = await operate(PICTURES_SHRUNK, "compress", source, "jpg", options={"strip": False})
+    [kept] = await made_of("compress", source, "jpg", options={"strip": False})
     assert "SecretCam" in run("exiftool", kept)
 
 
-async def test_an_animation_still_moves(operate):
+async def test_an_animation_still_moves(made_of):
     frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "lime", "blue")]
     source = packed(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=[100, 200, 300], loop=0)
-    [product] = await operate(PICTURES_SHRUNK, "compress", source, "gif")
+    [product] = await made_of("compress", source, "gif")
     assert identify(product, "%m %T\n") == ["GIF 10", "GIF 20", "GIF 30"]
     assert product.stat().st_size <= len(source)
 
 
-async def test_hostile_pictures_are_named(operate):
+async def test_hostile_pictures_are_named(made_of):
     source = packed(a_photo(), "PNG")
     with pytest.raises(CorruptInput):
-        await operate(PICTURES_SHRUNK, "compress", source[: len(source) // 2], "png")
+        await made_of("compress", source[: len(source) // 2], "png")
     with pytest.raises(ImageTooLarge):
-        await operate(PICTURES_SHRUNK, "compress", source, "png", max_pixels=1000)
+        await made_of("compress", source, "png", tier=replace(LOCAL, max_pixels=1000))
 
 
 @pytest.mark.parametrize("kind", ["mp4", "webm"])
-async def test_a_film_gets_smaller_and_is_whole(operate, a_film, kind):
+async def test_a_film_gets_smaller_and_is_whole(made_of, a_film, kind):
     source = a_film(kind)
-    [product] = await operate(MEDIA_SHRUNK, "compress", source, kind, options={"level": "strong", "height": 60})
+    [product] = await made_of("compress", source, kind, options={"level": "strong", "height": 60})
     seen = probe(product)
     [picture] = [stream for stream in seen["streams"] if stream["codec_type"] == "video"]
     assert (picture["width"], picture["height"]) == (80, 60)
@@ -130,18 +131,18 @@ async def test_a_film_gets_smaller_and_is_whole(operate, a_film, kind):
     assert product.stat().st_size < source.stat().st_size
 
 
-async def test_a_film_that_gains_nothing_comes_back_as_it_is(operate, a_film):
-    [small] = await operate(MEDIA_SHRUNK, "compress", a_film("mp4"), "mp4", options={"level": "strong"})
-    [again] = await operate(MEDIA_SHRUNK, "compress", small, "mp4", options={"level": "light", "bitrate_kbps": 320})
+async def test_a_film_that_gains_nothing_comes_back_as_it_is(made_of, a_film):
+    [small] = await made_of("compress", a_film("mp4"), "mp4", options={"level": "strong"})
+    [again] = await made_of("compress", small, "mp4", options={"level": "light", "bitrate_kbps": 320})
     assert again.read_bytes() == small.read_bytes()
 
 
-async def test_sound_gets_smaller(operate, a_sound):
+async def test_sound_gets_smaller(made_of, a_sound):
     source = a_sound("mp3", "-b:a", "256k")
-    [product] = await operate(MEDIA_SHRUNK, "compress", source, "mp3")
+    [product] = await made_of("compress", source, "mp3")
     seen = probe(product)
     assert seen["streams"][0]["codec_name"] == "mp3"
     assert float(seen["format"]["duration"]) == pytest.approx(2.0, abs=0.15)
     assert product.stat().st_size < source.stat().st_size * 0.6
     with pytest.raises(CorruptInput):
-        await operate(MEDIA_SHRUNK, "compress", b"ID3\4\0\0\0\0\0\0" + bytes(400), "mp3")
+        await made_of("compress", b"ID3\4\0\0\0\0\0\0" + bytes(400), "mp3")

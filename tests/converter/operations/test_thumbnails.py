@@ -2,13 +2,14 @@
 
 import io
 import subprocess
+from dataclasses import replace
 
 import pikepdf
 import pytest
 from PIL import Image
 
 from filewright.converter.errors import CorruptInput, ImageTooLarge, InvalidOptions
-from filewright.converter.operations.thumbnails import FILM_THUMBNAILS, STILL_THUMBNAILS
+from filewright.converter.tiers import LOCAL
 
 
 def packed(picture, kind, **more):
@@ -41,67 +42,67 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="5"><rect widt
 
 @pytest.mark.parametrize(("fit", "size"), [("contain", "100x50"), ("cover", "100x100"), ("pad", "100x100")])
 @pytest.mark.parametrize("target", ["png", "jpg", "webp"])
-async def test_a_photo_fits_the_box_as_asked(operate, fit, size, target):
+async def test_a_photo_fits_the_box_as_asked(made_of, fit, size, target):
     photo = packed(Image.new("RGB", (800, 400), "red"), "JPEG")
     box = {"width": 100, "height": 100, "fit": fit}
-    [product] = await operate(STILL_THUMBNAILS, "thumbnail", photo, "jpg", target, box)
+    [product] = await made_of("thumbnail", photo, "jpg", target, box)
     assert identify(product) == f"{ {'jpg': 'JPEG'}.get(target, target.upper()) } {size}"
 
 
-async def test_a_small_picture_is_not_enlarged_and_keeps_its_holes(operate):
+async def test_a_small_picture_is_not_enlarged_and_keeps_its_holes(made_of):
     picture = packed(Image.new("RGBA", (20, 10), "#ff000000"), "PNG")
-    [product] = await operate(STILL_THUMBNAILS, "thumbnail", picture, "png", "png")
+    [product] = await made_of("thumbnail", picture, "png", "png")
     assert identify(product) == "PNG 20x10"
     assert Image.open(product).convert("RGBA").getpixel((5, 5))[3] == 0
 
 
-async def test_the_sheet_has_the_colour_that_was_asked_for(operate):
+async def test_the_sheet_has_the_colour_that_was_asked_for(made_of):
     picture = packed(Image.new("RGB", (200, 100), "lime"), "PNG")
     options = {"width": 60, "height": 60, "fit": "pad", "background": "#0000ff"}
-    [product] = await operate(STILL_THUMBNAILS, "thumbnail", picture, "png", "png", options)
+    [product] = await made_of("thumbnail", picture, "png", "png", options)
     assert "0,0,255" in pixel(product, "30,2")
     assert "0,255,0" in pixel(product, "30,30")
 
 
-async def test_a_photo_stands_upright_and_says_nothing_of_its_camera(operate):
+async def test_a_photo_stands_upright_and_says_nothing_of_its_camera(made_of):
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "Cam"
     photo = packed(Image.new("RGB", (400, 200), "red"), "JPEG", exif=exif)
-    [product] = await operate(STILL_THUMBNAILS, "thumbnail", photo, "jpg", "jpg", {"width": 100, "height": 100})
+    [product] = await made_of("thumbnail", photo, "jpg", "jpg", {"width": 100, "height": 100})
     assert identify(product) == "JPEG 50x100"
     assert b"Cam" not in product.read_bytes()
 
 
-async def test_a_drawing_is_drawn_in_the_size_that_is_wanted(operate):
-    [product] = await operate(STILL_THUMBNAILS, "thumbnail", SVG, "svg", "png", {"width": 200, "height": 200})
+async def test_a_drawing_is_drawn_in_the_size_that_is_wanted(made_of):
+    [product] = await made_of("thumbnail", SVG, "svg", "png", {"width": 200, "height": 200})
     assert identify(product) == "PNG 200x100"
     assert "255,0,0" in pixel(product, "5,5").replace("red", "255,0,0")
 
 
-async def test_a_page_of_a_pdf_is_shown(operate):
+async def test_a_page_of_a_pdf_is_shown(made_of):
     pdf = a_pdf((200, 400), (400, 200))
-    [first] = await operate(STILL_THUMBNAILS, "thumbnail", pdf, "pdf", "png")
+    [first] = await made_of("thumbnail", pdf, "pdf", "png")
     assert identify(first) == "PNG 128x256"
-    [second] = await operate(STILL_THUMBNAILS, "thumbnail", pdf, "pdf", "jpg", {"page": 2})
+    [second] = await made_of("thumbnail", pdf, "pdf", "jpg", {"page": 2})
     assert identify(second) == "JPEG 256x128"
     with pytest.raises(InvalidOptions):
-        await operate(STILL_THUMBNAILS, "thumbnail", pdf, "pdf", "png", {"page": 3})
+        await made_of("thumbnail", pdf, "pdf", "png", {"page": 3})
 
 
-async def test_damage_and_size_are_named(operate):
+async def test_damage_and_size_are_named(made_of):
     photo = packed(Image.effect_noise((200, 200), 50), "PNG")
     with pytest.raises(CorruptInput):
-        await operate(STILL_THUMBNAILS, "thumbnail", photo[:1000], "png", "png")
+        await made_of("thumbnail", photo[:1000], "png", "png")
     with pytest.raises(ImageTooLarge):
-        await operate(STILL_THUMBNAILS, "thumbnail", photo, "png", "png", max_pixels=1000)
+        await made_of("thumbnail", photo, "png", "png", tier=replace(LOCAL, max_pixels=1000))
     with pytest.raises(CorruptInput):
-        await operate(STILL_THUMBNAILS, "thumbnail", b"%PDF-1.7 nothing", "pdf", "png")
+        await made_of("thumbnail", b"%PDF-1.7 nothing", "pdf", "png")
 
 
-async def test_a_film_is_shown_by_one_of_its_pictures(operate, a_film):
-    [product] = await operate(FILM_THUMBNAILS, "thumbnail", a_film("mp4"), "mp4", "jpg", {"width": 80, "height": 80})
+async def test_a_film_is_shown_by_one_of_its_pictures(made_of, a_film):
+    [product] = await made_of("thumbnail", a_film("mp4"), "mp4", "jpg", {"width": 80, "height": 80})
     assert identify(product) == "JPEG 80x60"
-    [later] = await operate(FILM_THUMBNAILS, "thumbnail", a_film("webm"), "webm", "png", {"at": 0.5})
+    [later] = await made_of("thumbnail", a_film("webm"), "webm", "png", {"at": 0.5})
     assert identify(later) == "PNG 160x120"
     with pytest.raises(CorruptInput):
-        await operate(FILM_THUMBNAILS, "thumbnail", b"\0\0\0\x18ftypmp42" + bytes(500), "mp4", "jpg")
+        await made_of("thumbnail", b"\0\0\0\x18ftypmp42" + bytes(500), "mp4", "jpg")

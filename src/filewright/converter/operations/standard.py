@@ -8,10 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from filewright.converter.operations.archives import ARCHIVES, RAR
 from filewright.converter.operations.pdf import PDF
 from filewright.converter.operations.port import Operator
+from filewright.converter.operations.shrinking import MEDIA_SHRUNK, PICTURES_SHRUNK
+from filewright.converter.operations.thumbnails import FILM_THUMBNAILS, STILL_THUMBNAILS
 
 
 def standard_operators() -> Sequence[Operator]:
     """Every operator. Where two can do the same, the one listed first is asked."""
-    return (PDF,)
+    return (
+        PDF,
+        # pictures, sound and films
+        STILL_THUMBNAILS,
+        FILM_THUMBNAILS,
+        PICTURES_SHRUNK,
+        MEDIA_SHRUNK,
+        # archives
+        ARCHIVES,
+        RAR,
+    )

@@ -93,7 +93,8 @@ def _of_picture(source: str, source_format: str, box: tuple[int, int], fit: str,
             width, height = height, width
         scale = max(box[0] / width, box[1] / height) if fit == "cover" else min(box[0] / width, box[1] / height)
         # Twice the size that is wanted, so that what the decoder leaves out is nothing that would be seen.
-        picture.draft(None, tuple(max(1, min(side, round(side * scale * 2))) for side in picture.size))
+        across, down = (max(1, min(side, round(side * scale * 2))) for side in picture.size)
+        picture.draft(None, (across, down))
     return reading.frame(
         picture, 0 if source_format in reading.ANIMATED or source_format == "tiff" else None, max_pixels
     )

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 
 from filewright.chassis import failpoints
 from filewright.chassis.audit.alarms import Alarms, parse_patterns
+from filewright.chassis.audit.bursts import SharedBursts
 from filewright.chassis.audit.copies import EVERY_SECONDS as COPY_SECONDS
 from filewright.chassis.audit.copies import Copies
 from filewright.chassis.audit.log import Audit
@@ -547,7 +548,9 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
         keys = _keys(settings, clock)
         metrics, database, seals = Metrics(process=True), _database(settings), Seals(secret)
         audit = Audit(database, seals)
-        limiter = _limiter(settings, clock)
+        counted = _counted(settings, clock)
+        bursts = None if counted is None else SharedBursts(counted, clock)
+        alarms = Alarms(clock, metrics, parse_patterns(settings.alarms), bursts)
         on = Platform(
             settings=settings,
             clock=clock,
@@ -563,9 +566,9 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
             egress=Egress(Policy(tuple(map(ip_network, settings.egress_allow))), metrics=metrics),
             seals=seals,
             audit=audit,
-            watch=Watch(database, audit, Alarms(clock, metrics, parse_patterns(settings.alarms)), clock, metrics),
+            watch=Watch(database, audit, alarms, clock, metrics),
             flags=Flags(database, cache, audit),
-            limiter=limiter,
+            limiter=MemoryLimiter(clock) if counted is None else SharedLimiter(counted, clock),
             tiers=tiers,
         )
         try:
@@ -573,8 +576,8 @@ async def _platform(settings: Settings, lanes: Sequence[str] = LANES) -> AsyncIt
                 yield on
         finally:
             await cache.close()
-            if isinstance(limiter, SharedLimiter):
-                await limiter.close()
+            if counted is not None:
+                await counted.close()
             await on.queue.close()
             await on.notifier.close()
             await on.store.close()
@@ -611,10 +614,10 @@ def _cache(settings: Settings, secret: bytes, clock: Clock, notifier: Notifier) 
     return MemoryCache(clock, far=far, notifier=notifier)
 
 
-def _limiter(settings: Settings, clock: Clock) -> Limiter:
-    """Embedded: this process counts. Distributed: all count together in Redis; that of the cache, if there is one."""
+def _counted(settings: Settings, clock: Clock) -> OptionalRedis | None:
+    """Where all processes count together; that of the cache, if there is one. None: this process counts, alone."""
     url = settings.cache_url or settings.redis_url
-    return MemoryLimiter(clock) if url is None else SharedLimiter(OptionalRedis(url, clock), clock)
+    return None if url is None else OptionalRedis(url, clock)
 
 
 def _tiers(settings: Settings) -> Tiers:
@@ -842,7 +845,7 @@ def _relaying(on: Platform, features: Features) -> tuple[Loop, ...]:
     """What every process that takes orders does beside them. Any number may do it at once."""
     return (
         Loop("relay", Relay(on.database, on.queue).run_once, every=1.0, topic=OUTBOX, batch=BATCH, apart=APART_SECONDS),
-        Loop("choices", features.choices.exchange_once, every=5.0),
+        Loop("choices", features.choices.exchange_once, every=5.0, batch=_NEVER_MORE),
     )
 
 

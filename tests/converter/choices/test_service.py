@@ -79,6 +79,16 @@ async def test_another_process_is_heard_of_within_a_minute(choices, database, cl
     assert choices.suggest("docx", POSSIBLE)[0] == "tex"
 
 
+async def test_processes_that_share_the_orders_know_of_one_another_at_its_next_turn(database, clock):
+    one, other = Choices(database, clock), Choices(database, clock)
+    for process in (one, other):  # each has too few to turn the list over
+        choose(process, "tex", 10)
+        await process.exchange_once()
+    clock.move(5)
+    await one.exchange_once()
+    assert [process.suggest("docx", POSSIBLE)[0] for process in (one, other)] == ["tex", "tex"]
+
+
 async def test_what_is_chosen_no_more_fades_and_habits_come_back(choices, clock):
     choose(choices, "tex", 20)
     await choices.exchange_once()

@@ -74,7 +74,7 @@ def network():
 
 @pytest.fixture
 def http(service, network):
-    with service.client(headers={"X-Forwarded-For": network}) as client:
+    with service.client_inside(headers={"X-Forwarded-For": network}) as client:
         yield client
 
 
@@ -82,7 +82,7 @@ def http(service, network):
 def operator(service):
     email, accounts = an_address(), service.world.people.accounts
     service.call(lambda: accounts.create(email, GOOD, role="admin", tier="free", actor="tests"))
-    with service.client(headers={"X-Forwarded-For": "10.9.9.9"}) as client:
+    with service.client_inside(headers={"X-Forwarded-For": "10.9.9.9"}) as client:
         return Person(email, client.post("/v1/auth/login", json={"email": email, "password": GOOD}).json())
 
 

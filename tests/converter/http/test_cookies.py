@@ -36,7 +36,7 @@ def person(service):
 @pytest.fixture
 def browser(service, person):
     """The person's, signed in at the page."""
-    with service.client() as client:
+    with service.client_inside() as client:
         sign_in(client, person.headers)
         yield client
 

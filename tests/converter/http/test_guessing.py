@@ -13,7 +13,7 @@ def strict(tmp_path_factory, serve):
     """A service for the world, which believes a proxy on this machine about addresses."""
     folder = tmp_path_factory.mktemp("guessing")
     with serve(
-        folder / "data", as_set=True, settings={"trusted_proxies": ("127.0.0.0/8",), "tiers_file": tiers(folder)}
+        folder / "data", as_set=True, settings={"trusted_proxies": ("127.0.0.0/8",), "tiers_file": str(tiers(folder))}
     ) as live:
         yield live
 
@@ -26,7 +26,7 @@ def tiers(folder):
 
 @pytest.fixture
 def http(strict):
-    with strict.client() as client:
+    with strict.client_inside() as client:
         yield client
 
 

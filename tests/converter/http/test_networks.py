@@ -21,7 +21,7 @@ def service(tmp_path_factory, serve):
 
 @pytest.fixture
 def http(service):
-    with service.client(headers={"X-Forwarded-For": HOME}) as client:
+    with service.client_inside(headers={"X-Forwarded-For": HOME}) as client:
         yield client
         for entry in client.get(NETWORKS).raise_for_status().json()["data"]:
             if entry["id"] is not None:

@@ -64,7 +64,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., Any]) ->
 
 @pytest.fixture
 def other(live: Live) -> Iterator[httpx.Client]:
-    with live.client(headers={"X-Forwarded-For": "203.0.113.9"}) as client:
+    with live.client_inside(headers={"X-Forwarded-For": "203.0.113.9"}) as client:
         yield client
 
 

@@ -11,6 +11,9 @@ from sqlalchemy import DateTime, LargeBinary, delete, insert, select, text, upda
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import JSON, Boolean, Float, Integer, String, TypeDecorator
 
+from filewright.chassis.audit.log import SYSTEM, Audit
+from filewright.chassis.audit.models import AuditLogRow
+from filewright.chassis.audit.seals import Seals
 from filewright.chassis.db import acting, rowsecurity
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.hot import Chain, Look
@@ -18,6 +21,7 @@ from filewright.chassis.web.one_caller import OfOneCaller
 from filewright.converter.jobs import statements
 from filewright.converter.jobs.models import JobRow, TenantGateRow
 from filewright.converter.migrations.tables import metadata
+from filewright.converter.privacy.exporting import TAKEN as EXPORT_TAKEN
 from filewright.converter.privacy.records import tables_of_tenants
 from filewright.converter.uploads import statements as upload_statements
 
@@ -201,6 +205,24 @@ async def test_nothing_of_a_statement_is_left_on_the_connection(hers):
                 pass
     async with hers._readers.driver() as driver:
         assert await driver.fetchval("SELECT current_setting($1, true)", acting.SETTING) == acting.NOBODY
+
+
+@pytest.mark.requirement("S2", "S29")
+@pytest.mark.parametrize("tenant", ["ip:203.0.113.9", SYSTEM])
+async def test_an_act_of_a_stranger_is_written_under_a_mark_and_what_follows_is_the_strangers_own(database, tenant):
+    audit, own = Audit(database, Seals(bytes(32))), "ip:203.0.113.9"
+    with acting.as_tenant(own):
+        async with database.write() as session:
+            session.add(TenantGateRow(tenant=own, accepted_at=NOON))
+            await audit.record(session, EXPORT_TAKEN, actor=own, tenant=tenant)
+            assert (await session.scalars(select(JOBS.c.id))).all() == []
+            assert (await session.scalars(select(GATES.c.tenant))).all() == [own]
+        with pytest.raises(DBAPIError, match=REFUSED):
+            async with database.write() as session:
+                await audit.record(session, EXPORT_TAKEN, actor=own, tenant=tenant)
+                await session.execute(insert(GATES).values(tenant="alice", accepted_at=NOON))
+    async with database.read() as session:
+        assert (await session.scalars(select(AuditLogRow.tenant))).all() == [audit.mark(tenant)]
 
 
 @pytest.mark.requirement("S2")

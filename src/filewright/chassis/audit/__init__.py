@@ -8,4 +8,5 @@ copies   and copied to where the database's owner does not write
 verify   walks the chain and names the row at which it is not what it was
 watch    what is refused is gathered, and written down a moment later
 alarms   patterns of abuse are counted and said aloud
+bursts   what is a burst of the same thing, in one process or in many
 """

@@ -1,22 +1,23 @@
 """Patterns of abuse, said aloud: a counter for the alarm rules and a line in the log, once per burst.
 
-What counts is how often one actor does a thing within a while. Each process counts for itself, in bounded memory: an
+What counts is how often one actor does a thing within a while, whichever process meets it (`bursts.py`). To note is
+done at once and in bounded memory; that many notes were a burst is found when `raised` is asked, again and again. An
 alarm is a hint to look at the audit log, and stands in for no limit. `watch.py` writes alarms into that log.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from filewright.chassis.audit.bursts import MOST_KEYS, Bursts, MemoryBursts, Sighting
 from filewright.chassis.clock import Clock
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
 
 log = get_logger(__name__)
 
-_MOST_ACTORS = 10_000
 _OFF = "off"
 
 
@@ -58,40 +59,40 @@ class Raised:
     seconds: float
 
 
-@dataclass
-class _Seen:
-    moments: deque[float] = field(default_factory=deque)
-    quiet_until: float = 0.0
-
-
 class Alarms:
-    """Tell it what was seen."""
+    """Tell it what was seen, and ask it what that amounts to."""
 
-    def __init__(self, clock: Clock, metrics: Metrics, patterns: Mapping[str, Pattern] = PATTERNS) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Clock, metrics: Metrics, patterns: Mapping[str, Pattern] = PATTERNS, bursts: Bursts | None = None
+    ) -> None:
         self._patterns = patterns
-        self._seen: OrderedDict[tuple[str, str], _Seen] = OrderedDict()
+        self._bursts = MemoryBursts(clock) if bursts is None else bursts
+        self._seen: Counter[tuple[str, str]] = Counter()
         self._alarms = metrics.counter("security_alerts", "Bursts of what looks like abuse.", ("pattern",))
 
-    def note(self, name: str, actor: str) -> Raised | None:
-        """`actor` did it once more; what is raised when that makes a burst, which is told once."""
-        pattern, now = self._patterns[name], self._clock.monotonic()
-        if not pattern.times:
-            return None
-        seen = self._seen.setdefault((name, actor), _Seen())
-        self._seen.move_to_end((name, actor))
-        if len(self._seen) > _MOST_ACTORS:
-            self._seen.popitem(last=False)
-        seen.moments.append(now)
-        while seen.moments and seen.moments[0] <= now - pattern.seconds:
-            seen.moments.popleft()
-        if len(seen.moments) < pattern.times or now < seen.quiet_until:
-            return None
-        seen.quiet_until = now + pattern.seconds
-        seen.moments.clear()
+    def note(self, name: str, actor: str) -> None:
+        """`actor` did it once more."""
+        key = (name, actor)
+        if self._patterns[name].times and (key in self._seen or len(self._seen) < MOST_KEYS):
+            self._seen[key] += 1
+
+    async def raised(self) -> Sequence[Raised]:
+        """What has become a burst since this was asked last; each is told once."""
+        seen, self._seen = self._seen, Counter()
+        if not seen:
+            return []
+        sightings = [
+            Sighting(key, times, self._patterns[key[0]].times, self._patterns[key[0]].seconds)
+            for key, times in seen.items()
+        ]
+        found = await self._bursts.count(sightings)
+        return [self._told(sighting) for sighting, is_burst in zip(sightings, found, strict=True) if is_burst]
+
+    def _told(self, burst: Sighting) -> Raised:
+        name, actor = burst.key
         self._alarms.labels(name).inc()
-        log.warning("security_alert", pattern=name, actor=actor, times=pattern.times, seconds=pattern.seconds)
-        return Raised(name, actor, pattern.times, pattern.seconds)
+        log.warning("security_alert", pattern=name, actor=actor, times=burst.times, seconds=burst.seconds)
+        return Raised(name, actor, burst.times, burst.seconds)
 
 
 def parse_patterns(text: str) -> dict[str, Pattern]:

@@ -75,9 +75,10 @@ class Audit:
             details=dict(details) if details else None,
         )
         row.hash = link(head.hash, row)
-        session.add(row)
-        head.seq, head.hash, head.at = row.id, row.hash, row.at
-        await session.flush()
+        async with session.as_tenant(row.tenant):  # a stranger's is a mark
+            session.add(row)
+            head.seq, head.hash, head.at = row.id, row.hash, row.at
+            await session.flush()
         return row.id
 
     async def record_alone(self, act: Act, **what: Any) -> int:

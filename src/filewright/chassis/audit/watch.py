@@ -84,12 +84,11 @@ class Watch:
 
     def seen(self, pattern: str, who: str) -> None:
         """Count it towards an alarm, and write nothing else down."""
-        raised = self._alarms.note(pattern, who)
-        if raised is not None:
-            self._raised.append(raised)
+        self._alarms.note(pattern, who)
 
     async def write_once(self) -> int:
         """Write what is due; how much that was. Raises DatabaseUnavailable, and has it still then."""
+        self._raised += await self._alarms.raised()
         notes, raised = self._take(self._clock.monotonic()), self._raised
         if not notes and not raised:
             return 0

@@ -6,11 +6,14 @@ as well. Nobody but `Database` opens or commits one.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from filewright.chassis.db import acting
 from filewright.chassis.db.hot import Chain, Look, Rows, Way
 
 
@@ -48,6 +51,23 @@ class WriteSession(ReadSession):
         Raises DBAPIError.
         """
         return await chain.make(self._way or await self._found_way(), values)
+
+    @asynccontextmanager
+    async def as_tenant(self, tenant: str) -> AsyncIterator[None]:
+        """What is flushed in here is that tenant's, in a unit of work that is somebody else's before and after."""
+        own = acting.present()
+        if own in {acting.SYSTEM, tenant} or self.get_bind().dialect.name != "postgresql":
+            yield
+            return
+        await self.flush()
+        await self._declare(tenant)
+        with acting.as_tenant(tenant):
+            yield
+            await self.flush()
+        await self._declare(own)
+
+    async def _declare(self, tenant: str) -> None:
+        await self.execute(select(func.set_config(acting.SETTING, tenant, True)))
 
     def after_commit(self, announce: Callable[[], Awaitable[None]]) -> None:
         """Call this once the unit of work is committed; never when it is not.

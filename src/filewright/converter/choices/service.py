@@ -5,7 +5,9 @@ once. So accepting a job neither waits for the count nor fails with it, and the 
 (Word to PDF) is not fought over by every request: each process touches it once in a few seconds. What a crash loses
 are the choices of those seconds, which nobody misses.
 
-What other processes have counted is read again by the same loop; what this one has counted is suggested at once.
+What other processes have counted is read again by the same loop: once a minute, and at each turn for a while after
+this process had something to write, since a front spreads what people choose over all. What this one has counted is
+suggested at once.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from filewright.converter.choices.order import growth, suggested
 
 log = get_logger(__name__)
 
+_SETTLING_SECONDS = 12.0
+"""In this time all others have written what they counted when this process counted."""
 _ROWS_AT_ONCE = 500
 """In one statement; PostgreSQL takes 32,767 values, SQLite as many."""
 
@@ -40,6 +44,7 @@ class Choices:
         self.learning = learning
         self._read_again = read_again_seconds
         self._read_at: float | None = None
+        self._settled_at = 0.0
         self._stored: Mapping[str, Mapping[str, float]] = {}
         self._fresh: Counter[tuple[str, str]] = Counter()
         self.revision = 0
@@ -64,8 +69,10 @@ class Choices:
         """Write what was counted, read what others have; how many pairs were written."""
         if not self.learning:
             return 0
-        written = await self._write()
-        if written or self._read_at is None or self._clock.monotonic() - self._read_at >= self._read_again:
+        written, now = await self._write(), self._clock.monotonic()
+        if written:
+            self._settled_at = now + _SETTLING_SECONDS
+        if self._read_at is None or now - self._read_at >= self._read_again or now < self._settled_at:
             await self._read()
         return written
 

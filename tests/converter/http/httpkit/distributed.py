@@ -159,7 +159,7 @@ class _Role:
 
     def start(self, warm: WarmPython, data: Path, settings: Mapping[str, Any], manner: Manner) -> None:
         own = data / f"{self.name}-{self.number}"
-        own.mkdir(exist_ok=True)
+        own.mkdir(parents=True, exist_ok=True)
         order = {
             "role": self.name,
             "settings": {**settings, "data_dir": str(own)},

@@ -6,9 +6,10 @@ import asyncio
 import ipaddress
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -81,6 +82,10 @@ class Live(ABC):
     def client(self, **options: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=30, **options)
 
+    def client_inside(self, **options: Any) -> httpx.Client:
+        """Where a proxy stands that the service believes: past any front of its own, at each replica in turn."""
+        return httpx.Client(base_url=self.url, timeout=30, transport=_Turns(self.replicas), **options)
+
     def open_requests(self) -> int:
         """How many it is answering, all its processes together, and each of these questions."""
         texts = [httpx.get(f"{url}/metrics", timeout=30).text for url in self.replicas]
@@ -129,6 +134,21 @@ class Live(ABC):
     @abstractmethod
     def stop(self) -> None:
         """Tell every process that answers to end, in order."""
+
+
+class _Turns(httpx.BaseTransport):
+    """Asks another of these servers each time, whatever the address says."""
+
+    def __init__(self, servers: Sequence[str]) -> None:
+        self._transport = httpx.HTTPTransport()
+        self._ports = cycle([port_of(server) for server in servers])
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.url = request.url.copy_with(port=next(self._ports))
+        return self._transport.handle_request(request)
+
+    def close(self) -> None:
+        self._transport.close()
 
 
 def port_of(url: str) -> int:

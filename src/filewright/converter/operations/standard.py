@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from filewright.converter.operations.archives import ARCHIVES, RAR
 from filewright.converter.operations.pdf import PDF
 from filewright.converter.operations.port import Operator
+from filewright.converter.operations.sanitizing import SANITIZED
 from filewright.converter.operations.shrinking import MEDIA_SHRUNK, PICTURES_SHRUNK
 from filewright.converter.operations.thumbnails import FILM_THUMBNAILS, STILL_THUMBNAILS
 
@@ -27,4 +28,6 @@ def standard_operators() -> Sequence[Operator]:
         # archives
         ARCHIVES,
         RAR,
+        # anything that could do harm
+        SANITIZED,
     )

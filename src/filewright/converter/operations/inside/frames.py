@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
 from filewright.chassis.sandbox.child import Report
-from filewright.converter.engines.inside.pictures import reading
+from filewright.converter.engines.inside.pictures import reading, writing
 
 _ORIENTATION = 0x0112
 
@@ -70,3 +70,36 @@ def _orientation(picture: Image.Image) -> int:
     except Exception:  # noqa: BLE001 - broken EXIF is no reason to refuse a sound picture
         return 1
     return told if isinstance(told, int) and 1 <= told <= 8 else 1
+
+
+def write(
+    opened: Opened,
+    path: str,
+    target: str,
+    options: Mapping[str, Any],
+    report: Report,
+    change: Callable[[Image.Image], Image.Image] = lambda frame: frame,
+    *,
+    strip: bool = True,
+) -> None:
+    """All frames, as they are or as `change` makes them, in one file: pages as pages, times as they were."""
+    chosen = {**_FINE.get(target, {}), **options, "strip": strip}
+    if opened.count == 1:
+        upright = opened.frame(0)
+        notes = None if strip else writing.notes_of(upright)
+        writing.save(change(upright), path, target, chosen, max_pixels=opened.max_pixels, notes=notes)
+        return
+    changed = (change(frame) for frame in opened.all(report))
+    if opened.pages:
+        writing.save_pages(changed, path, chosen, max_pixels=opened.max_pixels)
+        return
+    writing.save_animation(
+        changed, path, target, chosen, durations=opened.durations(), loop=opened.loop, max_pixels=opened.max_pixels
+    )
+
+
+_FINE: Mapping[str, Mapping[str, Any]] = {
+    "jpg": {"quality": 92}, "webp": {"quality": 92}, "avif": {"quality": 85}, "heic": {"quality": 85},
+    "jp2": {"lossless": True},
+}  # fmt: skip
+"""Nobody asked for less than there was."""

@@ -320,13 +320,16 @@ async def test_an_office_program_still_opens_what_is_left(carry_out, made_of, tm
 PAGE = b"""<!DOCTYPE html><html><head><title>Title</title><script>alert(1)</script><base href="http://evil.example/">
 <meta http-equiv="refresh" content="0;url=http://evil.example"><link rel="stylesheet" href="http://evil.example/a.css">
 <style>p { color: red }</style><style>@im\\70ort "http://evil.example/b.css"; p { margin: 0 }</style></head>
-<body onload="alert(2)"><p style="background: u\\72l(http://evil.example/c.png)" onclick="x()">Plain
+<body onload="alert(2)"><p style="background: u\\72l(http://evil.example/c.png)"
+ onclick="x()">Plain
 <a href="jAvascript:alert(3)">linked words</a> <a href="#here">inner</a> stay.</p><iframe src="http://evil.example"></iframe>
 <img src="http://evil.example/d.png">
 <img alt="dot" src="data:image/png;base64,iVBORw0KGgo="><svg><script>alert(4)</script></svg>
-<math><mtext><style><img src=x onerror=alert(5)></style></mtext></math><form action="http://evil.example"><input name="a"><b>form words</b></form>
+<math><mtext><style><img src=x onerror=alert(5)></style></mtext></math><form action="http://evil.example">
+<input name="a"><b>form words</b></form>
 <x-odd>odd words</x-odd>
-<noscript><p title="</noscript><img src=x onerror=alert(6)>"></noscript><object data="evil.swf">gone</object></body></html>"""
+<noscript><p title="</noscript><img src=x onerror=alert(6)>"></noscript>
+<object data="evil.swf">gone</object></body></html>"""
 
 
 async def test_a_web_page_shows_its_words_and_does_nothing(made_of):

@@ -24,6 +24,7 @@ from filewright.chassis.queue.relay import Relay
 from filewright.chassis.storage.local import LocalStore
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.artifacts.service import Artifacts
+from filewright.converter.conversion.fidelity import Fidelity
 from filewright.converter.conversion.orders import Assignment, Converted, Hop, Plan, Product, Stage
 from filewright.converter.errors import UnsupportedConversion
 from filewright.converter.jobs.erasing import Eraser
@@ -55,6 +56,7 @@ class Shouter:
         self.after: Callable[[Path], None] | None = None
         self.seen: list[Assignment] = []
         self.read: list[bytes] = []
+        self.fidelity: Fidelity | None = None
 
     def plan(self, source_format: str, target: str, options: Mapping[str, Any] | None = None) -> Plan:
         if target != "md":
@@ -85,7 +87,7 @@ class Shouter:
         product = Product(path, "text.md", "md", "text/markdown", len(data), hashlib.sha256(data).hexdigest())
         if self.after is not None:
             self.after(workspace)
-        return Converted("txt", "md", (self.hop,), (product,), 0.01)
+        return Converted("txt", "md", (self.hop,), (product,), 0.01, fidelity=self.fidelity)
 
 
 @dataclass

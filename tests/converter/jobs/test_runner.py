@@ -16,6 +16,7 @@ from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.errors import DatabaseUnavailable
 from filewright.chassis.sandbox.port import SandboxUnavailable
+from filewright.converter.conversion.fidelity import Fidelity, Substitution
 from filewright.converter.errors import CorruptInput, EngineCrashed, Infected
 from filewright.converter.jobs import repository
 from filewright.converter.jobs.lease import LeaseRules
@@ -90,6 +91,22 @@ async def test_a_job_succeeds_with_bytes_digest_usage_and_nothing_left_behind(sh
     assert done.expires_at == clock.now() + timedelta(seconds=LOCAL.retention_seconds)
     assert await charges(shop) == 1
     assert workspaces(shop) == []
+
+
+async def test_how_true_the_output_is_stands_in_the_job(shop, alice):
+    shop.converter.fidelity = Fidelity(3, 812, 0.9975, 2, (Substitution("Calibri", "Carlito"), Substitution("X", None)))
+    measured, plain = await shop.order(), await shop.order()
+    assert await shop.work() == "succeeded"
+    shop.converter.fidelity = None
+    assert await shop.work() == "succeeded"
+    assert (await shop.jobs.get(alice, measured.id)).model_dump(mode="json")["fidelity"] == {
+        "pages": 3,
+        "words": 812,
+        "text_recall": 0.9975,
+        "missing_glyphs": 2,
+        "substituted_fonts": [{"asked": "Calibri", "got": "Carlito"}, {"asked": "X", "got": None}],
+    }
+    assert "fidelity" not in (await shop.jobs.get(alice, plain.id)).model_dump(mode="json")
 
 
 async def test_a_part_of_an_output_can_be_read(shop, alice):

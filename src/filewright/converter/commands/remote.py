@@ -75,7 +75,13 @@ class RemoteConverter:
             files = [await self._fetch(output, Path(directory) / str(n)) for n, output in enumerate(job["outputs"])]
             outputs = _deliver(job["outputs"], files, request, source, force=wishes.force)
         on_progress(1.0)
-        return Result(source=source, route=job.get("route", ()), outputs=outputs, seconds=time.monotonic() - started)
+        return Result(
+            source=source,
+            route=job.get("route", ()),
+            outputs=outputs,
+            seconds=time.monotonic() - started,
+            fidelity=job.get("fidelity"),
+        )
 
     def _given(self, source: str) -> tuple[Path, str]:
         if source != STANDARD:

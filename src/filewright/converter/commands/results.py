@@ -36,6 +36,8 @@ class Result:
     route: Sequence[Mapping[str, Any]] = ()
     outputs: Sequence[Output] = ()
     seconds: float = 0.0
+    fidelity: Mapping[str, Any] | None = None
+    """How true the output is to the source, where that was measured."""
 
     def as_json(self) -> dict[str, Any]:
         """The object of the contract; `code` and `detail` only when it failed."""
@@ -44,6 +46,8 @@ class Result:
             shown |= {"code": self.code, "detail": self.detail}
         shown["route"] = list(self.route)
         shown["outputs"] = [output.as_json() for output in self.outputs]
+        if self.fidelity is not None:
+            shown["fidelity"] = dict(self.fidelity)
         return {**shown, "seconds": round(self.seconds, 3), "source": self.source}
 
 
@@ -56,5 +60,6 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
     shown["outputs"] = [output.as_json() for result in results for output in result.outputs]
     shown["seconds"] = round(sum(result.seconds for result in results), 3)
     shown.pop("source")
+    shown.pop("fidelity", None)
     shown["results"] = [result.as_json() for result in results]
     return shown

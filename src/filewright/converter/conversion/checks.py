@@ -12,8 +12,10 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from filewright.chassis.sandbox.port import Ending, Limits, PythonCall, Sandbox
+from filewright.converter.conversion.fidelity import Fidelity, Original, fidelity_of
 from filewright.converter.conversion.inside.probe import LOOKED_AT
 from filewright.converter.engines.tables import POLARS
 from filewright.converter.errors import OutputInvalid, ResourceLimit
@@ -22,9 +24,10 @@ from filewright.converter.formats.detection import detect
 from filewright.converter.formats.kinship import also
 
 MAX_PRODUCTS = 10_000
-_PROBE = "filewright.converter.conversion.inside.probe:probe"
+_PROBE = "filewright.converter.conversion.inside.probe"
 _WARM = (
-    "filewright.converter.conversion.inside.probe",
+    _PROBE,
+    "filewright.converter.conversion.inside.fidelity.measure",
     "pypdfium2",
     "pymediainfo",
     # A reader of pictures that is not there yet makes Pillow import all that it has.
@@ -69,21 +72,50 @@ def check_plain(products: Sequence[Path], out: Path, *, max_bytes: int, least: i
         raise ResourceLimit(f"The result has {sum(sizes):,} bytes; {max_bytes:,} are allowed.")
 
 
+Sheet = Mapping[str, float]
+
+
 async def probe(
     products: Sequence[Path], target: str, *, sandbox: Sandbox, workspace: Path, limits: Limits
-) -> Sequence[Mapping[str, float]]:
+) -> Sequence[Sheet]:
     """Open the products; a fact sheet for each. Text is read here, all else in the sandbox."""
     if FORMATS[target].text:
         for product in products:
             _check_text(product, target)
     if target not in LOOKED_AT:
         return [{} for _ in products]
-    paths = [str(path.relative_to(workspace)) for path in products]
-    call = PythonCall(_PROBE, {"paths": paths, "format_id": target}, _WARM_ELSEWHERE.get(target, _WARM))
+    call = PythonCall(f"{_PROBE}:probe", _looked_at(products, target, workspace), _WARM_ELSEWHERE.get(target, _WARM))
     outcome = await sandbox.run(call, workspace=workspace, limits=limits)
     if outcome.ending is not Ending.COMPLETED:
         raise OutputInvalid
-    return [_facts(sheet) for sheet in _sheets(outcome.untrusted_value, len(products))]
+    return _sheets(outcome.untrusted_value, len(products))
+
+
+async def probe_beside(
+    products: Sequence[Path], target: str, original: Original, *, sandbox: Sandbox, workspace: Path, limits: Limits
+) -> tuple[Sequence[Sheet], Fidelity | None]:
+    """As `probe`, and hold the one product against its original, if that can be done.
+
+    Should the child not live through the comparison, the product is opened once more without.
+    """
+    call = PythonCall(
+        f"{_PROBE}:compare",
+        {
+            **_looked_at(products, target, workspace),
+            "original": str(original.path.relative_to(workspace)),
+            "original_format": original.format,
+        },
+        _WARM,
+    )
+    outcome = await sandbox.run(call, workspace=workspace, limits=limits)
+    said = outcome.untrusted_value
+    if outcome.ending is Ending.COMPLETED and isinstance(said, Mapping):
+        return _sheets(said.get("sheets"), len(products)), fidelity_of(said.get("fidelity"))
+    return await probe(products, target, sandbox=sandbox, workspace=workspace, limits=limits), None
+
+
+def _looked_at(products: Sequence[Path], target: str, workspace: Path) -> dict[str, Any]:
+    return {"paths": [str(path.relative_to(workspace)) for path in products], "format_id": target}
 
 
 def digest(path: Path) -> tuple[int, str]:
@@ -136,13 +168,13 @@ def _check_text(product: Path, target: str) -> None:
             raise OutputInvalid from None
 
 
-def _sheets(value: object, count: int) -> list[object]:
+def _sheets(value: object, count: int) -> Sequence[Sheet]:
     if not isinstance(value, list) or len(value) != count:
         raise OutputInvalid
-    return value
+    return [_facts(sheet) for sheet in value]
 
 
-def _facts(sheet: object) -> Mapping[str, float]:
+def _facts(sheet: object) -> Sheet:
     """What the child said, as far as it is numbers."""
     if not isinstance(sheet, dict):
         raise OutputInvalid

@@ -24,6 +24,7 @@ from filewright.chassis.clock import Clock, SystemClock
 from filewright.chassis.sandbox.port import Sandbox
 from filewright.converter.conversion import checks
 from filewright.converter.conversion.attempt import Attempt, OnProgress, Progress
+from filewright.converter.conversion.fidelity import Fidelity, Original, is_measured
 from filewright.converter.conversion.inspection import Inspection, inspect
 from filewright.converter.conversion.names import product_names
 from filewright.converter.conversion.options import check_options, part_of
@@ -145,7 +146,7 @@ class Converter:
                 on_stage(Stage.CONVERTING)
                 files = await self._run(attempt, route)
                 on_stage(Stage.CHECKING)
-                products = await self._finish(attempt, route, files)
+                products, fidelity = await self._finish(attempt, route, files)
             except _StepFailed as failure:
                 failed.append(failure.step.engine)
                 left_out.extend(self._not_again(failure))
@@ -160,6 +161,7 @@ class Converter:
                 products=products,
                 seconds=round(self._clock.monotonic() - started, 3),
                 fallen_back_from=tuple(failed),
+                fidelity=fidelity,
             )
 
     def _not_again(self, failure: _StepFailed) -> Sequence[Step]:
@@ -269,20 +271,32 @@ class Converter:
         attempt.progress.report(share[1])
         return products
 
-    async def _finish(self, attempt: _Attempt, route: Route, files: Sequence[Path]) -> tuple[Product, ...]:
-        limits = attempt.limits(at_most=_PROBE_SECONDS)
-        workspace = attempt.current_workspace
+    async def _finish(
+        self, attempt: _Attempt, route: Route, files: Sequence[Path]
+    ) -> tuple[tuple[Product, ...], Fidelity | None]:
         try:
-            sheets = await checks.probe(files, route.target, sandbox=self._sandbox, workspace=workspace, limits=limits)
+            sheets, fidelity = await self._look(attempt, route, files)
         except OutputInvalid as error:
             raise _StepFailed(route.steps[-1], error) from error
         names = product_names(attempt.assignment.filename, route.target, len(files))
-        return tuple(
-            [
-                await asyncio.to_thread(product_of, path, name, route.target, facts)
-                for path, name, facts in zip(files, names, sheets, strict=True)
-            ]
-        )
+        products = [
+            await asyncio.to_thread(product_of, path, name, route.target, facts)
+            for path, name, facts in zip(files, names, sheets, strict=True)
+        ]
+        return tuple(products), fidelity
+
+    async def _look(
+        self, attempt: _Attempt, route: Route, files: Sequence[Path]
+    ) -> tuple[Sequence[checks.Sheet], Fidelity | None]:
+        """Open the products, and hold the one of an office document against that document."""
+        limits, workspace = attempt.limits(at_most=_PROBE_SECONDS), attempt.current_workspace
+        original = await asyncio.to_thread(attempt.original, route) if len(files) == 1 else None
+        if original is not None:
+            return await checks.probe_beside(
+                files, route.target, original, sandbox=self._sandbox, workspace=workspace, limits=limits
+            )
+        seen = await checks.probe(files, route.target, sandbox=self._sandbox, workspace=workspace, limits=limits)
+        return seen, None
 
 
 def known_target(name: str) -> str:
@@ -338,3 +352,15 @@ class _Attempt(Attempt):
     """One file's way."""
 
     assignment: Assignment = field(kw_only=True)
+
+    def original(self, route: Route) -> Original | None:
+        """What the product can be held against, in the workspace of the last step."""
+        assignment = self.assignment
+        size = assignment.source.stat().st_size
+        if assignment.password or not is_measured(route.source, route.target, assignment.options, size=size):
+            return None
+        folder, extension = self.current_workspace / "in", FORMATS[route.source].extension
+        if len(route.steps) == 1:
+            return Original(folder / f"input.{extension}", route.source)
+        hand_over(assignment.source, folder / f"original.{extension}", self.workspace)
+        return Original(folder / f"original.{extension}", route.source)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from filewright.converter.conversion.fidelity import Fidelity
 from filewright.converter.tiers import Tier
 
 UNKNOWN_MEDIA_TYPE = "application/octet-stream"
@@ -105,3 +106,5 @@ class Converted:
     seconds: float
     fallen_back_from: tuple[str, ...] = ()
     """Engines that were tried before, and crashed or gave something broken."""
+    fidelity: Fidelity | None = None
+    """How true the product is to the source, where that was measured."""

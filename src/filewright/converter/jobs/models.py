@@ -69,6 +69,9 @@ class JobRow(Base):
     """Who is to be told of its end, beside those that its tenant has registered."""
     estimated_seconds: Mapped[float | None] = mapped_column(Float)
     fidelity: Mapped[float | None] = mapped_column(Float)
+    """Of the first tables; nobody ever wrote it."""
+    measured: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """How true the output is to the input, where that was measured: `conversion.fidelity.Fidelity`."""
     error: Mapped[dict[str, Any] | None] = mapped_column(Json)
     """`{code, detail}` of what ended it; the rest of the problem follows from the code."""
     rating: Mapped[int | None] = mapped_column(SmallInteger)

@@ -308,6 +308,7 @@ async def commit(
     outputs: Sequence[tuple[ArtifactRow, JobOutputRow]],
     route: Sequence[Mapping[str, Any]],
     source_format: str | None = None,
+    measured: Mapping[str, Any] | None = None,
     now: datetime | None = None,
 ) -> Any | None:
     """The one way to success: outputs, usage and the move together, if this attempt still holds the job.
@@ -323,6 +324,7 @@ async def commit(
         at_stage=ended.stage.value if ended.stage else None,
         took=ended.seconds,
         taken_route=list(route),
+        as_measured=None if measured is None else dict(measured),
         found_format=source_format,
         now=now,
     )

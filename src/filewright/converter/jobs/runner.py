@@ -288,6 +288,7 @@ class JobRunner:
                 outputs=rows_of(stored, job.lease, tenant=job.tenant, ids=self._ids),
                 route=[hop.as_json() for hop in converted.route],
                 source_format=converted.source_format,
+                measured=None if converted.fidelity is None else converted.fidelity.as_json(),
             )
             failpoints.hit(COMMITTING)
             return row

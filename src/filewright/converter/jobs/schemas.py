@@ -59,6 +59,30 @@ class Output(_Shape):
     url: str
 
 
+class FontSubstitution(_Shape):
+    """A font that the document asks for and the product has not."""
+
+    asked: Annotated[str, Field(examples=["Calibri"])]
+    got: Annotated[
+        str | None, Field(description="What came instead, by its name in the PDF; null: unknown.", examples=["Carlito"])
+    ]
+
+
+class Fidelity(_Shape):
+    """How true the product is to its source. Measured for office documents that become a PDF."""
+
+    pages: Annotated[int, Field(examples=[3])]
+    words: Annotated[int, Field(description="Of the source, those that must be seen.", examples=[812])]
+    text_recall: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="What part of them is in the product; null: there are none.", examples=[1.0]),
+    ]
+    missing_glyphs: Annotated[
+        int, Field(description="Letters drawn as a box, because no font here has a shape for them.", examples=[0])
+    ]
+    substituted_fonts: tuple[FontSubstitution, ...]
+
+
 class JobProblem(_Shape):
     """Why a job did not succeed: a problem (RFC 9457), as an HTTP error would carry it."""
 
@@ -86,7 +110,9 @@ class Job(_Shape):
     route: tuple[RouteStep, ...]
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
-    fidelity: Annotated[float | None, Field(exclude_if=_nothing)] = None
+    fidelity: Annotated[
+        Fidelity | None, Field(exclude_if=_nothing, description="Absent where nothing was measured.")
+    ] = None
     error: Annotated[JobProblem | None, Field(exclude_if=_nothing)] = None
     attempt: int
     queue_position: Annotated[

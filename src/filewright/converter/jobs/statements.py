@@ -297,6 +297,7 @@ def _succeed(speech: Speech) -> Any:
             finished_at=func.coalesce(_JOBS.c.finished_at, speech.now),
             expires_at=speech.after("keep_for"),
             route=given("taken_route", _JOBS.c.route.type),
+            measured=given("as_measured", _JOBS.c.measured.type),
             source_format=func.coalesce(given("found_format", String()), _JOBS.c.source_format),
         )
         .returning(*(_JOBS.c[name] for name in _ENDED), speech.now.label("at"))

@@ -17,6 +17,7 @@ from filewright.converter.jobs.errors import problem_of_job, restored
 from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobOutputRow, JobRow
 from filewright.converter.jobs.orders import JobOrder
 from filewright.converter.jobs.schemas import (
+    Fidelity,
     Input,
     Job,
     JobEvent,
@@ -177,7 +178,7 @@ def _job(row: Any, inputs: Sequence[Input], outputs: Sequence[Output]) -> Job:
         route=tuple(RouteStep.model_validate(hop) for hop in row.route),
         inputs=tuple(inputs),
         outputs=tuple(outputs) if state is JobState.SUCCEEDED else (),
-        fidelity=row.fidelity,
+        fidelity=None if row.measured is None else Fidelity.model_validate(row.measured),
         error=JobProblem.model_validate(problem_of_job(row.error, row.id)) if row.error and not waits else None,
         attempt=row.attempt,
         estimated_seconds=_time_left(row) if waits else None,

@@ -3,6 +3,7 @@ something that nothing can open.
 
 `probe` gets paths and the format that they should have, and gives a fact sheet for each. To say that a product is
 broken it raises `Refusal("output_invalid")`. Formats that nobody here can open but their own engine pass unseen.
+`compare` does the same for one product, and holds it against its original besides.
 """
 
 # ruff: noqa: PLC0415 - a child loads only what its format needs
@@ -40,6 +41,20 @@ def probe(*, paths: Sequence[str], format_id: str, report: Report) -> list[Facts
                 raise Refusal("output_invalid") from None
         report(number / len(paths))
     return sheets
+
+
+def compare(
+    *, paths: Sequence[str], format_id: str, original: str, original_format: str, report: Report
+) -> dict[str, Any]:
+    """`sheets` as of `probe`, and `fidelity`; a measurement that does not come about says nothing of the product."""
+    from filewright.converter.conversion.inside.fidelity.measure import measure
+
+    sheets = probe(paths=paths, format_id=format_id, report=report)
+    try:
+        fidelity = measure(Path(original), original_format, Path(paths[0]))
+    except Exception:  # noqa: BLE001 - whatever it trips over, the product was opened and is whole
+        fidelity = None
+    return {"sheets": sheets, "fidelity": fidelity}
 
 
 def _pdf(path: Path) -> Facts:

@@ -1,0 +1,102 @@
+"""How true a product is to its source, as data: what `inside/fidelity` measured, believed as far as it can be.
+
+Measured are office documents that became a PDF, where the document's own XML says what has to be on the pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MEASURED = frozenset(
+    {
+        "docx", "docm", "dotx", "xlsx", "xlsm", "xltx", "pptx", "pptm", "ppsx", "potx",
+        "odt", "ott", "ods", "odp", "odg", "fodt", "fods", "fodp",
+    }
+)  # fmt: skip
+"""Formats that a PDF can be held against."""
+_LARGEST = 64 << 20
+_OF_A_PART = frozenset({"pages", "sheet", "sheets"})
+_MOST_FONTS = 64
+_LONGEST_NAME = 64
+_LARGEST_COUNT = 1 << 31
+
+
+@dataclass(frozen=True)
+class Original:
+    """What a product is held against."""
+
+    path: Path
+    format: str
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """A font that the document asks for and the product has not."""
+
+    asked: str
+    got: str | None
+    """None: no text shows what came instead."""
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """What can be said of a product beside its source."""
+
+    pages: int
+    words: int
+    """Of the source, those that must be seen."""
+    text_recall: float | None
+    """What part of them is in the product; None: there are none."""
+    missing_glyphs: int
+    """Letters that are drawn as a box, because no font had a shape for them."""
+    substituted_fonts: tuple[Substitution, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of the API."""
+        return {
+            "pages": self.pages,
+            "words": self.words,
+            "text_recall": self.text_recall,
+            "missing_glyphs": self.missing_glyphs,
+            "substituted_fonts": [{"asked": font.asked, "got": font.got} for font in self.substituted_fonts],
+        }
+
+
+def is_measured(source_format: str, target: str, options: Collection[str], *, size: int) -> bool:
+    """Whether there is anything to measure: not of a part of the document, nor of one that is too large."""
+    return target == "pdf" and source_format in MEASURED and size <= _LARGEST and _OF_A_PART.isdisjoint(options)
+
+
+def fidelity_of(untrusted: object) -> Fidelity | None:
+    """What the sandbox said, if it has the shape of a measurement."""
+    if not isinstance(untrusted, Mapping):
+        return None
+    pages, words, glyphs = (_count(untrusted.get(name)) for name in ("pages", "words", "missing_glyphs"))
+    recall, fonts = untrusted.get("text_recall"), untrusted.get("substituted_fonts")
+    if pages is None or words is None or glyphs is None or not isinstance(fonts, Sequence):
+        return None
+    if recall is not None and not (isinstance(recall, int | float) and 0 <= recall <= 1):
+        return None
+    return Fidelity(pages, words, recall, glyphs, tuple(_substitutions(fonts[:_MOST_FONTS])))
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < _LARGEST_COUNT else None
+
+
+def _substitutions(fonts: Sequence[object]) -> list[Substitution]:
+    return [
+        Substitution(asked, _name(font.get("got")))
+        for font in fonts
+        if isinstance(font, Mapping) and (asked := _name(font.get("asked")))
+    ]
+
+
+def _name(value: object) -> str | None:
+    """A font's name, which a document chose, as something that can be shown."""
+    if not isinstance(value, str):
+        return None
+    return "".join(letter for letter in value if letter.isprintable())[:_LONGEST_NAME].strip() or None

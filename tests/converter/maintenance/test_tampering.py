@@ -34,4 +34,5 @@ async def test_a_log_that_was_changed_raises_the_alarm(database, clock, tmp_path
         await session.execute(text("DROP TRIGGER audit_logs_no_update"))
         await session.execute(text("UPDATE audit_logs SET actor = 'usr_2' WHERE id = 2"))
     assert await check.run_once() == 1
+    await watch.write_once()
     assert 'security_alerts_total{pattern="audit_tampered"} 1.0' in metrics.render().decode()

@@ -79,6 +79,46 @@ class FFmpeg:
         _refuse_nothing_to_convert(recipe)
         return await _write(work, recipe, demuxer, may_copy=False)
 
+    async def bare(self, work: Work) -> Path:
+        """The streams as they are coded, in a new file of the same format, without titles, chapters and covers."""
+        demuxer, sheet = await _look(work)
+        recipe = Recipe(sheet, work.conversion.source, work.conversion.target, {})
+        _refuse_too_much(work, recipe)
+        outcome = await program.run(
+            work,
+            *program.reading(work, demuxer),
+            *("-map", "0:V?", "-map", "0:a?", "-map", "0:s?", "-c", "copy", "-fflags", "+bitexact"),
+            *("-map_metadata", "-1", "-map_metadata:s", "-1", "-map_chapters", "-1"),
+            *recipe.writer.arguments,
+            *("-f", recipe.writer.muxer, f"file:{work.inside(work.target)}"),
+        )
+        program.check_ending(outcome, work.max_pixels)
+        if not work.target.is_file() or work.target.stat().st_size == 0:
+            raise CorruptInput
+        return work.target
+
+    async def frames(self, work: Work, *, every: float, most: int) -> Sequence[Path]:
+        """Pictures of a film, one for each so many seconds from `options.start` on, and no more than `most`."""
+        demuxer, sheet = await _look(work)
+        recipe = Recipe(sheet, work.conversion.source, work.conversion.target, work.options)
+        _refuse_too_much(work, recipe)
+        _refuse_nothing_to_convert(recipe)
+        start = float(work.options.get("start") or 0)
+        ending = work.conversion.target
+        outcome = await program.run(
+            work,
+            *(("-ss", f"{start:.3f}") if start else ()),
+            *program.reading(work, demuxer),
+            *("-map", "0:V:0", "-filter_threads", "1", "-vf", f"fps=1/{every:.6f}:round=up", "-frames:v", str(most)),
+            *recipe.one_after_the_other(),
+            f"file:{work.inside(work.out)}/output-%05d.{ending}",
+        )
+        program.check_ending(outcome, work.max_pixels)
+        found = sorted(work.out.glob(f"output-*.{ending}"))
+        if not found:
+            raise UnsupportedConversion(f"There are no pictures after {start:g} seconds.")
+        return found
+
 
 def _not_more(sheet: Sheet, options: Mapping[str, Any], kbps_per_channel: int | None) -> Mapping[str, Any]:
     settings = dict(options)

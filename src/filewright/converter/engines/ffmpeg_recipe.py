@@ -77,6 +77,7 @@ class Recipe:
         if self.picture is None or coding is None or self.source in _UNTIMED or self._is_cut:
             return False
         changed = any(self.options.get(name) is not None for name in ("width", "height", "fps"))
+        changed |= bool(_turn(self.options))
         changed |= self.options.get("crf", coding.crf) != coding.crf
         changed |= self.options.get("quality", coding.quality) != coding.quality
         return self.picture.codec in self.writer.copied and not changed
@@ -120,6 +121,20 @@ class Recipe:
             *("-f", self.writer.muxer),
         )
 
+    def one_after_the_other(self) -> Sequence[str]:
+        """How stills are coded that are numbered files."""
+        coding = self.writer.picture
+        assert coding is not None
+        return (
+            "-c:v",
+            coding.encoder,
+            "-pix_fmt",
+            coding.pixels,
+            *_picture_quality(coding, self.options),
+            "-f",
+            "image2",
+        )
+
     def _painted(self) -> Sequence[str]:
         coding = self.writer.picture
         assert coding is not None
@@ -159,8 +174,9 @@ class Recipe:
         return ("-r", _number(chosen)) if chosen is not None else ("-fpsmax", str(coding.most_fps))
 
     def _filters(self, coding: PictureCoding) -> Sequence[str]:
-        filters = list(_size(self.options, step=2 if coding.is_even else 1))
-        if coding.is_even and not filters:
+        size = _size(self.options, step=2 if coding.is_even else 1)
+        filters = [*_turn(self.options), *size]
+        if coding.is_even and not size:
             filters.append("pad=ceil(iw/2)*2:ceil(ih/2)*2")
         if self.target in ANIMATIONS:
             # The last picture passes even when all together last less than one picture of the animation.
@@ -216,6 +232,13 @@ def _size(options: Mapping[str, Any], *, step: int) -> Sequence[str]:
     if height:
         return (f"scale=-{step}:{height - height % step}",)
     return ()
+
+
+def _turn(options: Mapping[str, Any]) -> Sequence[str]:
+    """What turns and mirrors, of what the operation of that name says: no conversion has such options."""
+    flip = {"horizontal": "hflip", "vertical": "vflip"}.get(str(options.get("flip")))
+    turn = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}.get(int(options.get("turn") or 0))
+    return [step for step in (flip, turn) if step]
 
 
 def _filter(filters: Sequence[str]) -> Sequence[str]:

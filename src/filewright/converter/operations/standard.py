@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from filewright.converter.operations.archives import ARCHIVES, RAR
+from filewright.converter.operations.marking import PICTURES_MARKED
+from filewright.converter.operations.notes import MEDIA_STRIPPED, NOTES
 from filewright.converter.operations.pdf import PDF
 from filewright.converter.operations.port import Operator
 from filewright.converter.operations.sanitizing import SANITIZED
 from filewright.converter.operations.shrinking import MEDIA_SHRUNK, PICTURES_SHRUNK
 from filewright.converter.operations.thumbnails import FILM_THUMBNAILS, STILL_THUMBNAILS
+from filewright.converter.operations.turning import FILMS_TURNED, PICTURES_TURNED
 
 
 def standard_operators() -> Sequence[Operator]:
@@ -25,6 +28,11 @@ def standard_operators() -> Sequence[Operator]:
         FILM_THUMBNAILS,
         PICTURES_SHRUNK,
         MEDIA_SHRUNK,
+        PICTURES_TURNED,
+        FILMS_TURNED,
+        PICTURES_MARKED,
+        NOTES,
+        MEDIA_STRIPPED,
         # archives
         ARCHIVES,
         RAR,

@@ -157,6 +157,9 @@ from filewright.converter.maintenance.tampering import TamperCheck
 from filewright.converter.maintenance.telling import AlarmLetters
 from filewright.converter.maintenance.vitals import Facts, no_facts
 from filewright.converter.migrations.tables import metadata
+from filewright.converter.operations.chains import Operations
+from filewright.converter.operations.registry import Operators
+from filewright.converter.operations.standard import standard_operators
 from filewright.converter.privacy.certificates import Signer
 from filewright.converter.privacy.erasing import TOPIC as ERASURES_TOPIC
 from filewright.converter.privacy.erasing import Erasures, Leaving
@@ -290,6 +293,7 @@ class Services(Platform, Features):
     """A process of the service, wired: all of both, and what runs. `running` is entered while it serves."""
 
     converter: Converter
+    operations: Operations
     loops: Loops
     sandbox: Sandbox | None = None
     """None where no engine runs."""
@@ -308,6 +312,11 @@ class Services(Platform, Features):
 def standard_converter(sandbox: Sandbox, clock: Clock) -> Converter:
     """Drives every engine that is installed here."""
     return Converter(Registry(standard_engines()), sandbox, clock=clock)
+
+
+def _operations(on: Platform, converter: Converter, sandbox: Sandbox) -> Operations:
+    """Everything else that can be done with files here."""
+    return Operations(Operators(standard_operators()), converter, sandbox, clock=on.clock)
 
 
 MakeConverter = Callable[[Sandbox, Clock], Converter]
@@ -333,10 +342,11 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
         await _require_room(on, "serve")
         await on.store.sweep()
         converter = make_converter(sandbox, on.clock)
-        features = _features(on, converter)
+        operations = _operations(on, converter, sandbox)
+        features = _features(on, converter, operations)
         rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)
         scanner = _scanner(on)
-        worker = _worker(on, converter, features, scanner)
+        worker = _worker(on, converter, operations, features, scanner)
         # Nobody else works on this database: whoever held a lease in it, or was answering a keyed request, is dead.
         await rescuer.adopt(worker.instance)
         await features.idempotency.abandon_all()
@@ -352,7 +362,7 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
             *_recording(requests),
         )
         async with _people_known(on, features.people):
-            services = _services(on, features, converter, loops, sandbox, worker)
+            services = _services(on, features, converter, operations, loops, sandbox, worker)
             yield replace(services, requests=requests, scanner=scanner, sender=sender)
 
 
@@ -365,12 +375,13 @@ async def build_api(settings: Settings, make_converter: MakeConverter = standard
     async with _platform(settings) as on:
         await _require_database(on, "api")
         converter = make_converter(NoSandbox(), on.clock)
-        features = _features(on, converter)
+        operations = _operations(on, converter, NoSandbox())
+        features = _features(on, converter, operations)
         requests = _request_log(on, default=DEFAULT_REQUEST_LOG_DAYS)
         front = (_lookout(on), *_relaying(on, features), *_watching(features), *_knowing(on, features.people))
         loops = _loops(on, *front, *_recording(requests))
         async with _people_known(on, features.people):
-            yield replace(_services(on, features, converter, loops), requests=requests)
+            yield replace(_services(on, features, converter, operations, loops), requests=requests)
 
 
 @asynccontextmanager
@@ -381,14 +392,17 @@ async def build_worker(
     async with _platform(settings, lanes) as on, _sandbox(on) as sandbox:
         await _require_database(on, "worker")
         converter = make_converter(sandbox, on.clock)
-        features = _features(on, converter)
+        operations = _operations(on, converter, sandbox)
+        features = _features(on, converter, operations)
         scanner = _scanner(on)
-        worker = _worker(on, converter, features, scanner, lanes)
+        worker = _worker(on, converter, operations, features, scanner, lanes)
 
         async def facts() -> Mapping[str, Any]:
             return {"lanes": list(lanes), "scanner": dict(scanner.facts()), "office": standing(sandbox).facts()}
 
-        yield replace(_services(on, features, converter, _loops(on), sandbox, worker), facts=facts, scanner=scanner)
+        yield replace(
+            _services(on, features, converter, operations, _loops(on), sandbox, worker), facts=facts, scanner=scanner
+        )
 
 
 @asynccontextmanager
@@ -397,7 +411,8 @@ async def build_beat(settings: Settings, make_converter: MakeConverter = standar
     async with _platform(settings) as on:
         await _require_database(on, "beat")
         converter = make_converter(NoSandbox(), on.clock)
-        features = _features(on, converter)
+        operations = _operations(on, converter, NoSandbox())
+        features = _features(on, converter, operations)
         rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)
         leadership = Leadership(Leader(on.database, "upkeep"), on.clock)
         led = (replace(loop, run_once=leadership.led(loop.run_once)) for loop in _upkeep(on, features, rescuer))
@@ -411,7 +426,7 @@ async def build_beat(settings: Settings, make_converter: MakeConverter = standar
             return {"leads": True, "queue": (await depth(on.database)).as_json()}
 
         try:
-            yield replace(_services(on, features, converter, loops), sender=sender, facts=facts)
+            yield replace(_services(on, features, converter, operations, loops), sender=sender, facts=facts)
         finally:
             await leadership.resign()
 
@@ -528,11 +543,20 @@ def _services(
     on: Platform,
     features: Features,
     converter: Converter,
+    operations: Operations,
     loops: Loops,
     sandbox: Sandbox | None = None,
     worker: Worker | None = None,
 ) -> Services:
-    return Services(**vars(on), **vars(features), converter=converter, loops=loops, sandbox=sandbox, worker=worker)
+    return Services(
+        **vars(on),
+        **vars(features),
+        converter=converter,
+        operations=operations,
+        loops=loops,
+        sandbox=sandbox,
+        worker=worker,
+    )
 
 
 @asynccontextmanager
@@ -647,7 +671,7 @@ async def _prepare_office(on: Platform, sandbox: Sandbox) -> None:
             await try_warm(sandbox, workspace.tmp)
 
 
-def _features(on: Platform, converter: Converter) -> Features:
+def _features(on: Platform, converter: Converter, operations: Operations) -> Features:
     scratch = on.settings.data_dir.absolute() / "scratch"
     sweep(scratch)
     scratch.mkdir(mode=0o700, exist_ok=True)
@@ -668,6 +692,7 @@ def _features(on: Platform, converter: Converter) -> Features:
         sources=uploads,
         files=artifacts,
         planner=converter,
+        operations=operations,
         notifier=on.notifier,
         ids=on.ids,
         sealer=Sealer(on.secret),
@@ -804,13 +829,19 @@ def scanner_of(settings: Settings, clock: Clock, metrics: Metrics) -> Scanner:
 
 
 def _worker(
-    on: Platform, converter: Converter, features: Features, scanner: Scanner, lanes: Sequence[str] = LANES
+    on: Platform,
+    converter: Converter,
+    operations: Operations,
+    features: Features,
+    scanner: Scanner,
+    lanes: Sequence[str] = LANES,
 ) -> Worker:
     runner = JobRunner(
         database=on.database,
         store=on.store,
         files=features.artifacts,
         converter=converter,
+        operations=operations,
         notifier=on.notifier,
         ids=on.ids,
         clock=on.clock,

@@ -17,6 +17,9 @@ from filewright.chassis.sandbox.verdicts import Verdicts
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
+from filewright.converter.operations.chains import Operations
+from filewright.converter.operations.registry import Operators
+from filewright.converter.operations.standard import standard_operators
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Workbench:
     registry: Registry
     sandbox: LocalSandbox
     converter: Converter
+    operations: Operations
 
 
 @asynccontextmanager
@@ -40,6 +44,8 @@ async def open_workbench(
     registry = Registry(standard_engines())
     sandbox = await open_sandbox(jobs_dir=jobs_dir, minimum=minimum, verdicts=verdicts)
     try:
-        yield Workbench(registry, sandbox, Converter(registry, sandbox))
+        converter = Converter(registry, sandbox)
+        operations = Operations(Operators(standard_operators()), converter, sandbox)
+        yield Workbench(registry, sandbox, converter, operations)
     finally:
         await sandbox.close()

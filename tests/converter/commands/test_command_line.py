@@ -21,43 +21,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from filewright.chassis.testing.warm import WarmPython
-
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 COMMAND = (sys.executable, "-m", "filewright")
-
-
-@pytest.fixture
-def run(tmp_path: Path, warm: WarmPython) -> Run:
-    """Runs in an empty directory, with a temporary directory of its own that must be empty afterwards."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    (tmp_path / "here").mkdir()
-
-    def ran(*arguments: str, stdin: bytes = b"", cold: bool = False) -> subprocess.CompletedProcess[bytes]:
-        environment, directory = {**os.environ, "TMPDIR": str(scratch)}, tmp_path / "here"
-        if cold:
-            done = subprocess.run(
-                [*COMMAND, *arguments],
-                input=stdin,
-                capture_output=True,
-                check=False,
-                cwd=directory,
-                env=environment,
-                timeout=60,
-            )
-        else:
-            command = ["-m", "filewright", *arguments]
-            done = warm.run(command, stdin=stdin, directory=directory, environment=environment)
-        assert list(scratch.iterdir()) == []
-        return done
-
-    return ran
-
-
-@pytest.fixture
-def here(tmp_path: Path, run: Run) -> Path:
-    return tmp_path / "here"
 
 
 def names_in(folder: Path) -> list[str]:

@@ -58,7 +58,7 @@ def test_the_source_itself_is_never_overwritten(tmp_path: Path) -> None:
     source.write_text("x")
     for force in (False, True):
         with pytest.raises(UsageProblem):
-            refuse_to_overwrite([source], str(source), force=force)
+            refuse_to_overwrite([source], [str(source)], force=force)
 
 
 def test_settings_take_the_type_that_the_schema_says() -> None:

@@ -46,6 +46,16 @@ def test_a_server_converts_and_the_result_arrives_whole(server: str, tmp_path: P
     assert shown["route"][0]["from"] == "md"
 
 
+def test_a_server_merges_what_lies_here(server: str, tmp_path: Path) -> None:
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text(f"# {name}\n")
+    command = [*COMMAND, "operate", "merge", "a.md", "b.md", "--output", "both.pdf", "--remote", server, "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "both.pdf").read_bytes().startswith(b"%PDF-")
+    assert json.loads(done.stdout.splitlines()[-1])["outputs"][0]["pages"] == 2
+
+
 def test_a_server_takes_a_pipe(server: str, tmp_path: Path) -> None:
     done = convert(tmp_path, "-", "--from", "md", "--to", "html", "--remote", server, stdin=b"*piped*")
     assert done.returncode == 0, done.stderr

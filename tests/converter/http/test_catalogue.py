@@ -72,7 +72,17 @@ def test_a_route_needs_both_ends(http, query):
 
 
 def test_operations_carry_a_json_schema(http):
-    (convert,) = http.get("/v1/operations").json()["data"]
-    assert convert["id"] == "convert"
-    jsonschema.Draft202012Validator.check_schema(convert["parameters"])
-    jsonschema.validate({"to": "html", "options": {"title": "x"}}, convert["parameters"])
+    offered = {item["id"]: item["parameters"] for item in http.get("/v1/operations").json()["data"]}
+    assert {"convert", "merge", "split", "rotate"} <= set(offered)
+    for parameters in offered.values():
+        jsonschema.Draft202012Validator.check_schema(parameters)
+    jsonschema.validate({"to": "html", "options": {"title": "x"}}, offered["convert"])
+    jsonschema.validate({"options": {"degrees": 90, "pages": "1-2"}}, offered["rotate"])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"options": {"degrees": 91}}, offered["rotate"])
+
+
+def test_operations_are_not_sent_again_to_whoever_has_them(http):
+    first = http.get("/v1/operations")
+    again = http.get("/v1/operations", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")

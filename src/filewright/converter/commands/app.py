@@ -11,6 +11,7 @@ from filewright.converter.commands.admin import admin
 from filewright.converter.commands.convert import convert
 from filewright.converter.commands.exits import CODES_EPILOG
 from filewright.converter.commands.look_up import doctor, formats, routes
+from filewright.converter.commands.operate import operate, operations
 from filewright.converter.commands.oversight import audit, flag, quarantine
 from filewright.converter.commands.roles import (
     API_EXAMPLES,
@@ -57,6 +58,8 @@ def _main(
 
 
 app.command(epilog=CODES_EPILOG, no_args_is_help=True)(convert)
+app.command(epilog=CODES_EPILOG, no_args_is_help=True)(operate)
+app.command()(operations)
 app.command()(formats)
 app.command(epilog=CODES_EPILOG)(routes)
 app.command()(doctor)

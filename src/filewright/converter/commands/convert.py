@@ -7,6 +7,7 @@ import contextlib
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -61,7 +62,7 @@ def convert(
         request = understand(paths, to)
         if request.to_stdout and as_json:
             raise UsageProblem("Standard output cannot take both the result and --json. Name a destination.")
-        wishes = Wishes(pairs(settings or []), from_format, _password(password, request), force)
+        wishes = Wishes(pairs(settings or []), from_format, password_of(password, request.sources), force)
     except UsageProblem as problem:
         typer.echo(f"filewright convert: {problem}", err=True)
         raise typer.Exit(Exit.USAGE) from None
@@ -81,17 +82,17 @@ def _run(request: Request, wishes: Wishes, remote: str | None, *, as_json: bool)
 
 
 async def _convert_all(request: Request, wishes: Wishes, remote: str | None, *, as_json: bool) -> list[Result]:
-    _end_on_sigterm()
+    end_on_sigterm()
     try:
         async with _open(remote, len(request.sources)) as converter:
             return [
                 await _convert_one(converter, source, request, wishes, as_json=as_json) for source in request.sources
             ]
     except Exception as error:  # noqa: BLE001 - here any failure becomes a sentence and an exit code
-        return [_failed(source, error) for source in request.sources]
+        return [failed(source, error) for source in request.sources]
 
 
-def _end_on_sigterm() -> None:
+def end_on_sigterm() -> None:
     """SIGTERM ends the command like Ctrl-C: children are killed and temporary files removed on the way out."""
     task = asyncio.current_task()
     if task is not None:
@@ -115,24 +116,29 @@ async def _convert_one(
         with progress_bar(source, wanted=not as_json) as on_progress:
             result = await converter.convert(source, request, wishes, on_progress)
     except Exception as error:  # noqa: BLE001 - one bad source does not stop the others
-        return _failed(source, error)
+        return failed(source, error)
     if not as_json and not request.to_stdout:
-        for output in result.outputs:
-            typer.echo(printable(f"{output.path}  ({human_size(output.bytes)})"))
+        show(result)
     return result
 
 
-def _failed(source: str, error: Exception) -> Result:
+def show(result: Result) -> None:
+    """Where the results are."""
+    for output in result.outputs:
+        typer.echo(printable(f"{output.path}  ({human_size(output.bytes)})"))
+
+
+def failed(source: str, error: Exception) -> Result:
     code, detail, exit_code = described(error)
     complain(source, detail, code)
     return Result(source=source, exit_code=exit_code, code=code, detail=detail)
 
 
-def _password(given: str | None, request: Request) -> str | None:
+def password_of(given: str | None, sources: Sequence[str]) -> str | None:
     """`-` asks for it on the terminal, or reads the first line of a pipe."""
     if given != STANDARD:
         return given
-    if STANDARD in request.sources:
+    if STANDARD in sources:
         raise UsageProblem("Standard input cannot give both the source and the password.")
     if sys.stdin.isatty():
         return str(typer.prompt("Password", hide_input=True, err=True))

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from filewright.chassis.sandbox.port import SandboxLevel
@@ -26,11 +26,13 @@ from filewright.converter.commands.places import (
 from filewright.converter.commands.results import Output, Result
 from filewright.converter.commands.showing import OnProgress
 from filewright.converter.commands.typed import typed
-from filewright.converter.commands.wishes import SourceConverter, Wishes
+from filewright.converter.commands.wishes import Operation, Wishes
 from filewright.converter.conversion.converter import known_target
 from filewright.converter.conversion.names import product_names
 from filewright.converter.conversion.orders import Assignment, Product
 from filewright.converter.engines.libreoffice_warm import standing
+from filewright.converter.operations.offers import merged
+from filewright.converter.operations.orders import Given, OrderedStep, Task
 from filewright.converter.settings import SettingsError, load
 from filewright.converter.tiers import LOCAL
 from filewright.converter.workbench import Workbench, open_workbench
@@ -40,7 +42,7 @@ _WORTH_WARMING = 8
 
 
 class LocalConverter:
-    """Converts one source after the other."""
+    """Converts one source after the other, and does other things with them."""
 
     def __init__(self, bench: Workbench, jobs_dir: Path) -> None:
         self._bench = bench
@@ -55,18 +57,41 @@ class LocalConverter:
             target = known_target(request.to)
             if not request.to_stdout:
                 likely = destinations(request, source, product_names(filename, target, 1))
-                refuse_to_overwrite(likely, source, force=wishes.force)
+                refuse_to_overwrite(likely, [source], force=wishes.force)
             assignment = await self._assignment(given, filename, request, wishes)
             converted = await self._bench.converter.convert(
                 assignment, workspace=workspace.path, on_progress=on_progress
             )
-            outputs = await asyncio.to_thread(_deliver, converted.products, request, source, force=wishes.force)
+            outputs = await asyncio.to_thread(_deliver, converted.products, request, [source], force=wishes.force)
             return Result(
                 source=source,
                 route=[hop.as_json() for hop in converted.route],
                 outputs=outputs,
                 seconds=time.monotonic() - started,
                 fidelity=None if converted.fidelity is None else converted.fidelity.as_json(),
+            )
+
+    async def operate(
+        self, sources: Sequence[str], operation: Operation, request: Request, wishes: Wishes, on_progress: OnProgress
+    ) -> Result:
+        """Raises what `exits.described` can describe."""
+        started = time.monotonic()
+        for source in sources:
+            check_source(source)
+        if request.file is not None:
+            refuse_to_overwrite([request.file], sources, force=wishes.force)
+        options = typed(wishes.settings, merged(self._bench.operations.offers.abilities(operation.name)))
+        with Workspace.create(self._jobs_dir) as workspace:
+            given = tuple(Given(*self._given(source, workspace), wishes.from_format) for source in sources)
+            step = OrderedStep(operation.name, operation.to, options)
+            task = Task(given, (step,), LOCAL, wishes.password)
+            converted = await self._bench.operations.carry_out(task, workspace=workspace.path, on_progress=on_progress)
+            outputs = await asyncio.to_thread(_deliver, converted.products, request, sources, force=wishes.force)
+            return Result(
+                source=sources[0],
+                route=[hop.as_json() for hop in converted.route],
+                outputs=outputs,
+                seconds=time.monotonic() - started,
             )
 
     def _given(self, source: str, workspace: Workspace) -> tuple[Path, str]:
@@ -100,7 +125,7 @@ class LocalConverter:
 
 
 @contextlib.asynccontextmanager
-async def open_local(sources: int) -> AsyncIterator[SourceConverter]:
+async def open_local(sources: int) -> AsyncIterator[LocalConverter]:
     """A workbench for so many files in a private temporary directory, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="filewright-") as directory:
         jobs_dir = Path(directory)
@@ -124,14 +149,14 @@ def _minimum() -> SandboxLevel:
         raise UsageProblem(str(error)) from None
 
 
-def _deliver(products: tuple[Product, ...], request: Request, source: str, *, force: bool) -> list[Output]:
+def _deliver(products: tuple[Product, ...], request: Request, sources: Sequence[str], *, force: bool) -> list[Output]:
     if request.to_stdout:
         if len(products) > 1:
             raise UsageProblem(f"The result is {len(products)} files. Name a directory as the destination.")
         write_stdout(products[0].path)
         return [_output(products[0], STANDARD)]
-    places = destinations(request, source, [product.name for product in products])
-    refuse_to_overwrite(places, source, force=force)
+    places = destinations(request, sources[0], [product.name for product in products])
+    refuse_to_overwrite(places, sources, force=force)
     place([product.path for product in products], places, force=force)
     return [_output(product, str(where)) for product, where in zip(products, places, strict=True)]
 

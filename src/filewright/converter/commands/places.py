@@ -93,10 +93,10 @@ def _numbered(file: Path, count: int) -> list[Path]:
     return [file.with_name(f"{file.stem}-{number:0{width}d}{file.suffix}") for number in range(1, count + 1)]
 
 
-def refuse_to_overwrite(places: Sequence[Path], source: str, *, force: bool) -> None:
-    """Raise UsageProblem when a place is taken (and `force` is off), or is the source itself (whatever `force` is)."""
+def refuse_to_overwrite(places: Sequence[Path], sources: Sequence[str], *, force: bool) -> None:
+    """Raise UsageProblem when a place is taken (and `force` is off), or is a source itself (whatever `force` is)."""
     for place in places:
-        if source != STANDARD and place.exists() and place.samefile(source):
+        if place.exists() and any(source != STANDARD and place.samefile(source) for source in sources):
             raise UsageProblem(f"{place} is the source itself. Name another destination.")
         if place.is_dir():
             raise UsageProblem(f"{place} is a directory.")

@@ -8,7 +8,7 @@ import hashlib
 import io
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -30,10 +30,12 @@ from filewright.converter.commands.places import (
 from filewright.converter.commands.results import Output, Result
 from filewright.converter.commands.showing import OnProgress
 from filewright.converter.commands.typed import typed
-from filewright.converter.commands.wishes import SourceConverter, Wishes
+from filewright.converter.commands.wishes import Operation, Wishes
 from filewright.converter.conversion.names import product_names, stem_of
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.formats.catalogue import by_name
+from filewright.converter.operations.offers import merged
+from filewright.converter.operations.standard import declared
 
 _POLL_SECONDS = 20
 _TIMEOUT = httpx.Timeout(30.0, read=_POLL_SECONDS + 30.0)
@@ -54,41 +56,78 @@ class RemoteConverter:
 
     async def convert(self, source: str, request: Request, wishes: Wishes, on_progress: OnProgress) -> Result:
         """Raises RemoteProblem for what the server says, and when there is none."""
+        check_source(source)
+        if not request.to_stdout and by_name(request.to):
+            names = product_names(_called(source), request.to, 1)
+            refuse_to_overwrite(destinations(request, source, names), [source], force=wishes.force)
+        order: dict[str, Any] = {"to": request.to}
+        if wishes.settings:
+            order["options"] = typed(wishes.settings, _schemas(request.to))
+        return await self._done([source], order, request, wishes, on_progress)
+
+    async def operate(
+        self, sources: Sequence[str], operation: Operation, request: Request, wishes: Wishes, on_progress: OnProgress
+    ) -> Result:
+        """Raises as `convert`."""
+        for source in sources:
+            check_source(source)
+        if request.file is not None:
+            refuse_to_overwrite([request.file], sources, force=wishes.force)
+        order: dict[str, Any] = {"operation": operation.name}
+        if operation.to:
+            order["to"] = operation.to
+        if wishes.settings:
+            order["options"] = typed(wishes.settings, merged(declared(operation.name)))
+        return await self._done(sources, order, request, wishes, on_progress)
+
+    async def _done(
+        self,
+        sources: Sequence[str],
+        order: Mapping[str, Any],
+        request: Request,
+        wishes: Wishes,
+        on_progress: OnProgress,
+    ) -> Result:
         try:
-            return await self._convert(source, request, wishes, on_progress)
+            return await self._carried_out(sources, order, request, wishes, on_progress)
         except httpx.TransportError as error:
             raise RemoteProblem(
                 "internal", f"The server at {self._client.base_url} does not answer: {error}."
             ) from None
 
-    async def _convert(self, source: str, request: Request, wishes: Wishes, on_progress: OnProgress) -> Result:
+    async def _carried_out(
+        self,
+        sources: Sequence[str],
+        order: Mapping[str, Any],
+        request: Request,
+        wishes: Wishes,
+        on_progress: OnProgress,
+    ) -> Result:
         started = time.monotonic()
-        check_source(source)
-        path, filename = self._given(source)
-        if not request.to_stdout and by_name(request.to):
-            names = product_names(filename, request.to, 1)
-            refuse_to_overwrite(destinations(request, source, names), source, force=wishes.force)
-        upload = await self._upload(path, filename, lambda f: on_progress(_UPLOAD_SHARE * f))
-        job = await self._order(upload, request, wishes)
+        share = _UPLOAD_SHARE / len(sources)
+        uploads = []
+        for n, source in enumerate(sources):
+            uploads.append(await self._upload(self._given(source), _called(source), _part(on_progress, n, share)))
+        job = await self._order(uploads, order, wishes)
         job = await self._finished(job, lambda f: on_progress(_UPLOAD_SHARE + _CONVERT_SHARE * f))
         with tempfile.TemporaryDirectory(dir=self._scratch) as directory:
             files = [await self._fetch(output, Path(directory) / str(n)) for n, output in enumerate(job["outputs"])]
-            outputs = _deliver(job["outputs"], files, request, source, force=wishes.force)
+            outputs = _deliver(job["outputs"], files, request, sources, force=wishes.force)
         on_progress(1.0)
         return Result(
-            source=source,
+            source=sources[0],
             route=job.get("route", ()),
             outputs=outputs,
             seconds=time.monotonic() - started,
             fidelity=job.get("fidelity"),
         )
 
-    def _given(self, source: str) -> tuple[Path, str]:
+    def _given(self, source: str) -> Path:
         if source != STANDARD:
-            return Path(source), Path(source).name
+            return Path(source)
         into = self._scratch / uuid4().hex
         read_stdin(into)
-        return into, "stdin"
+        return into
 
     async def _upload(self, path: Path, filename: str, on_progress: OnProgress) -> str:
         size, sha256 = await asyncio.to_thread(_digest, path)
@@ -102,14 +141,12 @@ class RemoteConverter:
         await self._post(f"/v1/uploads/{where['id']}/complete", {"sha256": sha256})
         return str(where["id"])
 
-    async def _order(self, upload: str, request: Request, wishes: Wishes) -> dict[str, Any]:
-        source = {"upload": upload} | ({"from": wishes.from_format} if wishes.from_format else {})
-        order: dict[str, Any] = {"inputs": [source], "to": request.to}
-        if wishes.settings:
-            order["options"] = typed(wishes.settings, _schemas(request.to))
+    async def _order(self, uploads: Sequence[str], order: Mapping[str, Any], wishes: Wishes) -> dict[str, Any]:
+        said = {"from": wishes.from_format} if wishes.from_format else {}
+        whole: dict[str, Any] = {**order, "inputs": [{"upload": upload, **said} for upload in uploads]}
         if wishes.password:
-            order["password"] = wishes.password
-        return await self._post("/v1/jobs", order)
+            whole["password"] = wishes.password
+        return await self._post("/v1/jobs", whole)
 
     async def _finished(self, job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
         """Ask, each time for as long as the server lets us wait, until the job is over."""
@@ -167,7 +204,7 @@ class RemoteConverter:
 
 
 @contextlib.asynccontextmanager
-async def open_remote(url: str) -> AsyncIterator[SourceConverter]:
+async def open_remote(url: str) -> AsyncIterator[RemoteConverter]:
     """A connection to the server for the length of one command."""
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
         raise UsageProblem(f"--remote takes the address of a server, as http://localhost:8000, not {url!r}.")
@@ -177,17 +214,25 @@ async def open_remote(url: str) -> AsyncIterator[SourceConverter]:
 
 
 def _deliver(
-    described: list[Mapping[str, Any]], files: list[Path], request: Request, source: str, *, force: bool
+    described: list[Mapping[str, Any]], files: list[Path], request: Request, sources: Sequence[str], *, force: bool
 ) -> list[Output]:
     if request.to_stdout:
         if len(files) > 1:
             raise UsageProblem(f"The result is {len(files)} files. Name a directory as the destination.")
         write_stdout(files[0])
         return [_output(described[0], STANDARD)]
-    places = destinations(request, source, [_harmless(str(output["name"])) for output in described])
-    refuse_to_overwrite(places, source, force=force)
+    places = destinations(request, sources[0], [_harmless(str(output["name"])) for output in described])
+    refuse_to_overwrite(places, sources, force=force)
     place(files, places, force=force)
     return [_output(output, str(where)) for output, where in zip(described, places, strict=True)]
+
+
+def _called(source: str) -> str:
+    return "stdin" if source == STANDARD else Path(source).name
+
+
+def _part(on_progress: OnProgress, n: int, share: float) -> OnProgress:
+    return lambda fraction: on_progress(share * (n + fraction))
 
 
 def _harmless(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -26,4 +26,22 @@ class SourceConverter(Protocol):
 
     async def convert(self, source: str, request: Request, wishes: Wishes, on_progress: OnProgress) -> Result:
         """Results are in their places when this returns. Raises what `exits.described` can describe."""
+        ...
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is to be done with the files."""
+
+    name: str
+    to: str | None = None
+
+
+class SourceOperator(Protocol):
+    """Does one operation after the other; this machine or a server."""
+
+    async def operate(
+        self, sources: Sequence[str], operation: Operation, request: Request, wishes: Wishes, on_progress: OnProgress
+    ) -> Result:
+        """With these files together. Results are in their places when this returns. Raises as `convert` does."""
         ...

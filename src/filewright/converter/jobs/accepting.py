@@ -57,7 +57,7 @@ _OF_TENANT = given("of_tenant", String())
 _OF_ARTIFACT = given("of_artifact", String())
 
 _ORDERED = (
-    "id", "operation", "source_format", "target_format", "options", "route", "limits", "included", "tag",
+    "id", "operation", "source_format", "target_format", "options", "steps", "route", "limits", "included", "tag",
     "webhook_url", "estimated_seconds", "lane",
 )  # fmt: skip
 _FRESH = {

@@ -58,6 +58,8 @@ class JobRow(Base):
     target_format: Mapped[str | None] = mapped_column(_WORD)
     options: Mapped[dict[str, Any]] = mapped_column(Json)
     """As ordered and checked; keys sorted, so that equal orders are equal texts."""
+    steps: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    """What is to be done, one after the other: `{operation, to, options}`. None for a conversion of one file."""
     route: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     """As planned; after success as taken: `{engine, engine_version, from, to, lossy}`."""
     limits: Mapped[dict[str, Any]] = mapped_column(Json)

@@ -11,29 +11,25 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
 from filewright.chassis.db.database import Database, WriteSession
 from filewright.chassis.errors import ProblemError
 from filewright.chassis.ids import IdSource
-from filewright.chassis.web.problems import Forbidden, NotFound, invalid
+from filewright.chassis.web.problems import NotFound
 from filewright.converter.artifacts.models import Artifact
-from filewright.converter.conversion.orders import Plan
-from filewright.converter.errors import CorruptInput, EmptyInput, Expired, UnsupportedConversion
-from filewright.converter.formats.catalogue import by_name
-from filewright.converter.formats.detection import Detection, claimed_format, settle
+from filewright.converter.errors import Expired
 from filewright.converter.jobs import accepting, lookups, repository, views
 from filewright.converter.jobs.errors import ConcurrencyLimited, QuotaExceeded
-from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder
-from filewright.converter.jobs.ports import Planner, Sources
+from filewright.converter.jobs.orders import JobInput, JobOrder
+from filewright.converter.jobs.planning import Planned, Planning, check_shape
+from filewright.converter.jobs.ports import Sources
 from filewright.converter.jobs.schemas import Job, Quote
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.tiers import Caller, Tier
-from filewright.converter.uploads.imports import name_in
 
-MAX_TAG_CHARS = 200
 _LONGEST_TURN_SECONDS = 1.0
 Within = Callable[[WriteSession, Job], Awaitable[None]]
 _Values = Mapping[str, Any]
@@ -59,24 +55,31 @@ class Ordered:
 
     id: str
     order: JobOrder
-    input: Artifact
-    plan: Plan
+    inputs: tuple[Artifact, ...]
+    planned: Planned
 
     def accepted(self, row: Any) -> Job:
         """What its owner sees of it now that it is written down."""
         place = row.place if row.place <= accepting.FARTHEST_PLACE else None
-        return views.accepted(self.id, self.order, self.input, self.plan, at=row.created_at, place=place)
+        return views.accepted(self.id, self.order, self.inputs, self.planned, at=row.created_at, place=place)
 
 
 class Ordering:
     """Takes orders. Of one owner's, those that come to this process at the same time are taken one after the other."""
 
     def __init__(
-        self, *, database: Database, sources: Sources, planner: Planner, ids: IdSource, sealer: Sealer, rules: JobRules
+        self,
+        *,
+        database: Database,
+        sources: Sources,
+        planning: Planning,
+        ids: IdSource,
+        sealer: Sealer,
+        rules: JobRules,
     ) -> None:
         self._database = database
         self._sources = sources
-        self._planner = planner
+        self._planning = planning
         self._ids = ids
         self._sealer = sealer
         self._rules = rules
@@ -85,12 +88,12 @@ class Ordering:
     async def accept(self, caller: Caller, order: JobOrder, within: Within | None) -> Job:
         """See `Jobs.submit`."""
         check_shape(order, caller.tier)
-        artifact = await self._resolve(caller, order.inputs[0])
-        plan = self._plan(order, artifact)
-        ordered = Ordered(self._ids.new(lookups.JOB_PREFIX), order, artifact, plan)
+        files = tuple([await self._resolve(caller, item, n) for n, item in enumerate(order.inputs)])
+        planned = self._planning.plan(order, files, caller.tier)
+        ordered = Ordered(self._ids.new(lookups.JOB_PREFIX), order, files, planned)
         values = self._values(caller, ordered)
         async with self._turn(caller.tenant):
-            if within is not None:
+            if within is not None or len(files) > 1:
                 return await self._accept_within(caller, ordered, values, within)
             row = await self._database.make(accepting.ACCEPT_AT_ONCE, **values)
             if row is None:
@@ -101,12 +104,11 @@ class Ordering:
     async def quote(self, caller: Caller, order: JobOrder) -> Quote:
         """See `Jobs.dry_run`."""
         check_shape(order, caller.tier)
-        first = order.inputs[0]
-        if first.url is not None:
-            plan = self._planner.plan(_promised_format(first), order.to or "", order.options)
-        else:
-            plan = self._plan(order, await self._resolve(caller, first))
-        return views.quote(plan, caller.tier)
+        known = [
+            None if item.url is not None else await self._resolve(caller, item, n)
+            for n, item in enumerate(order.inputs)
+        ]
+        return views.quote(self._planning.promise(order, known).plan, caller.tier)
 
     async def check_room(self, caller: Caller) -> None:
         """See `Jobs.check_room`."""
@@ -131,38 +133,40 @@ class Ordering:
         finally:
             lock.release()
 
-    async def _accept_within(self, caller: Caller, ordered: Ordered, values: _Values, within: Within) -> Job:
+    async def _accept_within(self, caller: Caller, ordered: Ordered, values: _Values, within: Within | None) -> Job:
         async with self._database.write() as session:
             row = await session.make(accepting.ACCEPT_AT_ONCE, **values)
-            job = ordered.accepted(row or await _accept_in_turn(session, caller, values))
-            await within(session, job)
+            row = row or await _accept_in_turn(session, caller, values)
+            if len(ordered.inputs) > 1:
+                await _add_inputs(session, caller, ordered, until=row.created_at + values["kept_for"])
+            job = ordered.accepted(row)
+            if within is not None:
+                await within(session, job)
         return job
 
-    async def _resolve(self, caller: Caller, item: JobInput) -> Artifact:
+    async def _resolve(self, caller: Caller, item: JobInput, number: int) -> Artifact:
         if item.job is not None:
             async with self._database.read() as session:
                 _, artifact = await lookups.output(session, caller, item.job, item.output)
         else:
             found = await self._sources.artifact_of_upload(self._database, caller.tenant, item.upload or "")
             if found is None:
-                raise NotFound("There is no such upload (input 0).")
+                raise NotFound(f"There is no such upload (input {number}).")
             artifact = found
         if artifact.erased:
             raise _gone()
         return artifact
 
-    def _plan(self, order: JobOrder, artifact: Artifact) -> Plan:
-        source = _source_format(artifact, order.inputs[0].source_format)
-        return self._planner.plan(source, order.to or "", order.options)
-
     def _values(self, caller: Caller, ordered: Ordered) -> _Values:
-        order, plan, tier = ordered.order, ordered.plan, caller.tier
+        order, plan, tier = ordered.order, ordered.planned.plan, caller.tier
+        steps = ordered.planned.steps
         item = order.inputs[0]
         return {
             "of_tenant": caller.tenant,
-            "of_artifact": ordered.input.id,
+            "of_artifact": ordered.inputs[0].id,
             "job_id": ordered.id,
-            "job_operation": order.operation,
+            "job_operation": steps[-1].operation if steps else order.operation,
+            "job_steps": [step.as_json() for step in steps] or None,
             "job_source_format": plan.source_format,
             "job_target_format": plan.target_format,
             "job_options": dict(sorted(plan.options.items())),
@@ -184,6 +188,15 @@ class Ordering:
             "first_hint": self._rules.first_hint,
             "kept_for": self._rules.deadline + timedelta(seconds=tier.retention_seconds),
         }
+
+
+async def _add_inputs(session: WriteSession, caller: Caller, ordered: Ordered, *, until: datetime) -> None:
+    """All but the first, which the job was accepted with. Raises what says that one of them is gone."""
+    ids = {file.id for file in ordered.inputs}
+    if await repository.keep_readable(session, caller.tenant, ids, until=until) < len(ids):
+        raise _gone()
+    more = zip(ordered.order.inputs, ordered.inputs, strict=True)
+    repository.add_inputs(session, ordered.id, caller.tenant, list(more)[1:])
 
 
 async def _accept_in_turn(session: WriteSession, caller: Caller, values: _Values) -> Any:
@@ -217,49 +230,5 @@ def _refusal(tier: Tier, standing: Any) -> ProblemError | None:
     )
 
 
-def check_shape(order: JobOrder, tier: Tier) -> None:
-    """What can be refused without looking anything up."""
-    if tier.operations is not None and order.operation not in tier.operations:
-        raise Forbidden(f"The operation {order.operation[:40]!r} is not part of the tier {tier.name!r}.")
-    if order.operation != CONVERT:
-        raise UnsupportedConversion(f"The operation {order.operation!r} is not offered here; `convert` is.")
-    if order.steps:
-        raise UnsupportedConversion("Chains of steps are not offered here; order one job after another.")
-    if len(order.inputs) != 1:
-        raise invalid("/inputs", "Give exactly one input; order several jobs, or a batch, for several files.")
-    if not order.to:
-        raise invalid("/to", "Name the target: a format id or an extension, such as `pdf`.")
-    if order.tag is not None and len(order.tag) > MAX_TAG_CHARS:
-        raise invalid("/tag", f"Use at most {MAX_TAG_CHARS} characters.")
-    first = order.inputs[0]
-    if [first.upload, first.url, first.job].count(None) != 2:
-        raise invalid("/inputs/0", "Name an `upload`, a `url`, or a `job` and its `output`.")
-
-
 def _gone() -> Expired:
     return Expired("The input is not kept any more; upload it again.")
-
-
-def _promised_format(item: JobInput) -> str:
-    """What a file that was not fetched yet is said to be."""
-    named = by_name(item.source_format) if item.source_format else claimed_format(name_in(item.url or ""))
-    if named is None:
-        raise invalid("/inputs/0/from", "Nothing is fetched for a dry run, and the address does not name a format.")
-    return named.id
-
-
-def _source_format(artifact: Artifact, named: str | None) -> str:
-    """What to treat the file as, by what its bytes were recognised as and what it is called.
-
-    The conversion looks at the bytes again; this finds early what can be found without them.
-    """
-    if artifact.bytes == 0:
-        raise EmptyInput("The file is empty: it has 0 bytes. Make or download it again.")
-    detected = Detection(artifact.format, confident=artifact.format is not None)
-    try:
-        return settle(detected, artifact.filename, named)
-    except CorruptInput:
-        claimed = by_name(named) if named else claimed_format(artifact.filename)
-        if claimed is None:
-            raise
-        return claimed.id  # nobody recognised it, its name says what it was: the inspection will tell more

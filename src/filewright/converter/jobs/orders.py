@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-CONVERT = "convert"
+from filewright.converter.operations.orders import CONVERT, OrderedStep
+
+__all__ = ["CONVERT", "JobInput", "JobOrder", "OrderedStep"]
 
 
 @dataclass(frozen=True)
@@ -25,21 +27,12 @@ class JobInput:
 
 
 @dataclass(frozen=True)
-class OrderedStep:
-    """One hop that the caller asked for by name."""
-
-    operation: str
-    to: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class JobOrder:
     """A whole order."""
 
     inputs: tuple[JobInput, ...]
     to: str | None = None
-    """A format id or an extension."""
+    """A format id or an extension. With `steps`, what is to come out in the end."""
     operation: str = CONVERT
     options: Mapping[str, Any] = field(default_factory=dict)
     password: str | None = field(default=None, repr=False)
@@ -47,3 +40,9 @@ class JobOrder:
     webhook_url: str | None = None
     """Who is to be told of the end."""
     steps: tuple[OrderedStep, ...] = ()
+    """Instead of one operation: several, each of what the one before made."""
+
+    @property
+    def is_conversion(self) -> bool:
+        """Of one file, and nothing else: what most orders are."""
+        return self.operation == CONVERT and not self.steps

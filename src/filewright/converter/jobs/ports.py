@@ -17,6 +17,7 @@ from filewright.chassis.storage.port import SignedRequest
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.conversion.orders import Assignment, Converted, Plan
 from filewright.converter.conversion.orders import Stage as ConversionStage
+from filewright.converter.operations.orders import OrderedStep, Task
 
 
 class Planner(Protocol):
@@ -48,6 +49,33 @@ class Converter(Protocol):
         Raises a ConversionError for everything that is the file's, a limit's or an engine's fault, and
         SandboxUnavailable or OSError for what is this machine's.
         """
+        ...
+
+
+class Operations(Protocol):
+    """Plans and carries out everything that is not a conversion of one file."""
+
+    def plan(self, formats: Sequence[str | None], steps: Sequence[OrderedStep]) -> Plan:
+        """How files of these formats would be worked on; None for one that nobody recognises. Fast and pure.
+
+        Raises what a planner raises, and InvalidOrder.
+        """
+        ...
+
+    def takes_anything(self, operation: str) -> bool:
+        """Whether it does not matter to the operation what a file is."""
+        ...
+
+    async def carry_out(
+        self,
+        task: Task,
+        *,
+        workspace: Path,
+        on_stage: Callable[[ConversionStage], None],
+        on_progress: Callable[[float], None],
+        cancel: asyncio.Event | None,
+    ) -> Converted:
+        """As `Converter.convert`, for all steps of a task."""
         ...
 
 

@@ -8,7 +8,7 @@ function returns says who won; nothing is raised for losing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from filewright.chassis.db.base import Base, UtcDateTime
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.dialect import skip_locked
 from filewright.chassis.db.sessions import ReadSession, WriteSession
-from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.artifacts.models import Artifact, ArtifactRow
 from filewright.converter.errors import Cancelled, Quarantined, Timeout
 from filewright.converter.jobs import accepting, statements
 from filewright.converter.jobs.errors import stored
@@ -32,6 +32,7 @@ from filewright.converter.jobs.models import (
     JobRow,
     JobSecretRow,
 )
+from filewright.converter.jobs.orders import JobInput
 from filewright.converter.jobs.policy import MAX_CRASHES, Counters
 from filewright.converter.jobs.states import HELD, LEASED, LIVE, Actor, JobState, Stage, is_terminal, sources_of
 
@@ -237,6 +238,35 @@ async def keep_artifacts(session: WriteSession, artifact_ids: Sequence[str], *, 
     """See that these files are not pruned before that moment."""
     statement = update(ArtifactRow).where(ArtifactRow.id.in_(artifact_ids), ArtifactRow.expires_at < until)
     await session.execute(statement.values(expires_at=until).execution_options(synchronize_session=False))
+
+
+async def keep_readable(session: WriteSession, tenant: str, artifact_ids: Collection[str], *, until: datetime) -> int:
+    """The same of those that are this tenant's and not erased, which they cannot be before the unit of work ends; how
+    many that are.
+    """
+    readable = (ArtifactRow.id.in_(artifact_ids), ArtifactRow.tenant == tenant, ArtifactRow.erased_at.is_(None))
+    later = case((ArtifactRow.expires_at < until, literal(until, UtcDateTime())), else_=ArtifactRow.expires_at)
+    statement = update(ArtifactRow).where(*readable).values(expires_at=later).returning(ArtifactRow.id)
+    return len((await session.scalars(statement.execution_options(synchronize_session=False))).all())
+
+
+def add_inputs(
+    session: WriteSession, job_id: str, tenant: str, inputs: Iterable[tuple[JobInput, Artifact]], *, first: int = 1
+) -> None:
+    """The inputs of a job that was just accepted, from the `first` on."""
+    for n, (item, file) in enumerate(inputs, first):
+        session.add(
+            JobInputRow(
+                job_id=job_id,
+                n=n,
+                tenant=tenant,
+                artifact_id=file.id,
+                upload_id=item.upload,
+                from_job=item.job,
+                from_output=item.output if item.job is not None else None,
+                source_format=item.source_format,
+            )
+        )
 
 
 # --- the worker's moves: in a unit of work, or as one; `now` is the database's own, unless it is given ---------------

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from filewright.chassis.egress.targets import MAX_URL_CHARS
 from filewright.chassis.web.jsonbody import WholeNumber
-from filewright.converter.jobs.orders import JobInput, JobOrder, OrderedStep
+from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder, OrderedStep
+from filewright.converter.operations.plans import MAX_STEPS
+from filewright.converter.operations.port import MAX_INPUTS, OPERATIONS
 
 _UPLOAD = "upl_01jd6qx2v7c8e9f0g1h2j3k4m5"
 _Id = Annotated[str, Field(min_length=1, max_length=64)]
@@ -70,11 +72,21 @@ class InputRequest(_Asked):
         )
 
 
-class StepRequest(_Asked):
-    """One hop that is asked for by name."""
+_OPERATION = Field(
+    description="What is to be done: `convert`, or what `GET /v1/operations` lists.",
+    json_schema_extra={"enum": [CONVERT, *OPERATIONS]},
+)
 
-    operation: _Word
-    to: _Word | None = None
+
+class StepRequest(_Asked):
+    """One thing to do with all files that there are by then."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"operation": "rotate", "options": {"degrees": 90}}]})
+
+    operation: Annotated[_Word, _OPERATION]
+    to: Annotated[
+        _Word | None, Field(description="A format id, an extension or a media type; where the operation has a choice.")
+    ] = None
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -82,15 +94,41 @@ class JobRequest(_Asked):
     """An order."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"inputs": [{"upload": _UPLOAD}], "to": "pdf", "tag": "invoice-4711"}]}
+        json_schema_extra={
+            "examples": [
+                {"inputs": [{"upload": _UPLOAD}], "to": "pdf", "tag": "invoice-4711"},
+                {"operation": "merge", "inputs": [{"upload": _UPLOAD}, {"upload": _UPLOAD}]},
+                {
+                    "inputs": [{"upload": _UPLOAD}],
+                    "steps": [
+                        {"operation": "convert", "to": "pdf"},
+                        {"operation": "split", "options": {"ranges": "1-3,4-"}},
+                    ],
+                },
+            ]
+        }
     )
 
-    operation: Literal["convert"] = "convert"
-    inputs: Annotated[list[InputRequest], Field(min_length=1, max_length=1)]
-    to: Annotated[_Word, Field(description="A format id, an extension or a media type.")]
-    steps: Annotated[list[StepRequest], Field(max_length=0, description="Chains are not offered here yet.")] = Field(
-        default_factory=list
-    )
+    operation: Annotated[_Word, _OPERATION] = CONVERT
+    inputs: Annotated[
+        list[InputRequest],
+        Field(min_length=1, max_length=MAX_INPUTS, description="Several for what makes one thing of them, as `merge`."),
+    ]
+    to: Annotated[
+        _Word | None,
+        Field(
+            description="A format id, an extension or a media type. `convert` needs it; most operations know what they "
+            "give. With `steps`, what is to come out in the end."
+        ),
+    ] = None
+    steps: Annotated[
+        list[StepRequest],
+        Field(
+            max_length=MAX_STEPS,
+            description="Instead of `operation` and `options`: several, each done with what the one before made. What "
+            "takes one file is done with each; `merge` and `archive` make one of all.",
+        ),
+    ] = Field(default_factory=list)
     options: dict[str, Any] = Field(default_factory=dict)
     password: Password | None = None
     tag: Annotated[str | None, Field(max_length=MAX_TAG, description=TAG_MEANING)] = None

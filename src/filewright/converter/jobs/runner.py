@@ -5,16 +5,16 @@
 
 Whatever happens on the way ends in exactly one guarded move of the job, or in none when the job is no longer this
 attempt's: then what it stored is dropped and it goes silently. Which move is `policy.after`'s decision. Nothing here
-raises for a job that fails; an attempt that cannot write its end leaves that to the rescuer.
+raises for a job that fails; an attempt that cannot write its end leaves that to the rescuer. What is done between the
+claim and the commit is in `work.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,34 +29,26 @@ from filewright.chassis.ids import IdSource
 from filewright.chassis.sandbox.workspace import Workspace
 from filewright.chassis.scanning.nothing import NoScanner
 from filewright.chassis.scanning.port import Scanner
-from filewright.chassis.sealing import CannotOpen
 from filewright.chassis.storage.port import ObjectStore, StoreUnavailable
 from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger, log_context
 from filewright.chassis.telemetry.metrics import Metrics
-from filewright.converter.artifacts.models import Artifact, artifact_of
-from filewright.converter.conversion.orders import Assignment, Converted
-from filewright.converter.errors import Cancelled, Expired, PasswordRequired, Timeout
+from filewright.converter.errors import Cancelled
 from filewright.converter.jobs import policy, repository, topics
 from filewright.converter.jobs.errors import stored as stored_error
 from filewright.converter.jobs.lease import LeaseKeeper, LeaseRules, Verdict
 from filewright.converter.jobs.models import JobRow
-from filewright.converter.jobs.policy import Counters, GiveUp, RetryAt
-from filewright.converter.jobs.ports import Converter, Files
+from filewright.converter.jobs.policy import GiveUp, RetryAt
+from filewright.converter.jobs.ports import Converter, Files, Operations
 from filewright.converter.jobs.quarantine import record_held
 from filewright.converter.jobs.repository import Ended, Lease
-from filewright.converter.jobs.results import StoredProduct, drop_products, rows_of, store_products
-from filewright.converter.jobs.scanning import require_clean
+from filewright.converter.jobs.results import drop_products, rows_of
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.states import HELD, JobState, Stage
-from filewright.converter.tiers import Tier
+from filewright.converter.jobs.work import Claimed, Done, JobWork, claimed_of
+from filewright.converter.operations.nothing import NoOperations
 
 CLAIMED = failpoints.declare("jobs.claim.after", "a job is claimed and nothing of it is done")
-FETCHING = failpoints.declare("jobs.fetch.before", "the workspace is there, the input not yet in it")
-FETCHED = failpoints.declare("jobs.fetch.after", "the input lies in the workspace")
-CONVERTING = failpoints.declare("jobs.convert.before", "the converter is about to be called")
-CONVERTED = failpoints.declare("jobs.convert.after", "the products lie in the workspace, checked, and nowhere else")
-STORED = failpoints.declare("jobs.store.after", "the products are stored and the job does not know them")
 COMMITTING = failpoints.declare("jobs.commit.inside", "all rows of the result are written and not committed")
 COMMITTED = failpoints.declare("jobs.commit.after", "the job has succeeded and nobody was told")
 FAILING = failpoints.declare("jobs.fail.before", "an attempt has failed and the job does not know")
@@ -66,29 +58,9 @@ STALE = "stale"
 """The outcome of an attempt whose job was no longer its own."""
 UNKNOWN = "unknown"
 """The outcome of an attempt that could not reach the database until its lease was over."""
-_GRACE_SECONDS = 30.0
 _COMMIT_PAUSE_SECONDS = 0.5
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A job that is this worker's for as long as the lease is renewed, with all that the work needs."""
-
-    lease: Lease
-    lane: str
-    tenant: str
-    operation: str
-    source_format: str | None
-    target_format: str
-    options: dict[str, object]
-    tier: Tier
-    counters: Counters
-    artifact: Artifact | None
-    """Its input; None when that is forgotten."""
-    sealed: bytes | None
-    """The input's password."""
 
 
 class JobRunner:
@@ -109,6 +81,7 @@ class JobRunner:
         instance: str,
         metrics: Metrics,
         watch: Watch,
+        operations: Operations | None = None,
         rules: LeaseRules | None = None,
         scanner: Scanner | None = None,
     ) -> None:
@@ -116,15 +89,21 @@ class JobRunner:
         self._watch = watch
         self._store = store
         self._files = files
-        self._converter = converter
         self._notifier = notifier
         self._ids = ids
         self._clock = clock
-        self._sealer = sealer
         self._jobs_dir = jobs_dir
         self.instance = instance
         self._rules = rules or LeaseRules()
-        self._scanner = scanner or NoScanner()
+        self._work = JobWork(
+            database=database,
+            store=store,
+            files=files,
+            converter=converter,
+            operations=operations or NoOperations(),
+            sealer=sealer,
+            scanner=scanner or NoScanner(),
+        )
         self._attempts = metrics.counter("attempts_finished", "Attempts at jobs that ended.", ("outcome",))
         self._seconds = metrics.histogram("attempt_seconds", "Seconds of an attempt.", ("outcome",))
         self._stale = metrics.counter("stale_commits", "Results refused because the job was no longer the attempt's.")
@@ -142,7 +121,7 @@ class JobRunner:
         if row is None:
             return None
         await topics.tell_change(self._notifier, row.id, row.tenant, goes_on=True)
-        claimed = _claimed(row)
+        claimed = claimed_of(row)
         failpoints.hit(CLAIMED)
         return claimed
 
@@ -168,9 +147,9 @@ class JobRunner:
         keeper = LeaseKeeper(self._database, self._notifier, job.lease, job.tenant, self._rules)
         try:
             async with self._workspace() as workspace:
-                converted, stored = await self._work_under_lease(job, workspace, keeper)
+                done = await self._work_under_lease(job, workspace, keeper)
                 ended = Ended(stage=Stage.STORING, seconds=self._clock.monotonic() - began)
-                return await self._commit(job, keeper, converted, stored, ended)
+                return await self._commit(job, keeper, done, ended)
         except asyncio.CancelledError:
             await _to_its_end(self._give_back(job, keeper))
             raise
@@ -189,11 +168,9 @@ class JobRunner:
             except OSError:
                 log.exception("workspace_left_behind")
 
-    async def _work_under_lease(
-        self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper
-    ) -> tuple[Converted, tuple[StoredProduct, ...]]:
+    async def _work_under_lease(self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper) -> Done:
         """Work with the keeper beside it, which ends the work when the lease is lost or the caller cancels."""
-        work = asyncio.create_task(self._work(job, workspace, keeper))
+        work = asyncio.create_task(self._work.do(job, workspace, keeper))
         keeping = asyncio.create_task(keeper.keep())
         try:
             await asyncio.wait({work, keeping}, return_when=asyncio.FIRST_COMPLETED)
@@ -206,71 +183,13 @@ class JobRunner:
             keeping.cancel()
             await asyncio.gather(work, keeping, return_exceptions=True)
 
-    async def _work(
-        self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper
-    ) -> tuple[Converted, tuple[StoredProduct, ...]]:
-        artifact, password = self._open(job)
-        failpoints.hit(FETCHING)
-        source = workspace.inputs / "input"
-        await self._files.fetch(artifact, source)
-        failpoints.hit(FETCHED)
-        if self._scanner.active:
-            keeper.note(Stage.SCANNING)
-            await require_clean(self._scanner, [source], folder=workspace.path, what="the file")
-        assignment = Assignment(
-            source=source,
-            filename=artifact.filename,
-            source_format=job.source_format,
-            target_format=job.target_format,
-            options=job.options,
-            tier=job.tier,
-            password=password,
-        )
-        await keeper.enter(Stage.CONVERTING)
-        failpoints.hit(CONVERTING)
-        converted = await self._convert(assignment, workspace, keeper)
-        failpoints.hit(CONVERTED)
-        if self._scanner.active:
-            made = [item.path for item in converted.products]
-            await require_clean(self._scanner, made, folder=workspace.path, what="what came out of it")
-        await keeper.enter(Stage.STORING)
-        stored = await store_products(
-            self._store, job.lease, converted.products, tenant=job.tenant, max_bytes=job.tier.max_output_bytes
-        )
-        failpoints.hit(STORED)
-        return converted, stored
-
-    async def _convert(self, assignment: Assignment, workspace: Workspace, keeper: LeaseKeeper) -> Converted:
-        """The sandbox keeps the tier's time; this outer limit is for a converter that does not."""
-        try:
-            async with asyncio.timeout(assignment.tier.max_wall_seconds + _GRACE_SECONDS):
-                return await self._converter.convert(
-                    assignment,
-                    workspace=workspace.path,
-                    on_stage=keeper.note,
-                    on_progress=keeper.progress,
-                    cancel=keeper.cancel,
-                )
-        except TimeoutError:
-            raise Timeout from None
-
-    def _open(self, job: Claimed) -> tuple[Artifact, str | None]:
-        if job.artifact is None or job.artifact.erased:
-            raise Expired("The input was deleted before the job could read it")
-        try:
-            password = None if job.sealed is None else self._sealer.open(job.sealed, context=job.lease.job_id)
-        except CannotOpen:
-            raise PasswordRequired("The password cannot be read any more; order the job again with it") from None
-        return job.artifact, password
-
     # --- the ends ------------------------------------------------------------------------------------------------
 
     async def _commit(
         self,
         job: Claimed,
         keeper: LeaseKeeper,
-        converted: Converted,
-        stored: tuple[StoredProduct, ...],
+        done: Done,
         ended: Ended,
     ) -> str:
         async def commit(session: WriteSession) -> JobRow | None:
@@ -280,15 +199,15 @@ class JobRunner:
                 ended=ended,
                 usage={
                     "seconds": ended.seconds or 0.0,
-                    "input_bytes": job.artifact.bytes if job.artifact is not None else 0,
-                    "output_bytes": sum(item.bytes for item in stored),
+                    "input_bytes": done.read_bytes,
+                    "output_bytes": sum(item.bytes for item in done.stored),
                 },
                 tier=job.tier.name,
                 keep_for=timedelta(seconds=job.tier.retention_seconds),
-                outputs=rows_of(stored, job.lease, tenant=job.tenant, ids=self._ids),
-                route=[hop.as_json() for hop in converted.route],
-                source_format=converted.source_format,
-                measured=None if converted.fidelity is None else converted.fidelity.as_json(),
+                outputs=rows_of(done.stored, job.lease, tenant=job.tenant, ids=self._ids),
+                route=[hop.as_json() for hop in done.converted.route],
+                source_format=done.converted.source_format,
+                measured=None if done.converted.fidelity is None else done.converted.fidelity.as_json(),
             )
             failpoints.hit(COMMITTING)
             return row
@@ -305,6 +224,7 @@ class JobRunner:
             return await self._go_silently(job, ended)
         decision = self._decide(job, keeper, error)
         target = decision.state if isinstance(decision, GiveUp) else JobState.RETRY_WAIT
+        infected = await self._work.infected(job, error)
         await self._drop(job)
 
         async def end(session: WriteSession) -> JobRow | None:
@@ -312,8 +232,8 @@ class JobRunner:
             row: JobRow | None = await repository.end(
                 session, job.lease, target, now=now, ended=ended, **_values(decision, now=now)
             )
-            if row is not None and target is JobState.INFECTED and job.artifact is not None:
-                await self._files.mark_erased(session, [job.artifact.id])
+            if row is not None and target is JobState.INFECTED:
+                await self._files.mark_erased(session, infected)
             if row is not None and target in HELD:
                 await record_held(self._watch.audit, session, [row.id])
             return row or await repository.end(
@@ -323,8 +243,7 @@ class JobRunner:
         outcome = await self._write_end(job, keeper, target, end)
         if outcome == JobState.INFECTED:
             self._watch.seen("infected", job.tenant)
-            if job.artifact is not None:
-                await self._empty(job.artifact.id)
+            await self._empty(infected)
         return outcome if outcome != STALE else await self._go_silently(job, ended)
 
     def _decide(self, job: Claimed, keeper: LeaseKeeper, error: Exception) -> RetryAt | GiveUp:
@@ -404,10 +323,10 @@ class JobRunner:
         except (StoreUnavailable, DatabaseUnavailable, OSError) as error:
             log.info("drop_left_to_pruner", error=type(error).__name__)
 
-    async def _empty(self, artifact_id: str) -> None:
-        """Delete the bytes of an infected file, which nobody can read by now; if that fails, upkeep does it."""
+    async def _empty(self, artifact_ids: Sequence[str]) -> None:
+        """Delete the bytes of infected files, which nobody can read by now; if that fails, upkeep does it."""
         try:
-            await self._files.erase([artifact_id])
+            await self._files.erase(artifact_ids)
         except (StoreUnavailable, DatabaseUnavailable, OSError) as error:
             log.info("erase_left_to_pruner", error=type(error).__name__)
 
@@ -417,22 +336,6 @@ class _Stopped(Exception):
 
 
 _CANCELLED = {"error": stored_error(Cancelled())}
-
-
-def _claimed(row: Any) -> Claimed:
-    return Claimed(
-        lease=Lease(row.id, row.attempt, row.lease_token),
-        lane=row.lane,
-        tenant=row.tenant,
-        operation=row.operation,
-        source_format=row.source_format,
-        target_format=row.target_format or "",
-        options=row.options,
-        tier=Tier.from_job(row.limits),
-        counters=repository.counters_of(row),
-        artifact=None if row.input_id is None else artifact_of(row, "input_"),
-        sealed=row.sealed,
-    )
 
 
 def _values(decision: RetryAt | GiveUp, *, now: datetime) -> dict[str, Any]:

@@ -30,6 +30,9 @@ class RouteStep(_Shape):
     source: Annotated[str, Field(alias="from")]
     target: Annotated[str, Field(alias="to")]
     lossy: bool
+    operation: Annotated[
+        str | None, Field(exclude_if=_nothing, description="What is done there, if it is no conversion.")
+    ] = None
 
 
 class Input(_Shape):

@@ -35,12 +35,14 @@ from filewright.converter.jobs.models import JobEventRow, JobRow
 from filewright.converter.jobs.ordering import JobRules, Ordering, Within, check_room
 from filewright.converter.jobs.orders import JobOrder
 from filewright.converter.jobs.patience import Patience
-from filewright.converter.jobs.ports import Files, Planner, Sources
+from filewright.converter.jobs.planning import Planning
+from filewright.converter.jobs.ports import Files, Operations, Planner, Sources
 from filewright.converter.jobs.quarantine import keep_inputs
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, OpenedOutput, Output, Quote
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.statements import TASK_KIND
 from filewright.converter.jobs.states import PUBLIC_STATUS, Actor, JobState, PublicStatus, sources_of, stored_states
+from filewright.converter.operations.nothing import NoOperations
 from filewright.converter.tiers import Caller
 
 MAX_PAGE = 100
@@ -83,6 +85,7 @@ class Jobs:
         sources: Sources,
         files: Files,
         planner: Planner,
+        operations: Operations | None = None,
         notifier: Notifier,
         ids: IdSource,
         sealer: Sealer,
@@ -101,7 +104,12 @@ class Jobs:
         self._patiently = Patience()
         self._revisions = Together(self._ask_revisions)
         self._ordering = Ordering(
-            database=database, sources=sources, planner=planner, ids=ids, sealer=sealer, rules=self._rules
+            database=database,
+            sources=sources,
+            planning=Planning(planner, operations or NoOperations()),
+            ids=ids,
+            sealer=sealer,
+            rules=self._rules,
         )
 
     # --- ordering ------------------------------------------------------------------------------------------------
@@ -116,7 +124,7 @@ class Jobs:
         await announce(self._notifier)
         await self._notifier.notify(topics.changed_of(caller.tenant))  # nobody waits for a job that is not known yet
         failpoints.hit(ACCEPTED)
-        if order.tag != PREVIEW_TAG and job.source_format and job.target_format:
+        if order.is_conversion and order.tag != PREVIEW_TAG and job.source_format and job.target_format:
             self._chosen(job.source_format, job.target_format)
         log.info("job_accepted", job_id=job.id, source=job.source_format, target=job.target_format)
         return job

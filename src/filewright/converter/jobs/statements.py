@@ -160,7 +160,7 @@ def _claim(*, suspects: bool) -> Chain:
 
 _NEEDED = (
     "id", "tenant", "state", "stage", "progress", "revision", "operation", "source_format", "target_format", "options",
-    "limits", "lane", "attempt", "lease_token", "lease_until", "worker", "crash_count", "transient_count",
+    "steps", "limits", "lane", "attempt", "lease_token", "lease_until", "worker", "crash_count", "transient_count",
 )  # fmt: skip
 
 

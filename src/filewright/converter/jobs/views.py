@@ -15,7 +15,8 @@ from filewright.converter.errors import Cancelled, Expired
 from filewright.converter.jobs import repository
 from filewright.converter.jobs.errors import problem_of_job, restored
 from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobOutputRow, JobRow
-from filewright.converter.jobs.orders import JobOrder
+from filewright.converter.jobs.orders import JobInput, JobOrder
+from filewright.converter.jobs.planning import Planned
 from filewright.converter.jobs.schemas import (
     Fidelity,
     Input,
@@ -43,20 +44,21 @@ def shown(row: Any) -> Job:
     return _placed(_job(row, inputs, outputs), row, row.place)
 
 
-def accepted(job_id: str, order: JobOrder, file: Artifact, plan: Plan, *, at: datetime, place: int | None) -> Job:
+def accepted(
+    job_id: str, order: JobOrder, files: Sequence[Artifact], planned: Planned, *, at: datetime, place: int | None
+) -> Job:
     """The view of a job that was written a moment ago."""
-    item = order.inputs[0]
-    origin = (item.upload, item.job, item.output if item.job is not None else None)
+    plan = planned.plan
     return Job(
         id=job_id,
         status=PublicStatus.QUEUED,
         stage=None,
         progress=0,
-        operation=order.operation,
+        operation=planned.steps[-1].operation if planned.steps else order.operation,
         source_format=plan.source_format,
         target_format=plan.target_format,
         route=tuple(RouteStep.model_validate(hop.as_json()) for hop in plan.route),
-        inputs=(_input(*origin, file.filename, file.format, file.media_type, file.bytes, file.sha256),),
+        inputs=tuple(_ordered(item, file) for item, file in zip(order.inputs, files, strict=True)),
         outputs=(),
         attempt=0,
         queue_position=place,
@@ -198,6 +200,11 @@ def _placed(view: Job, row: Any, place: int | None) -> Job:
     return view.model_copy(
         update={"queue_position": place, "estimated_seconds": _until_done(row.estimated_seconds, place)}
     )
+
+
+def _ordered(item: JobInput, file: Artifact) -> Input:
+    origin = (item.upload, item.job, item.output if item.job is not None else None)
+    return _input(*origin, file.filename, file.format, file.media_type, file.bytes, file.sha256)
 
 
 def _read(item: JobInputRow, file: Artifact | ArtifactRow) -> Input:

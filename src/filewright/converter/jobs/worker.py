@@ -16,7 +16,8 @@ from filewright.chassis.db.database import DatabaseUnavailable
 from filewright.chassis.queue.port import LANES, TaskQueue
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
-from filewright.converter.jobs.runner import Claimed, JobRunner
+from filewright.converter.jobs.runner import JobRunner
+from filewright.converter.jobs.work import Claimed
 
 log = get_logger(__name__)
 

@@ -70,9 +70,13 @@ class Offers:
         """What is offered of this operation."""
         return [offer for offer in self._offers if offer.ability.operation == operation]
 
+    def abilities(self, operation: str) -> Sequence[Ability]:
+        """The same without who has them."""
+        return [offer.ability for offer in self.of(operation)]
+
     def takes_anything(self, operation: str) -> bool:
         """Whether it does not matter to the operation what a file is."""
-        return any(offer.ability.source == ANY for offer in self.of(operation))
+        return any(ability.source == ANY for ability in self.abilities(operation))
 
     def choose(self, step: OrderedStep, formats: Formats, *, counted: bool = True) -> Choice:
         """The offer for these files together. `counted`: whether there are exactly so many.
@@ -123,7 +127,7 @@ class Offers:
         return InvalidOrder(detail, errors=(FieldError("/operation", detail),))
 
     def _not_taken(self, operation: str, formats: Formats) -> Exception:
-        abilities = [offer.ability for offer in self.of(operation)]
+        abilities = self.abilities(operation)
         for found in formats:
             if not any(self.accepts(ability, found) or found in ability.beside for ability in abilities):
                 return UnsupportedFormat(_takes(operation, abilities, found))

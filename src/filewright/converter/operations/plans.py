@@ -106,7 +106,7 @@ def together(offers: Offers, formats: Sequence[str | None], step: OrderedStep, *
     """Whether a step is done with all files at once: it gathers, or the inputs are one file and what goes with
     it.
     """
-    abilities = [offer.ability for offer in offers.of(step.operation)]
+    abilities = offers.abilities(step.operation)
     if not abilities or any(ability.gathers for ability in abilities):
         return True
     return first and len(formats) > 1 and any(ability.joins for ability in abilities)

@@ -23,7 +23,7 @@ and the name of an option that its ability has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -33,20 +33,21 @@ from filewright.chassis.sandbox.port import Ending, PythonCall, WarmParent
 from filewright.converter.engines.port import Availability, Conversion, FormatId, Loss, Work, refusal_error
 from filewright.converter.errors import InvalidOptions
 
-OPERATIONS = (
-    "merge",
-    "split",
-    "compress",
-    "ocr",
-    "thumbnail",
-    "watermark",
-    "rotate",
-    "metadata",
-    "extract",
-    "archive",
-    "unarchive",
-    "sanitize",
-)
+SUMMARIES: Mapping[str, str] = {
+    "merge": "Make one file of several",
+    "split": "Take a file apart into several",
+    "compress": "Make a file smaller, and keep whichever is the smaller",
+    "ocr": "Read the words in a picture or a scan",
+    "thumbnail": "Make a small picture of a file",
+    "watermark": "Put words or a picture over every page or picture",
+    "rotate": "Turn pages or pictures",
+    "metadata": "Read, set or remove what a file says of itself",
+    "extract": "Take parts out of a file: pages, words, pictures, attachments",
+    "archive": "Pack files into one archive",
+    "unarchive": "Unpack an archive",
+    "sanitize": "Remove what could be dangerous or tell too much",
+}
+OPERATIONS = tuple(SUMMARIES)
 """Every operation there is a word for, beside `convert`. Which of them are offered, the operators say."""
 ANY = "*"
 """For a source: a file of any kind, also one that nobody recognises. For a target: whatever is in the source."""
@@ -171,6 +172,7 @@ __all__ = [
     "ANY",
     "MAX_INPUTS",
     "OPERATIONS",
+    "SUMMARIES",
     "Ability",
     "Availability",
     "Errand",

@@ -12,7 +12,7 @@ from filewright.converter.operations.archives import ARCHIVES, RAR
 from filewright.converter.operations.marking import PICTURES_MARKED
 from filewright.converter.operations.notes import MEDIA_STRIPPED, NOTES
 from filewright.converter.operations.pdf import PDF
-from filewright.converter.operations.port import Operator
+from filewright.converter.operations.port import Ability, Operator
 from filewright.converter.operations.sanitizing import SANITIZED
 from filewright.converter.operations.shrinking import MEDIA_SHRUNK, PICTURES_SHRUNK
 from filewright.converter.operations.thumbnails import FILM_THUMBNAILS, STILL_THUMBNAILS
@@ -39,3 +39,8 @@ def standard_operators() -> Sequence[Operator]:
         # anything that could do harm
         SANITIZED,
     )
+
+
+def declared(operation: str) -> Sequence[Ability]:
+    """What any of them could do of this operation, installed or not."""
+    return [ability for it in standard_operators() for ability in it.abilities if ability.operation == operation]

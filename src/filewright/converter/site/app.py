@@ -59,6 +59,7 @@ from filewright.converter.jobs.answers import OutputFiles
 from filewright.converter.jobs.fetching import Fetching
 from filewright.converter.jobs.quarantine import Quarantine
 from filewright.converter.jobs.service import Jobs
+from filewright.converter.operations.chains import Operations
 from filewright.converter.privacy import endpoints as privacy_endpoints
 from filewright.converter.privacy.erasing import Erasures
 from filewright.converter.privacy.exporting import Exports
@@ -106,6 +107,8 @@ class Services(Protocol):
     def scanner(self) -> Scanner | None: ...
     @property
     def converter(self) -> Converter: ...
+    @property
+    def operations(self) -> Operations: ...
     @property
     def choices(self) -> Choices: ...
     @property
@@ -184,7 +187,13 @@ def create_app(
     edge = Edge(identify, services.idempotency, drain, exposure.proxies, admit)
     guard = Guard(exposure.throttle.limiter if not exposure.callers.local else None, services.database)
     refusals = Refusals(services.watch, exposure.proxies)
-    listed = catalogue.Catalogue(services.converter, services.converter.registry, services.choices, services.cache)
+    listed = catalogue.Catalogue(
+        services.converter,
+        services.converter.registry,
+        services.operations.offers.operators,
+        services.choices,
+        services.cache,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -23,6 +23,8 @@ from filewright.converter.errors import UnsupportedFormat
 from filewright.converter.formats.catalogue import FORMATS, Format, by_name
 from filewright.converter.jobs.orders import CONVERT
 from filewright.converter.jobs.schemas import RouteStep
+from filewright.converter.operations.descriptions import described as operations_described
+from filewright.converter.operations.registry import Operators
 
 _SHARED = "public, max-age=0, s-maxage=10, stale-while-revalidate=60, stale-if-error=3600"
 """The same for everybody. A browser asks each time, and mostly has it already; an edge asks every ten seconds."""
@@ -88,9 +90,44 @@ class RouteView(BaseModel):
 class OperationView(BaseModel):
     """Something that can be done. `parameters` is the JSON Schema of what an order of it takes."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "rotate",
+                    "summary": "Turn pages or pictures",
+                    "inputs": {"min": 1, "max": 1},
+                    "sources": ["pdf"],
+                    "targets": ["pdf"],
+                    "parameters": {"type": "object", "properties": {"options": {"type": "object"}}},
+                    "variants": [
+                        {
+                            "source": "pdf",
+                            "target": "pdf",
+                            "several": False,
+                            "engine": "qpdf",
+                            "required": [],
+                            "options": {"degrees": {"enum": [90, 180, 270, -90], "default": 90}},
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
     id: str
     summary: str
-    parameters: Mapping[str, Any]
+    inputs: Annotated[Mapping[str, int], Field(description="How many files it takes at once: `min` and `max`.")]
+    sources: Annotated[
+        Sequence[str],
+        Field(description="Formats that it takes as they are; `*` is any. Of `convert`: see formats."),
+    ]
+    targets: Annotated[Sequence[str], Field(description="Formats that it gives; `*` is whatever is in the file.")]
+    parameters: Annotated[Mapping[str, Any], Field(description="JSON Schema of an order of it.")]
+    variants: Annotated[
+        Sequence[Mapping[str, Any]],
+        Field(description="What it takes and gives for each format, with which options."),
+    ] = ()
 
 
 class OperationList(BaseModel):
@@ -122,8 +159,12 @@ class Catalogue:
     the suggestions moves.
     """
 
-    def __init__(self, converter: Converter, registry: Registry, choices: Choices, cache: Cache) -> None:
+    def __init__(
+        self, converter: Converter, registry: Registry, operators: Operators, choices: Choices, cache: Cache
+    ) -> None:
         self.converter = converter
+        self.operators = operators
+        self._offered: Listing | None = None
         self.registry = registry
         self.choices = choices
         self.cache = cache
@@ -203,11 +244,23 @@ class Catalogue:
             )
         )
 
-    async def operations(self) -> Response:
-        convert = OperationView(
-            id=CONVERT, summary="Turn a file into another format", parameters=_convert_schema(self.registry)
-        )
-        return _json(OperationList(data=[convert], next_cursor=None))
+    async def operations(self, request: Request) -> Response:
+        return _unless_known(request, self._operations())
+
+    def _operations(self) -> Listing:
+        """Made once: what is offered does not change while the process runs."""
+        if self._offered is None:
+            convert = OperationView(
+                id=CONVERT,
+                summary="Turn a file into another format",
+                inputs={"min": 1, "max": 1},
+                sources=[],
+                targets=[],
+                parameters=_convert_schema(self.registry),
+            )
+            views = [OperationView.model_validate(described) for described in operations_described(self.operators)]
+            self._offered = _listing(_bytes(OperationList(data=[convert, *views], next_cursor=None)))
+        return self._offered
 
     def _view(self, item: Format, suggested: Callable[[str], Sequence[str]]) -> FormatView:
         return FormatView(
@@ -253,7 +306,8 @@ def router(catalogue: Catalogue) -> APIRouter:
         operation_id="list_operations",
         openapi_extra=dict(PUBLIC),
         summary="What can be done, with a JSON Schema of what each takes",
-        responses=answers(OperationList, "The operations."),
+        responses=answers(OperationList, "The operations.")
+        | described(304, "The client has exactly this already (`If-None-Match`)."),
     )
     return routes
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from filewright.chassis.errors import ProblemError
 from filewright.chassis.queue.outbox import OutboxRow
 from filewright.chassis.web.problems import Conflict, InvalidRequest, NotFound
-from filewright.converter.errors import Cancelled, CorruptInput, EmptyInput, Expired, UnsupportedConversion
+from filewright.converter.errors import Cancelled, CorruptInput, EmptyInput, Expired
 from filewright.converter.jobs.errors import ConcurrencyLimited
 from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobRow, JobSecretRow, UsageRow
 from filewright.converter.jobs.orders import JobInput, JobOrder, OrderedStep
@@ -86,8 +86,8 @@ async def test_what_runs_within_the_commit_sees_the_job(shop, alice):
         (JobOrder((JobInput(),), to="md"), InvalidRequest, "/inputs/0"),
         (JobOrder((JobInput(upload="u", job="j"),), to="md"), InvalidRequest, "/inputs/0"),
         (JobOrder((JobInput(upload="u"),), to="md", tag="x" * 201), InvalidRequest, "/tag"),
-        (JobOrder((JobInput(upload="u"),), to="md", operation="merge"), UnsupportedConversion, None),
-        (JobOrder((JobInput(upload="u"),), to="md", steps=(OrderedStep("convert"),)), UnsupportedConversion, None),
+        (JobOrder((JobInput(upload="u"),), to="md", operation="destroy"), InvalidRequest, "/operation"),
+        (JobOrder((JobInput(upload="u"),), steps=(OrderedStep("destroy"),)), InvalidRequest, "/steps/0/operation"),
         (JobOrder((JobInput(upload="u"),), to="md"), NotFound, None),
         (JobOrder((JobInput(job="job_nonsense"),), to="md"), NotFound, None),
     ],

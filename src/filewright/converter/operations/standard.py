@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from filewright.converter.operations.archives import ARCHIVES, RAR
+from filewright.converter.operations.extracting import FROM_DOCUMENTS, FROM_FILMS, FROM_PICTURES
 from filewright.converter.operations.marking import PICTURES_MARKED
 from filewright.converter.operations.notes import MEDIA_STRIPPED, NOTES
 from filewright.converter.operations.pdf import PDF
@@ -17,6 +18,7 @@ from filewright.converter.operations.sanitizing import SANITIZED
 from filewright.converter.operations.shrinking import MEDIA_SHRUNK, PICTURES_SHRUNK
 from filewright.converter.operations.thumbnails import FILM_THUMBNAILS, STILL_THUMBNAILS
 from filewright.converter.operations.turning import FILMS_TURNED, PICTURES_TURNED
+from filewright.converter.operations.words import TESSERACT
 
 
 def standard_operators() -> Sequence[Operator]:
@@ -33,6 +35,10 @@ def standard_operators() -> Sequence[Operator]:
         PICTURES_MARKED,
         NOTES,
         MEDIA_STRIPPED,
+        FROM_FILMS,
+        FROM_PICTURES,
+        FROM_DOCUMENTS,
+        TESSERACT,
         # archives
         ARCHIVES,
         RAR,

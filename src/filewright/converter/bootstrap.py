@@ -122,6 +122,7 @@ from filewright.converter.billing.port import Billing
 from filewright.converter.billing.stripe import StripeBilling
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
+from filewright.converter.engines.font_packs import read_fonts, with_fonts
 from filewright.converter.engines.libreoffice_warm import standing, try_warm
 from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
@@ -654,8 +655,12 @@ def _tiers(settings: Settings) -> Tiers:
 @asynccontextmanager
 async def _sandbox(on: Platform) -> AsyncIterator[Sandbox]:
     sweep(on.jobs_dir)
-    sandbox = await open_sandbox(jobs_dir=on.jobs_dir, minimum=_LEVELS[on.settings.sandbox])
+    fonts = on.settings.fonts
+    common = with_fonts(fonts, on.jobs_dir)
+    sandbox = await open_sandbox(jobs_dir=on.jobs_dir, minimum=_LEVELS[on.settings.sandbox], common=common)
     try:
+        if fonts is not None:
+            await read_fonts(sandbox, on.jobs_dir)
         await _prepare_office(on, sandbox)
         yield sandbox
     finally:

@@ -278,6 +278,13 @@ class Settings(BaseModel):
             "which takes four times the CPU.",
         ),
     ] = "auto"
+    fonts: Annotated[
+        Path | None,
+        Field(
+            description="A folder of fonts (`.ttf`, `.otf`, `.ttc`, also in folders below it) that documents get "
+            "besides those of the system. A change of it is seen at the next start.",
+        ),
+    ] = None
     retention_hours: Annotated[
         float | None,
         Field(
@@ -326,6 +333,13 @@ class Settings(BaseModel):
         for part in parts:
             ipaddress.ip_network(part)
         return parts
+
+    @field_validator("fonts")
+    @classmethod
+    def _is_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("name a folder that is there")
+        return value.resolve() if value is not None else None
 
     @field_validator("alarms")
     @classmethod

@@ -15,6 +15,7 @@ from filewright.chassis.sandbox.port import SandboxLevel
 from filewright.chassis.sandbox.runner import LocalSandbox, open_sandbox
 from filewright.chassis.sandbox.verdicts import Verdicts
 from filewright.converter.conversion.converter import Converter
+from filewright.converter.engines.font_packs import with_fonts
 from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.operations.chains import Operations
@@ -34,15 +35,16 @@ class Workbench:
 
 @asynccontextmanager
 async def open_workbench(
-    jobs_dir: Path, minimum: SandboxLevel, *, verdicts: Verdicts | None = None
+    jobs_dir: Path, minimum: SandboxLevel, *, verdicts: Verdicts | None = None, fonts: Path | None = None
 ) -> AsyncIterator[Workbench]:
     """For as long as the context lasts; every workspace must lie below `jobs_dir`.
 
-    With `verdicts`, the sandbox need not prove itself again when it did lately. Raises SandboxUnavailable when this
-    machine gives less than `minimum`.
+    With `verdicts`, the sandbox need not prove itself again when it did lately. `fonts` is a folder of more fonts.
+    Raises SandboxUnavailable when this machine gives less than `minimum`.
     """
     registry = Registry(standard_engines())
-    sandbox = await open_sandbox(jobs_dir=jobs_dir, minimum=minimum, verdicts=verdicts)
+    common = with_fonts(fonts, jobs_dir)
+    sandbox = await open_sandbox(jobs_dir=jobs_dir, minimum=minimum, verdicts=verdicts, common=common)
     try:
         converter = Converter(registry, sandbox)
         operations = Operations(Operators(standard_operators()), converter, sandbox)

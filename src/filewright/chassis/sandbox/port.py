@@ -46,6 +46,16 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Common:
+    """What every program of a sandbox may read and is told, besides what it asks for itself. For the operator's word,
+    never for a job's.
+    """
+
+    readable: tuple[Path, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Command:
     """An executable with its arguments. Runs with the workspace as its working directory.
 

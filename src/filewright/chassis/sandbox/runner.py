@@ -19,6 +19,7 @@ from filewright.chassis.sandbox.isolated import Bubblewrap
 from filewright.chassis.sandbox.limits import kernel_limits
 from filewright.chassis.sandbox.port import (
     Command,
+    Common,
     Limits,
     Outcome,
     Program,
@@ -28,13 +29,17 @@ from filewright.chassis.sandbox.port import (
     WarmParent,
 )
 from filewright.chassis.sandbox.selftest import Probe, Report
-from filewright.chassis.sandbox.starting import Launch, Pipes, Starter
+from filewright.chassis.sandbox.starting import Launch, Pipes, Sharing, Starter
 from filewright.chassis.sandbox.verdicts import Verdicts
 from filewright.chassis.sandbox.warm import QUIET, NotForkable, WarmParents
 
 
 async def open_sandbox(
-    *, jobs_dir: Path, minimum: SandboxLevel = SandboxLevel.ISOLATED, verdicts: Verdicts | None = None
+    *,
+    jobs_dir: Path,
+    minimum: SandboxLevel = SandboxLevel.ISOLATED,
+    verdicts: Verdicts | None = None,
+    common: Common | None = None,
 ) -> LocalSandbox:
     """The strongest sandbox that proves itself here. Raises SandboxUnavailable when that is below `minimum`.
 
@@ -46,6 +51,7 @@ async def open_sandbox(
     remembered = verdicts.recall(bwrap, jobs_dir) if verdicts is not None and bwrap is not None else None
     if remembered is not None and bwrap is not None:
         sandbox = LocalSandbox(jobs_dir, Bubblewrap(bwrap, Cgroups()))
+        sandbox.share(common or Common())
         sandbox.report = remembered
         return sandbox
     reasons: dict[str, str] = {}
@@ -62,6 +68,7 @@ async def open_sandbox(
             if verdicts is not None and bwrap is not None:
                 verdicts.remember(sandbox.report, bwrap, jobs_dir)
             await sandbox.cool_down()
+            sandbox.share(common or Common())
             return sandbox
         await sandbox.close()
         reasons[starter.level.name.lower()] = selftest.explain(starter.level, probes)
@@ -104,7 +111,7 @@ class LocalSandbox:
 
     def __init__(self, jobs_dir: Path, starter: Starter) -> None:
         self._jobs_dir = jobs_dir
-        self._starter = starter
+        self._starter = starter = Sharing(starter)
         self._closed = False
         self.report = Report(starter.level, ())
         """What the self-test found."""
@@ -114,6 +121,10 @@ class LocalSandbox:
     @property
     def level(self) -> SandboxLevel:
         return self._starter.level
+
+    def share(self, common: Common) -> None:
+        """From now on, for all programs. Called when the sandbox has proven itself without, before anything runs."""
+        self._starter.common = common
 
     async def run(
         self,
@@ -218,5 +229,5 @@ class LocalSandbox:
             "arguments": dict(call.arguments),
             "workspace": work,
             "limits": list(kernel_limits(limits).items()),
-            "landlock": confinement(work, readable) if self._can_narrow else None,
+            "landlock": confinement(work, (*readable, *self._starter.common.readable)) if self._can_narrow else None,
         }

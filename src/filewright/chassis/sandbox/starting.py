@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from filewright.chassis.sandbox import seccomp, system
-from filewright.chassis.sandbox.port import Limits, SandboxLevel
+from filewright.chassis.sandbox.port import Common, Limits, SandboxLevel
 from filewright.chassis.sandbox.supervision import Child
 
 
@@ -81,6 +81,22 @@ class Starter(Protocol):
     async def start(self, launch: Launch) -> tuple[StartedChild, Pipes]:
         """Start it under its limits. Raises SandboxUnavailable."""
         ...
+
+
+class Sharing:
+    """A `Starter` that gives each program what is common to all."""
+
+    def __init__(self, starter: Starter) -> None:
+        self._starter = starter
+        self.common = Common()
+        self.level = starter.level
+
+    def work(self, writable: Path) -> str:
+        return self._starter.work(writable)
+
+    async def start(self, launch: Launch) -> tuple[StartedChild, Pipes]:
+        readable, env = (*launch.readable, *self.common.readable), {**self.common.env, **launch.env}
+        return await self._starter.start(replace(launch, readable=readable, env=env))
 
 
 def policy(launch: Launch, *, own_namespace: bool) -> seccomp.Policy:

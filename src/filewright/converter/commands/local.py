@@ -129,7 +129,8 @@ async def open_local(sources: int) -> AsyncIterator[LocalConverter]:
     """A workbench for so many files in a private temporary directory, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="filewright-") as directory:
         jobs_dir = Path(directory)
-        async with open_workbench(jobs_dir, _minimum(), verdicts=_verdicts()) as bench:
+        minimum, fonts = _asked_for()
+        async with open_workbench(jobs_dir, minimum, verdicts=_verdicts(), fonts=fonts) as bench:
             if sources < _WORTH_WARMING or load().office == "cold":
                 standing(bench.sandbox).keep_cold("it is not worth while for a few files")
             yield LocalConverter(bench, jobs_dir)
@@ -142,9 +143,11 @@ def _verdicts() -> Verdicts | None:
     return None
 
 
-def _minimum() -> SandboxLevel:
+def _asked_for() -> tuple[SandboxLevel, Path | None]:
+    """The weakest sandbox, and the folder of fonts."""
     try:
-        return SandboxLevel[load().sandbox.upper()]
+        settings = load()
+        return SandboxLevel[settings.sandbox.upper()], settings.fonts
     except SettingsError as error:
         raise UsageProblem(str(error)) from None
 

@@ -117,6 +117,7 @@ def doctor(*, as_json: AsJson = False) -> None:
     sandbox = asyncio.run(_sandbox())
     database = asyncio.run(_database())
     scanner = asyncio.run(_scanner())
+    fonts = _fonts()
     if as_json:
         engines = [
             {
@@ -129,7 +130,7 @@ def doctor(*, as_json: AsJson = False) -> None:
             }
             for found in diagnoses
         ]
-        found = {"engines": engines, "sandbox": sandbox, "database": database, "scanner": scanner}
+        found = {"engines": engines, "sandbox": sandbox, "database": database, "scanner": scanner, "fonts": fonts}
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
     typer.echo("engines:")
@@ -155,6 +156,7 @@ def doctor(*, as_json: AsJson = False) -> None:
         typer.echo(f"  {note}")
     office = sandbox["office"]
     typer.echo(f"LibreOffice: {office['way']}" + (f" ({office['reason']})" if "reason" in office else ""))
+    _say_fonts(fonts)
     pool = database.get("pool", {})
     typer.echo(f"database: {database['kind']}")
     if pool:
@@ -168,6 +170,33 @@ def doctor(*, as_json: AsJson = False) -> None:
     if "note" in scanner:
         typer.echo(f"  {scanner['note']}")
     _table([("ok" if one["ok"] else "BROKEN", one["address"], one["trouble"]) for one in scanner["scanners"]], indent=2)
+
+
+def _fonts() -> dict[str, Any]:
+    """The operator's own folder, and what the system lacks of the fonts that stand in for the usual ones."""
+    from filewright.converter.engines.font_packs import SYSTEM_FOLDERS, missing_stand_ins  # noqa: PLC0415
+    from filewright.converter.settings import SettingsError, load  # noqa: PLC0415 - keeps --help quick
+
+    folder = None
+    with contextlib.suppress(SettingsError):
+        folder = load().fonts
+    missing = missing_stand_ins([*SYSTEM_FOLDERS, *([] if folder is None else [folder])])
+    return {
+        "folder": None if folder is None else str(folder),
+        "missing": [
+            {"name": font.name, "stands_for": font.stands_for, "install": f"apt-get install {font.package}"}
+            for font in missing
+        ],
+    }
+
+
+def _say_fonts(fonts: Mapping[str, Any]) -> None:
+    own = f", and those of {printable(fonts['folder'])}" if fonts["folder"] else ""
+    typer.echo(f"fonts: the system's{own}")
+    _table(
+        [("missing", font["name"], f"stands for {font['stands_for']}: {font['install']}") for font in fonts["missing"]],
+        indent=2,
+    )
 
 
 async def _scanner() -> dict[str, Any]:

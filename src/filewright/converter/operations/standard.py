@@ -12,7 +12,7 @@ from filewright.converter.operations.archives import ARCHIVES, RAR
 from filewright.converter.operations.extracting import FROM_DOCUMENTS, FROM_FILMS, FROM_PICTURES
 from filewright.converter.operations.marking import PICTURES_MARKED
 from filewright.converter.operations.notes import MEDIA_STRIPPED, NOTES
-from filewright.converter.operations.pdf import PDF
+from filewright.converter.operations.pdf import PDF, PDF_MARKED
 from filewright.converter.operations.port import Ability, Operator
 from filewright.converter.operations.sanitizing import SANITIZED
 from filewright.converter.operations.shrinking import MEDIA_SHRUNK, PICTURES_SHRUNK
@@ -25,6 +25,7 @@ def standard_operators() -> Sequence[Operator]:
     """Every operator. Where two can do the same, the one listed first is asked."""
     return (
         PDF,
+        PDF_MARKED,
         # pictures, sound and films
         STILL_THUMBNAILS,
         FILM_THUMBNAILS,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from filewright.chassis.sandbox.child import Report
+from filewright.chassis.sandbox.child import Refusal, Report
+from filewright.converter.operations.inside.pdf import documents
 
 Product = str | list[str]
 """The name of a file in `out/`; or that, and what a caller may call it."""
@@ -32,6 +33,10 @@ _MODULES = {
     "merge": "merging",
     "split": "parting",
     "rotate": "turning",
+    "compress": "shrinking",
+    "metadata": "noting",
+    "extract": "taking",
+    "watermark": "stamping",
 }
 
 
@@ -39,4 +44,7 @@ def operate(*, operation: str, **order: Any) -> list[Product]:
     """Each operation is a function of its name in a module of its own, so that a child loads only what it needs."""
     module = import_module(f"{__name__}.{_MODULES[operation]}")
     function: Callable[[Order], list[Product]] = getattr(module, operation)
-    return function(Order(**order))
+    try:
+        return function(Order(**order))
+    except documents.BROKEN as error:
+        raise Refusal("corrupt_input") from error

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pikepdf
 
+from filewright.converter.operations.inside.pdf.documents import BROKEN
+
 _MOST = 5_000
 _DEEPEST = 12
 
@@ -26,7 +28,7 @@ def read(document: pikepdf.Pdf, shift: int = 0) -> list[Bookmark]:
         with document.open_outline(max_depth=_DEEPEST) as outline:
             pages = {page.obj.objgen: number for number, page in enumerate(document.pages)}
             return _read(document, outline.root, pages, shift, [_MOST])
-    except (pikepdf.PdfError, pikepdf.OutlineStructureError, ValueError, TypeError, AttributeError, KeyError):
+    except BROKEN:
         return []
 
 

@@ -14,6 +14,16 @@ from filewright.chassis.sandbox.child import Refusal
 logging.getLogger("pikepdf").setLevel(logging.ERROR)
 """What qpdf mends on the way is nobody's business here."""
 OUTPUT = "output.pdf"
+BROKEN = (
+    pikepdf.PdfError,
+    pikepdf.OutlineStructureError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+)
+"""What comes of objects that are not what they should be, somewhere deep in a document."""
 _PART = re.compile(r"\s*(\d+)\s*(?:(-)\s*(\d+)?)?\s*$", re.ASCII)
 
 
@@ -24,7 +34,7 @@ def opened(source: str, password: str | None, max_pages: int) -> pikepdf.Pdf:
         count = len(document.pages)
     except pikepdf.PasswordError as error:
         raise Refusal("wrong_password" if password else "password_required") from error
-    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+    except BROKEN as error:
         raise Refusal("corrupt_input") from error
     if count == 0:
         raise Refusal("corrupt_input")
@@ -44,7 +54,7 @@ def save(document: pikepdf.Pdf, name: str = OUTPUT, **how: Any) -> str:
     }
     try:
         document.save(Path("out") / name, **settings)
-    except (pikepdf.PdfError, RecursionError) as error:
+    except BROKEN as error:
         raise Refusal("corrupt_input") from error
     return name
 

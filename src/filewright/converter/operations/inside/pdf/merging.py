@@ -9,7 +9,7 @@ import pikepdf
 from filewright.chassis.sandbox.child import Refusal
 from filewright.converter.operations.inside.pdf import Order, Product
 from filewright.converter.operations.inside.pdf.bookmarks import Bookmark, read, write
-from filewright.converter.operations.inside.pdf.documents import opened, save
+from filewright.converter.operations.inside.pdf.documents import BROKEN, opened, save
 
 
 def merge(order: Order) -> list[Product]:
@@ -37,11 +37,11 @@ def merge(order: Order) -> list[Product]:
 def _append(whole: pikepdf.Pdf, document: pikepdf.Pdf) -> None:
     try:
         whole.add_pages_from(document)
-    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+    except BROKEN:
         # A broken form or table of links is no reason to lose the pages.
         try:
             whole.add_pages_from(document, forms="strip")
-        except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        except BROKEN as error:
             raise Refusal("corrupt_input") from error
 
 

@@ -9,7 +9,7 @@ import pikepdf
 from filewright.chassis.sandbox.child import Refusal
 from filewright.converter.operations.inside.pdf import Order, Product
 from filewright.converter.operations.inside.pdf.bookmarks import read, within, write
-from filewright.converter.operations.inside.pdf.documents import opened, ranges, save
+from filewright.converter.operations.inside.pdf.documents import BROKEN, opened, ranges, save
 
 _MOST_PARTS = 10_000
 
@@ -36,7 +36,7 @@ def taken(document: pikepdf.Pdf, pages: Sequence[int]) -> pikepdf.Pdf:
     try:
         part.add_pages_from(document, pages)
         part.remove_unreferenced_resources()
-    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+    except BROKEN as error:
         raise Refusal("corrupt_input") from error
     return part
 

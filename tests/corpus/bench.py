@@ -46,6 +46,8 @@ class Ending:
     detail: str = ""
     tried: tuple[str, ...] = field(default=())
     """Engines that failed before another succeeded."""
+    fidelity: Mapping[str, Any] | None = None
+    """How true the product is said to be."""
 
     @property
     def converted(self) -> bool:
@@ -136,4 +138,5 @@ def _judge(target: str, started: float, converted: Converted) -> Ending:
         engines=tuple(hop.engine for hop in converted.route),
         products=tuple(product.path for product in converted.products),
         tried=converted.fallen_back_from,
+        fidelity=None if converted.fidelity is None else converted.fidelity.as_json(),
     )

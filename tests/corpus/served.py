@@ -109,6 +109,7 @@ class ServedBench:
             source_format=job["source_format"],
             engines=tuple(hop["engine"] for hop in job["route"]),
             products=tuple(products),
+            fidelity=job.get("fidelity"),
         )
 
 

@@ -1,23 +1,32 @@
 """Write docs/formats.md: every pair of formats that some way leads through, with its steps, engines and loss.
 
-Only what engines declare counts, and each pair of source and target once, however many ways there are. With --check
-nothing is written, and the page must be as it would be.
+Only what engines declare counts, and each pair of source and target once, however many ways there are. A pair is called
+proven when a test converts a file that way and reads its facts from the product with a tool that did not make it: the
+names of those tests are made here as the suite makes them. With --check nothing is written, and the page must be as it
+would be.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from filewright.converter.engines.port import Loss
-from filewright.converter.engines.registry import Registry
-from filewright.converter.engines.standard import standard_engines
-from filewright.converter.formats.catalogue import FORMATS, Family
-from filewright.converter.routing.planner import Planner, Route
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT / "tests")  # in place of scripts/, where a file has the same name as the suite
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "formats.md"
+from corpus.samples import samples  # noqa: E402
+from corpus.wanted import can_be_asked, is_quick, wanted_targets  # noqa: E402
+from filewright.converter.engines.port import Loss  # noqa: E402
+from filewright.converter.engines.registry import Registry  # noqa: E402
+from filewright.converter.engines.standard import standard_engines  # noqa: E402
+from filewright.converter.formats.catalogue import FORMATS, Family  # noqa: E402
+from filewright.converter.formats.detection import claimed_format  # noqa: E402
+from filewright.converter.routing.planner import Planner, Route  # noqa: E402
+
+PAGE = ROOT / "docs" / "formats.md"
+TEST = "tests/corpus/test_files.py::test_a_file_becomes_all_that_people_ask_for_and_keeps_its_facts"
 NEEDS = {
     "libreoffice": "LibreOffice",
     "poppler": "poppler-utils",
@@ -41,6 +50,8 @@ def page() -> str:
     pairs = sum(len(found) for found in routes.values())
     direct = sum(len(route.steps) == 1 for found in routes.values() for route in found)
     targets = {route.target for found in routes.values() for route in found}
+    proofs = {source: proven(source, [route.target for route in routes[source]]) for source in sources}
+    tested = sum(len(found) for found in proofs.values())
     lines = [
         "# Formats",
         "",
@@ -51,6 +62,16 @@ def page() -> str:
         "installed; when one is missing or fails, the next best is tried. `filewright formats` tells what is possible",
         "on one machine, and [corpus.md](corpus.md) how real files fare.",
         "",
+        "A way never goes on from a step that takes all but a part, so no pair counts that leads through one.",
+        "",
+        f"**{tested} pairs have a test of their own**, which converts a file, and reads what is known of it from the",
+        "product with another tool. Under each source stand the targets and the file, which is the test's parameter:",
+        "",
+        f"    {TEST}[file]",
+        "",
+        "Of the others, each step is an engine's own that its tests convert with, every product is opened and its type",
+        "detected before anybody gets it, and [corpus.md](corpus.md) counts what became of them with real files.",
+        "",
         "*Loss* is what a person would miss: nothing, fine points, layout (the content stays), or all but a part (the",
         "text of a PDF, the sound of a film).",
         "",
@@ -58,17 +79,18 @@ def page() -> str:
         "|---|---|",
         *(f"| {name} | {need} |" for name, need in NEEDS.items()),
         "",
-        "| kind | formats | pairs |",
-        "|---|---:|---:|",
+        "| kind | formats | pairs | with a test |",
+        "|---|---:|---:|---:|",
     ]
     for family in Family:
         members = [source for source in sources if FORMATS[source].family is family]
-        lines.append(f"| {family} | {len(members)} | {sum(len(routes[source]) for source in members):,} |")
+        counts = [sum(len(found[source]) for source in members) for found in (routes, proofs)]
+        lines.append(f"| {family} | {len(members)} | {counts[0]:,} | {counts[1]:,} |")
     for family in Family:
         lines += ["", f"## From {family}"]
         for source in sources:
             if FORMATS[source].family is family:
-                lines += ["", *section(source, routes[source])]
+                lines += ["", *section(source, routes[source]), *proof(proofs[source])]
     return "\n".join(lines) + "\n"
 
 
@@ -84,6 +106,27 @@ def section(source: str, routes: Iterable[Route]) -> Iterable[str]:
     yield "|---|---|---|---|"
     for (steps, loss, needs), targets in rows.items():
         yield f"| {', '.join(f'`{target}`' for target in targets)} | {steps} | {loss} | {needs} |"
+
+
+def proven(source: str, possible: Sequence[str]) -> Mapping[str, str]:
+    """The file whose test proves it, by target."""
+    found: dict[str, str] = {}
+    for case in samples():
+        claimed = claimed_format(case.filename)
+        if case.refused_for or claimed is None or claimed.id != source:
+            continue
+        for target in wanted_targets(source, possible):
+            if can_be_asked(case.facts, target) and is_quick(case.facts, target):
+                found.setdefault(target, case.name)
+    return found
+
+
+def proof(found: Mapping[str, str]) -> Iterable[str]:
+    """One line for each file."""
+    for name in dict.fromkeys(found.values()):
+        targets = ", ".join(f"`{target}`" for target, file in found.items() if file == name)
+        yield ""
+        yield f"Tested with `{name}`: {targets}."
 
 
 def way(route: Route) -> str:

@@ -177,6 +177,13 @@ async def test_a_photo_is_stripped_without_touching_a_pixel(made_of, tmp_path, k
         await made_of("metadata", source[: len(source) * 2 // 3], kind, options={"action": "strip"})
 
 
+async def test_flac_in_an_mp4_is_stripped_too(made_of, a_sound):
+    source = a_sound("mp4", "-c:a", "flac", "-strict", "-2")
+    [bare] = await made_of("metadata", source, "m4a", options={"action": "strip"})
+    assert b"A secret place" not in bare.read_bytes()
+    assert "flac" in run("ffprobe", "-v", "error", "-show_streams", bare)
+
+
 @pytest.mark.parametrize("kind", ["mp3", "flac", "mp4", "mkv"])
 async def test_sound_and_films_are_read_and_stripped(made_of, a_film, a_sound, kind):
     source = a_film(kind) if kind in {"mp4", "mkv"} else a_sound(kind)

@@ -364,6 +364,12 @@ async def test_a_web_page_shows_its_words_and_does_nothing(made_of):
     assert "Plain linked words inner stay." in " ".join(lxml.html.fromstring(text).text_content().split())
 
 
+async def test_a_page_in_an_old_encoding_keeps_its_letters(made_of):
+    words = "Привет мир, это обычный русский текст для проверки кодировки"
+    [product] = await made_of("sanitize", f"<html><body><p>{words}</p></body></html>".encode("cp1251"), "html")
+    assert words in product.read_text(encoding="utf-8")
+
+
 async def test_a_drawing_is_drawn_as_before_and_does_nothing(made_of, tmp_path):
     drawing = (
         b'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:i="http://inkscape" '

@@ -90,7 +90,7 @@ class FFmpeg:
             *("-map", "0:V?", "-map", "0:a?", "-map", "0:s?", "-c", "copy", "-fflags", "+bitexact"),
             *("-map_metadata", "-1", "-map_metadata:s", "-1", "-map_chapters", "-1"),
             *recipe.writer.arguments,
-            *("-f", recipe.writer.muxer, f"file:{work.inside(work.target)}"),
+            *("-f", _muxer_for_all(recipe), f"file:{work.inside(work.target)}"),
         )
         program.check_ending(outcome, work.max_pixels)
         if not work.target.is_file() or work.target.stat().st_size == 0:
@@ -118,6 +118,12 @@ class FFmpeg:
         if not found:
             raise UnsupportedConversion(f"There are no pictures after {start:g} seconds.")
         return found
+
+
+def _muxer_for_all(recipe: Recipe) -> str:
+    """Apple's own kind of MP4 takes few codecs; what came in with another one was of the common kind."""
+    held = recipe.sound is None or recipe.sound.codec in recipe.writer.copied
+    return recipe.writer.muxer if held or recipe.target != "m4a" else "mp4"
 
 
 def _not_more(sheet: Sheet, options: Mapping[str, Any], kbps_per_channel: int | None) -> Mapping[str, Any]:

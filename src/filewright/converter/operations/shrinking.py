@@ -50,7 +50,7 @@ PICTURES_SHRUNK = LibraryOperator(
     function="filewright.converter.operations.inside.shrinking:operate",
     abilities=(
         *same_format(
-            "compress", ("jpg", "webp", "avif", "heic"), cost=300, loss=Loss.SMALL,
+            "compress", ("jpg", "webp", "avif"), cost=300, loss=Loss.SMALL,
             options={**_LEVEL, **_QUALITY, **_STRIP},
         ),
         *same_format("compress", ("png",), cost=600, loss=Loss.SMALL, options={**_LEVEL, **_LOSSLESS, **_STRIP}),

@@ -56,14 +56,12 @@ def operate(
 
 def _marked(frame: Image.Image, text: str, font: Path | None, options: Mapping[str, Any]) -> Image.Image:
     """Laid over in colours; what was transparent stays so beside the words."""
-    plain = frame.convert("RGBA")
-    layer = Image.new("RGBA", plain.size, (0, 0, 0, 0))
-    stamp = _stamp(text, font, plain.size, options)
+    over = frame.convert("RGBA")
+    stamp = _stamp(text, font, over.size, options)
     if options["place"] == "tiled":
-        _tile(layer, stamp)
+        _tile(over, stamp)
     else:
-        layer.alpha_composite(stamp, _corner(str(options["place"]), plain.size, stamp.size))
-    over = Image.alpha_composite(plain, layer)
+        over.alpha_composite(stamp, _corner(str(options["place"]), over.size, stamp.size))
     made = over if has_alpha(frame) else over.convert("RGB")
     made.info = {key: value for key, value in frame.info.items() if key != "transparency"}
     return made
@@ -93,14 +91,14 @@ def _letters(font: Path | None, size: int) -> ImageFont.FreeTypeFont:
     return loaded
 
 
-def _tile(layer: Image.Image, stamp: Image.Image) -> None:
+def _tile(picture: Image.Image, stamp: Image.Image) -> None:
     """Row after row, every other one shifted by half."""
     step = max(8, round(stamp.width * 1.5)), max(8, round(stamp.height * 2))
-    for row, top in enumerate(range(0, layer.height, step[1])):
-        for left in range(-(step[0] // 2) * (row % 2), layer.width, step[0]):
+    for row, top in enumerate(range(0, picture.height, step[1])):
+        for left in range(-(step[0] // 2) * (row % 2), picture.width, step[0]):
             inside = stamp.crop((max(0, -left), 0, stamp.width, stamp.height))
             if inside.width:
-                layer.alpha_composite(inside, (max(0, left), top))
+                picture.alpha_composite(inside, (max(0, left), top))
 
 
 def _corner(place: str, size: tuple[int, int], stamp: tuple[int, int]) -> tuple[int, int]:

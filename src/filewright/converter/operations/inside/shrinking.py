@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from filewright.chassis.sandbox.child import Report
 from filewright.converter.engines.inside.pictures import colours, writing
@@ -21,7 +21,6 @@ _QUALITY: Mapping[str, Mapping[str, int]] = {
     "jpg": {"light": 85, "balanced": 75, "strong": 55},
     "webp": {"light": 80, "balanced": 70, "strong": 50},
     "avif": {"light": 65, "balanced": 55, "strong": 40},
-    "heic": {"light": 65, "balanced": 55, "strong": 40},
 }
 _COLOURS = {"light": 256, "balanced": 256, "strong": 64}
 _GIF_COLOURS = {"light": 256, "balanced": 128, "strong": 64}
@@ -75,7 +74,7 @@ def _still(upright: Image.Image, target: str, options: Mapping[str, Any], path: 
     kept: dict[str, Any] = {}
     if fitted.info.get("icc_profile"):
         kept["icc_profile"] = fitted.info["icc_profile"]
-    if notes.exif and target in {"jpg", "png", "webp", "avif", "heic"}:
+    if notes.exif and target in {"jpg", "png", "webp", "avif"}:
         kept["exif"] = notes.exif
     few = _few_colours(fitted, options) if target == "png" else fitted
     few.save(path, format=_NAMES.get(target, target.upper()), **_effort(target, options), **kept)
@@ -139,13 +138,17 @@ def _few_colours(picture: Image.Image, options: Mapping[str, Any]) -> Image.Imag
     if plain.mode == "RGBA":
         made = plain.quantize(most, Image.Quantize.FASTOCTREE)
         # Few levels of transparency come out exactly; a table of them is not worth a colour that is off.
-        exact = not lossless or list(made.convert("RGBA").get_flattened_data()) == list(plain.get_flattened_data())
+        exact = not lossless or _same(made.convert("RGBA"), plain)
         made.info = picture.info
         return made if exact else picture
     table = plain.quantize(most, Image.Quantize.MEDIANCUT)
     made = plain.quantize(palette=table, dither=Image.Dither.NONE if few else Image.Dither.FLOYDSTEINBERG)
     made.info = {key: value for key, value in picture.info.items() if key == "icc_profile"}
     return made
+
+
+def _same(one: Image.Image, other: Image.Image) -> bool:
+    return ImageChops.difference(one, other).getbbox(alpha_only=False) is None
 
 
 def _effort(target: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,4 +170,4 @@ def _quality(target: str, options: Mapping[str, Any]) -> int:
     return int(chosen) if chosen is not None else _QUALITY[target][options["level"]]
 
 
-_NAMES = {"jpg": "JPEG", "heic": "HEIF"}
+_NAMES = {"jpg": "JPEG"}

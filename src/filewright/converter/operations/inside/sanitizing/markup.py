@@ -17,6 +17,7 @@ import tinyhtml5
 from lxml import etree
 
 from filewright.chassis.sandbox.child import Refusal
+from filewright.converter.engines.inside import encoding
 from filewright.converter.engines.inside.pictures import svg
 from filewright.converter.operations.inside.sanitizing import packages
 
@@ -70,7 +71,7 @@ def clean_page(source: Path, out: Path) -> None:
     if source.stat().st_size > _LARGEST:
         raise Refusal("resource_limit")
     try:
-        root = tinyhtml5.parse(source.read_bytes(), namespace_html_elements=True)
+        root = tinyhtml5.parse(encoding.decode(source.read_bytes()), namespace_html_elements=True)
         text = "".join(_page(root))
     except RecursionError as error:
         raise Refusal("resource_limit") from error

@@ -30,7 +30,7 @@ PING_SECONDS = 5.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 _READY_SECONDS = 2.0
-_GATHER_SECONDS = 0.005
+_GATHER_SECONDS = 0.02
 """After a message, for as long the topics for the next are gathered: what comes alone goes at once."""
 _MOST_TOPICS = 10_000
 _LARGEST = 1_000_000

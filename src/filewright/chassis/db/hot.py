@@ -41,13 +41,16 @@ from sqlalchemy import (
     Table,
     Update,
     bindparam,
+    column,
     func,
     literal_column,
     select,
     text,
+    tuple_,
     type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.exc import DBAPIError
@@ -109,6 +112,15 @@ class Speech:
             kind: TypeEngine[Any] = String() if isinstance(column.type, String) else BigInteger()
             return column == func.any(given(name, postgresql.ARRAY(kind)))
         return column.in_(select(func.json_each(given(name, Json)).table_valued("value").c.value))
+
+    def among_pairs(self, columns: tuple[ColumnElement[str], ColumnElement[str]], name: str) -> ColumnElement[bool]:
+        """Whether the two columns are one of the pairs of texts of the value `name`, a list; of whatever length."""
+        told = given(name, Json)
+        if self.postgresql:
+            pair = func.jsonb_array_elements(told).table_valued(column("value", JSONB())).render_derived()
+            return tuple_(*columns).in_(select(pair.c.value.op("->>")(0), pair.c.value.op("->>")(1)))
+        pair = func.json_each(told).table_valued("value")
+        return tuple_(*columns).in_(select(*(func.json_extract(pair.c.value, f"$[{n}]") for n in range(2))))
 
     def after(self, name: str) -> ColumnElement[datetime]:
         """That moment, later by the value `name`, a timedelta."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,9 +34,10 @@ from starlette.responses import Response
 from filewright.chassis.clock import Clock
 from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database, DatabaseUnavailable, WriteSession
-from filewright.chassis.db.dialect import insert_or_ignore
+from filewright.chassis.db.together import Together
 from filewright.chassis.ids import IdSource
 from filewright.chassis.telemetry.logs import get_logger
+from filewright.chassis.web import idempotency_statements as statements
 from filewright.chassis.web.headers import headers
 from filewright.chassis.web.idempotency_model import IdempotencyRow
 from filewright.chassis.web.problems import IdempotencyMismatch, InFlight, InvalidRequest
@@ -151,6 +152,7 @@ class IdempotencyKeys:
         self.database = database
         self._ids = ids
         self._clock = clock
+        self._known = Together(self._ask)
         self._held: dict[str, Claim] = {}
         """Rows of ours that are bound and not answered, by owner."""
         self._renewing: asyncio.Task[None] | None = None
@@ -214,20 +216,29 @@ class IdempotencyKeys:
 
     async def _look(self, identity: tuple[str, str], mark: str) -> Claim:
         owner = self._ids.new("clm")
-        async with self.database.read() as session:
-            row = (await session.scalars(select(IdempotencyRow).where(*_named(identity)))).one_or_none()
-            if row is None:
-                return Claim(self, identity, mark, owner)
-            if row.fingerprint != mark:
-                raise IdempotencyMismatch("This Idempotency-Key was used for another request; take a new key.")
-            if row.status is not None:
-                answer = Answer(row.status, row.headers or {}, row.body or b"")
-                return Claim(self, identity, mark, owner, replay=answer, resource=row.resource)
-            if row.claimed_until > await self.database.now(session):
-                raise InFlight(_IN_FLIGHT, retry_after=1)
+        row = await self._find(identity)
+        if row is None:
+            return Claim(self, identity, mark, owner)
+        if row.fingerprint != mark:
+            raise IdempotencyMismatch("This Idempotency-Key was used for another request; take a new key.")
+        if row.status is not None:
+            answer = Answer(row.status, row.headers or {}, row.body or b"")
+            return Claim(self, identity, mark, owner, replay=answer, resource=row.resource)
+        if not row.late:
+            raise InFlight(_IN_FLIGHT, retry_after=1)
         return await self._take_over(row, Claim(self, identity, mark, owner, resource=row.resource))
 
-    async def _take_over(self, row: IdempotencyRow, claim: Claim) -> Claim:
+    async def _find(self, identity: tuple[str, str]) -> Any:
+        """With all who ask at that moment. Where a replica may answer, each client has a horizon of its own."""
+        if self.database.has_replicas:
+            return (await self._ask([identity])).get(identity)
+        return await self._known(identity)
+
+    async def _ask(self, named: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Any]:
+        rows = await self.database.ask(statements.KNOWN, named=named)
+        return {(row.tenant, row.key): row for row in rows}
+
+    async def _take_over(self, row: Any, claim: Claim) -> Claim:
         async with self.database.write() as session:
             until = await self.database.now(session) + _CLAIM
             taken = await session.execute(
@@ -247,18 +258,15 @@ class IdempotencyKeys:
         if claim.owner in self._held:
             mine = update(IdempotencyRow).where(*_owned(claim.identity, claim.owner)).values(values)
             return (await session.execute(mine.returning(IdempotencyRow.key))).first() is not None
-        now = await self.database.now(session)
         fresh = {
             "tenant": claim.identity[0],
             "key": claim.identity[1],
             "fingerprint": claim.mark,
             "claim": claim.owner,
-            "claimed_until": now + _CLAIM,
-            "created_at": now,
-            "expires_at": now + KEEP,
             **values,
         }
-        return await insert_or_ignore(session, IdempotencyRow, fresh, key=("tenant", "key"))
+        new = {f"new_{name}": value for name, value in fresh.items()}
+        return await session.make(statements.TAKE, claimed_for=_CLAIM, kept_for=KEEP, **new) is not None
 
     # --- rows that are held while their answer is waited for ---------------------------------------------------------
 

@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from sqlalchemy import Text, cast, select, update
 
 from filewright.chassis import failpoints
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
+from filewright.chassis.db.together import Together
 from filewright.chassis.errors import FieldError
 from filewright.chassis.ids import IdSource, is_id
 from filewright.chassis.storage.port import (
@@ -118,6 +119,7 @@ class Uploads:
         self._spared = spared
         self._lifetime = lifetime
         self._segment_bytes = segment_bytes
+        self._known = Together(self._ask)
 
     # --- looking -------------------------------------------------------------------------------------------------
 
@@ -138,7 +140,7 @@ class Uploads:
         Raises Conflict while it is still receiving, and Expired when its bytes are gone.
         """
         try:
-            _, artifact = await self._find(on, tenant, upload_id)
+            _, artifact = await self._find_for_order(on, tenant, upload_id)
         except NotFound:
             return None
         if artifact is None:
@@ -345,11 +347,19 @@ class Uploads:
     async def _find(self, on: ReadSession | Database, tenant: str, upload_id: str) -> tuple[Upload, Artifact | None]:
         known = is_id(upload_id, UPLOAD_PREFIX)
         rows = await on.ask(statements.UPLOAD, of_upload=upload_id, of_tenant=tenant) if known else ()
-        if not rows:
-            raise NotFound("There is no such upload.")
-        if rows[0].late:
-            raise Expired("The upload took longer than its time; begin it again.")
-        return upload_of(rows[0]), None if rows[0].its_id is None else artifact_of(rows[0], "its_")
+        return _found(rows[0] if rows else None)
+
+    async def _find_for_order(
+        self, on: ReadSession | Database, tenant: str, upload_id: str
+    ) -> tuple[Upload, Artifact | None]:
+        """With all who order at that moment. Where a replica may answer, each client has a horizon of its own."""
+        if on is not self._database or on.has_replicas:
+            return await self._find(on, tenant, upload_id)
+        return _found(await self._known((tenant, upload_id)) if is_id(upload_id, UPLOAD_PREFIX) else None)
+
+    async def _ask(self, asked: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Any]:
+        rows = await self._database.ask(statements.UPLOADS, of_uploads=[upload_id for _, upload_id in asked])
+        return {(row.tenant, row.id): row for row in rows}
 
     def _announced(
         self, caller: Caller, filename: str, length: int, sha256: str | None, metadata: str | None
@@ -567,6 +577,14 @@ class _Segments:
             piece, self._rest = self._rest[:size], self._rest[size:]
             size -= len(piece)
             yield piece
+
+
+def _found(row: Any) -> tuple[Upload, Artifact | None]:
+    if row is None:
+        raise NotFound("There is no such upload.")
+    if row.late:
+        raise Expired("The upload took longer than its time; begin it again.")
+    return upload_of(row), None if row.its_id is None else artifact_of(row, "its_")
 
 
 def opaque_name(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sqlalchemy import Select, String, Table, and_, insert, select
+from sqlalchemy import ColumnElement, Select, String, Table, and_, insert, select
 
 from filewright.chassis.db.hot import Chain, Look, Speech, given
 from filewright.converter.artifacts.models import ArtifactRow
@@ -15,7 +15,7 @@ _ARTIFACTS = cast("Table", ArtifactRow.__table__)
 _ANNOUNCED = ("id", "tenant", "filename", "length", "expected_sha256", "metadata_header")
 
 
-def _upload(speech: Speech) -> Select[Any]:
+def _found(speech: Speech, *which: ColumnElement[bool]) -> Select[Any]:
     late = and_(_UPLOADS.c.state == UploadState.RECEIVING, _UPLOADS.c.expires_at < speech.now)
     file = (column.label(f"its_{column.name}") for column in _ARTIFACTS.c)
     return (
@@ -23,16 +23,18 @@ def _upload(speech: Speech) -> Select[Any]:
         .outerjoin(
             _ARTIFACTS, and_(_ARTIFACTS.c.id == _UPLOADS.c.artifact_id, _ARTIFACTS.c.tenant == _UPLOADS.c.tenant)
         )
-        .where(
-            _UPLOADS.c.id == given("of_upload", String()),
-            _UPLOADS.c.tenant == given("of_tenant", String()),
-            _UPLOADS.c.state != UploadState.TERMINATED,
-        )
+        .where(_UPLOADS.c.state != UploadState.TERMINATED, *which)
     )
 
 
-UPLOAD = Look(_upload)
+UPLOAD = Look(
+    lambda speech: _found(
+        speech, _UPLOADS.c.id == given("of_upload", String()), _UPLOADS.c.tenant == given("of_tenant", String())
+    )
+)
 """The upload `of_upload`, if it is the upload of `of_tenant`; whether it is `late`; and its artifact (`its_…`)."""
+UPLOADS = Look(lambda speech: _found(speech, speech.among(_UPLOADS.c.id, "of_uploads")))
+"""The same of these uploads (`of_uploads`), whosever they are."""
 
 
 def _announce(speech: Speech) -> Any:

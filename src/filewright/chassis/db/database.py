@@ -130,18 +130,23 @@ class Database:
 
         Raises DatabaseUnavailable.
         """
+        rows = await self.make_all(chain, **values)
+        return rows[0] if rows else None
+
+    async def make_all(self, chain: Chain, **values: Any) -> Rows:
+        """As `make`, all rows at the end; more than one only where `takes_many`."""
         self._mark_primary()
         attempt = 0
         while True:
             attempt += 1
             _hit(BEFORE_COMMIT)
             try:
-                row = await self._make(chain, values)
+                rows = await self._make_all(chain, values)
             except Exception as error:  # noqa: BLE001 - as in transact
                 await self._wait_or_raise(error, attempt)
             else:
                 _hit(AFTER_COMMIT)
-                return row
+                return rows
 
     async def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Put many rows into the table, each with a value for all of its columns, as one unit of work.
@@ -208,6 +213,11 @@ class Database:
         """Whether clients should be told how far they have seen."""
         return bool(self._replicas)
 
+    @property
+    def takes_many(self) -> bool:
+        """Whether one statement can make a change of several rows, with all that follows from each of them."""
+        return self.dialect == dialect.POSTGRESQL
+
     async def position(self) -> int:
         """The end of PostgreSQL's log: what was committed or seen before now lies before it."""
         with _told_as_unavailable():
@@ -257,9 +267,9 @@ class Database:
         async with self._readers.driver() as driver:
             return await question.ask(self._way(driver), values, alone=True)
 
-    async def _make(self, chain: Chain, values: dict[str, Any]) -> Any:
+    async def _make_all(self, chain: Chain, values: dict[str, Any]) -> Rows:
         async with self._writers.driver() as driver:
-            return await chain.make(self._way(driver), values, alone=True)
+            return await chain.make_all(self._way(driver), values, alone=True)
 
     def _way(self, driver: Any) -> Way:
         clock = self._timer if self._clock is None and self.dialect == dialect.SQLITE else self._clock

@@ -212,11 +212,15 @@ class Chain:
 
         Raises DBAPIError.
         """
+        rows = await self.make_all(way, values, alone=alone)
+        return rows[0] if rows else None
+
+    async def make_all(self, way: Way, values: Values, *, alone: bool = False) -> Rows:
+        """All rows at the end. Only on PostgreSQL does all that follows follow for more than one."""
         known = self._compiled.get((way.dialect.name, alone))
         if known is None:
             known = self._compiled[way.dialect.name, alone] = self.compiled(way.dialect, alone=alone)
-        rows = await _run(way.driver, *known, _told(way, values, alone=alone), alone=alone)
-        return rows[0] if rows else None
+        return await _run(way.driver, *known, _told(way, values, alone=alone), alone=alone)
 
     def compiled(self, dialect: Dialect, *, alone: bool) -> tuple[_Statement, _Sequel | None]:
         """As it is sent."""

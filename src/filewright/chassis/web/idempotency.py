@@ -123,12 +123,23 @@ class Claim:
         """Whether the request has a key, so that there is anything to keep."""
         return self._keys is not None
 
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing is known of the key: no row of it is held."""
+        return self._keys is not None and not self._keys.holds(self)
+
     async def keep(self, session: WriteSession, response: Response) -> None:
         """Keep the answer, in the unit of work that made it true.
 
         Raises InFlight when another process was quicker: then that unit of work must not be committed.
         """
         if self._keys is not None and not await self._keys.store(session, self, Answer.of(response)):
+            raise InFlight(_MEANWHILE, retry_after=1)
+
+    async def keep_with(self, session: WriteSession, kept: Sequence[tuple[Claim, Response]]) -> None:
+        """As `keep`, for several that are fresh, this one among them: all or none. On PostgreSQL only."""
+        answers = [(claim, Answer.of(response)) for claim, response in kept]
+        if self._keys is not None and not await self._keys.store_all(session, answers):
             raise InFlight(_MEANWHILE, retry_after=1)
 
     async def bind(self, session: WriteSession, resource: str) -> None:
@@ -178,12 +189,21 @@ class IdempotencyKeys:
 
     async def store(self, session: WriteSession, claim: Claim, answer: Answer) -> bool:
         """Write the answer down; False when the key is another's by now."""
-        values = {"status": answer.status, "headers": dict(answer.headers), "body": answer.body}
-        if not await self._write(session, claim, values):
+        if not await self._write(session, claim, _kept(answer)):
             return False
-        if claim.owner in self._held:
+        if self.holds(claim):
             session.after_commit(partial(self._forget, claim))
         return True
+
+    async def store_all(self, session: WriteSession, answers: Sequence[tuple[Claim, Answer]]) -> bool:
+        """Write these down, of which no row is held; False when one of the keys is another's by now."""
+        taken = [statements.in_json(_fresh(claim, _kept(answer))) for claim, answer in answers]
+        row = await session.make(statements.TAKE_ALL, claimed_for=_CLAIM, kept_for=KEEP, taken=taken)
+        return bool(row.count == len(taken))
+
+    def holds(self, claim: Claim) -> bool:
+        """Whether its row is ours, bound and not answered."""
+        return claim.owner in self._held
 
     async def bind(self, session: WriteSession, claim: Claim, resource: str) -> bool:
         """Write the resource down, and hold the row from now on; False when the key is another's by now."""
@@ -255,17 +275,10 @@ class IdempotencyKeys:
 
     async def _write(self, session: WriteSession, claim: Claim, values: Mapping[str, Any]) -> bool:
         """Into the row that is held, or into a new one; False when the key is another's by now."""
-        if claim.owner in self._held:
+        if self.holds(claim):
             mine = update(IdempotencyRow).where(*_owned(claim.identity, claim.owner)).values(values)
             return (await session.execute(mine.returning(IdempotencyRow.key))).first() is not None
-        fresh = {
-            "tenant": claim.identity[0],
-            "key": claim.identity[1],
-            "fingerprint": claim.mark,
-            "claim": claim.owner,
-            **values,
-        }
-        new = {f"new_{name}": value for name, value in fresh.items()}
+        new = {f"new_{name}": value for name, value in _fresh(claim, values).items()}
         return await session.make(statements.TAKE, claimed_for=_CLAIM, kept_for=KEEP, **new) is not None
 
     # --- rows that are held while their answer is waited for ---------------------------------------------------------
@@ -304,6 +317,15 @@ class IdempotencyKeys:
             now = await self.database.now(session)
             mine = update(IdempotencyRow).where(*_owned(claim.identity, claim.owner))
             await session.execute(mine.values(claimed_until=now))
+
+
+def _kept(answer: Answer) -> dict[str, Any]:
+    return {"status": answer.status, "headers": dict(answer.headers), "body": answer.body}
+
+
+def _fresh(claim: Claim, values: Mapping[str, Any]) -> dict[str, Any]:
+    tenant, key = claim.identity
+    return {"tenant": tenant, "key": key, "fingerprint": claim.mark, "claim": claim.owner, **values}
 
 
 def _named(identity: tuple[str, str]) -> tuple[ColumnElement[bool], ...]:

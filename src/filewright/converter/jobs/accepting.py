@@ -53,10 +53,10 @@ _JOBS, _INPUTS, _ARTIFACTS = table_of(JobRow), table_of(JobInputRow), table_of(A
 _GATES, _SECRETS, _OUTBOX = table_of(TenantGateRow), table_of(JobSecretRow), table_of(OutboxRow)
 _MONTHS, _CREDITS = table_of(UsageMonthRow), table_of(CreditRow)
 
-_OF_TENANT = given("of_tenant", String())
+OF_TENANT = given("of_tenant", String())
 _OF_ARTIFACT = given("of_artifact", String())
 
-_ORDERED = (
+ORDERED = (
     "id", "operation", "source_format", "target_format", "options", "steps", "route", "limits", "included", "tag",
     "webhook_url", "estimated_seconds", "lane",
 )  # fmt: skip
@@ -65,7 +65,9 @@ _FRESH = {
     **dict.fromkeys(("progress", "attempt", "crash_count", "transient_count", "hint_n"), 0),
     "revision": 1,
 }
-_SOURCE = ("upload_id", "from_job", "from_output", "source_format")
+RETURNED = ("id", "tenant", "lane", "created_at", "queued_at", "revision", "state", "attempt", "progress")
+"""Of a job that was just accepted: what follows from it needs."""
+SOURCE = ("upload_id", "from_job", "from_output", "source_format")
 
 
 # --- the gate ----------------------------------------------------------------------------------------------------
@@ -73,14 +75,14 @@ _SOURCE = ("upload_id", "from_job", "from_output", "source_format")
 
 def _gate(speech: Speech, *, unless_held_since: bool = False) -> Insert:
     """Hold the row; as a sign for those who have begun before, it gets a moment that it never had."""
-    row = speech.insert(_GATES).values(tenant=_OF_TENANT, accepted_at=speech.now_after_waiting, listens=false())
+    row = speech.insert(_GATES).values(tenant=OF_TENANT, accepted_at=speech.now_after_waiting, listens=false())
     if not speech.postgresql:
         return row.on_conflict_do_update(index_elements=["tenant"], set_={"accepted_at": speech.now_after_waiting})
     next_moment = _GATES.c.accepted_at.op("+", return_type=UtcDateTime())(
         literal(timedelta(microseconds=1), Interval())
     )
     seen = _GATES.alias("seen")
-    as_seen = select(seen.c.accepted_at).where(seen.c.tenant == _OF_TENANT).scalar_subquery()
+    as_seen = select(seen.c.accepted_at).where(seen.c.tenant == OF_TENANT).scalar_subquery()
     return row.on_conflict_do_update(
         index_elements=["tenant"],
         set_={"accepted_at": speech.latest(speech.now_after_waiting, next_moment)},
@@ -95,27 +97,27 @@ GATE = Chain(lambda speech: _gate(speech).returning(speech.now_after_waiting.lab
 # --- how much room there is --------------------------------------------------------------------------------------
 
 
-def _unfinished() -> ScalarSelect[int]:
+def unfinished() -> ScalarSelect[int]:
     other = _JOBS.alias("other")
-    return select(func.count()).where(other.c.tenant == _OF_TENANT, other.c.state.in_(sorted(LIVE))).scalar_subquery()
+    return select(func.count()).where(other.c.tenant == OF_TENANT, other.c.state.in_(sorted(LIVE))).scalar_subquery()
 
 
-def _used(speech: Speech) -> ColumnElement[int]:
+def used(speech: Speech) -> ColumnElement[int]:
     """Conversions of the month so far."""
     this_month = _MONTHS.c.month == speech.month(speech.now)
-    used = select(_MONTHS.c.conversions).where(_MONTHS.c.tenant == _OF_TENANT, this_month)
-    return func.coalesce(used.scalar_subquery(), 0)
+    so_far = select(_MONTHS.c.conversions).where(_MONTHS.c.tenant == OF_TENANT, this_month)
+    return func.coalesce(so_far.scalar_subquery(), 0)
 
 
-def _credits() -> ColumnElement[int]:
+def credits_left() -> ColumnElement[int]:
     """What is left of all that were ever given."""
-    given_ever = select(func.coalesce(func.sum(_CREDITS.c.amount), 0)).where(_CREDITS.c.tenant == _OF_TENANT)
-    spent = select(func.coalesce(func.sum(_MONTHS.c.credits), 0)).where(_MONTHS.c.tenant == _OF_TENANT)
+    given_ever = select(func.coalesce(func.sum(_CREDITS.c.amount), 0)).where(_CREDITS.c.tenant == OF_TENANT)
+    spent = select(func.coalesce(func.sum(_MONTHS.c.credits), 0)).where(_MONTHS.c.tenant == OF_TENANT)
     return given_ever.scalar_subquery() - spent.scalar_subquery()
 
 
 def _standing(speech: Speech) -> Any:
-    return select(_unfinished().label("unfinished"), _used(speech).label("used"), _credits().label("credits"))
+    return select(unfinished().label("unfinished"), used(speech).label("used"), credits_left().label("credits"))
 
 
 STANDING = Look(_standing)
@@ -126,45 +128,60 @@ are left."""
 # --- the job and what belongs to it ------------------------------------------------------------------------------
 
 
-def _turn(speech: Speech) -> ColumnElement[datetime]:
+def turn(speech: Speech, before: ColumnElement[int] | None = None) -> ColumnElement[datetime]:
     """Now, if none of the tenant's jobs waits; else some time after the turn of its last one, so that who orders a
-    hundred at once does not stand before who orders one after that. Never out of the tenant's own order.
+    hundred at once does not stand before who orders one after that. Never out of the tenant's own order. `before`: how
+    many of this very statement come first.
     """
     now, other = speech.now, _JOBS.alias("before")
     last = select(func.max(other.c.queued_at, type_=UtcDateTime()))
-    last = last.where(other.c.tenant == _OF_TENANT, other.c.state == JobState.QUEUED)
-    after = speech.later(last.scalar_subquery(), given("apart", Float()))
+    last = last.where(other.c.tenant == OF_TENANT, other.c.state == JobState.QUEUED)
+    apart = given("apart", Float())
+    after = speech.later(last.scalar_subquery(), apart)
     latest = speech.latest(now, func.coalesce(after, now, type_=UtcDateTime()))
+    if before is not None:
+        latest = speech.later(latest, apart * before)
     return speech.earliest(latest, speech.later(now, LONGEST_TURN_SECONDS))
 
 
-def _insert_job(speech: Speech, *, at_once: bool) -> Any:
-    told = dict(to_come(_JOBS, "job", *_ORDERED))
-    most, included, unfinished = given("most", Integer()), told["included"], _unfinished()
-    left = case((included > _used(speech), included - _used(speech)), else_=0)
-    values: dict[str, ColumnElement[Any]] = {
-        **told,
+def gate_was_free(speech: Speech) -> ColumnElement[bool]:
+    """It is held now, and nobody has held it since the statement began. On PostgreSQL."""
+    gate = _gate(speech, unless_held_since=True).returning(_GATES.c.tenant).cte("gate")
+    return exists(select(gate.c.tenant))
+
+
+def fresh(speech: Speech) -> dict[str, ColumnElement[Any]]:
+    """What every new job has in its columns."""
+    return {
         **{name: literal(value) for name, value in _FRESH.items()},
-        "tenant": _OF_TENANT,
+        "tenant": OF_TENANT,
         **dict.fromkeys(("created_at", "not_before"), speech.now),
-        "queued_at": _turn(speech),
         "deadline_at": speech.after("deadline"),
         "hint_at": speech.after("first_hint"),
     }
-    readable = (_ARTIFACTS.c.id == _OF_ARTIFACT, _ARTIFACTS.c.tenant == _OF_TENANT, _ARTIFACTS.c.erased_at.is_(None))
+
+
+def _insert_job(speech: Speech, *, at_once: bool) -> Any:
+    told = dict(to_come(_JOBS, "job", *ORDERED))
+    most, included = given("most", Integer()), told["included"]
+    left = case((included > used(speech), included - used(speech)), else_=0)
+    values: dict[str, ColumnElement[Any]] = {
+        **told,
+        **fresh(speech),
+        "queued_at": turn(speech),
+    }
+    readable = (_ARTIFACTS.c.id == _OF_ARTIFACT, _ARTIFACTS.c.tenant == OF_TENANT, _ARTIFACTS.c.erased_at.is_(None))
     row = select(*(value.label(name) for name, value in values.items())).where(
         exists().where(*readable),
-        or_(most.is_(None), unfinished < most),
-        or_(included.is_(None), unfinished < left + _credits()),
+        or_(most.is_(None), unfinished() < most),
+        or_(included.is_(None), unfinished() < left + credits_left()),
     )
     if at_once and speech.postgresql:
-        gate = _gate(speech, unless_held_since=True).returning(_GATES.c.tenant).cte("gate")
-        row = row.where(exists(select(gate.c.tenant)))
-    returned = ("id", "tenant", "lane", "created_at", "queued_at", "revision", "state", "attempt", "progress")
-    return rows_into(_JOBS, list(values), row).returning(*(_JOBS.c[name] for name in returned))
+        row = row.where(gate_was_free(speech))
+    return rows_into(_JOBS, list(values), row).returning(*(_JOBS.c[name] for name in RETURNED))
 
 
-def _hint(moved: FromClause, _speech: Speech) -> Change:
+def hint(moved: FromClause, _speech: Speech) -> Change:
     return rows_into(_OUTBOX, ["kind", "task_id", "lane"], select(literal(TASK_KIND), moved.c.id, moved.c.lane))
 
 
@@ -175,7 +192,7 @@ def _insert_secret(moved: FromClause, _speech: Speech) -> Change:
 
 
 def _insert_input(moved: FromClause, _speech: Speech) -> Change:
-    source = to_come(_INPUTS, "input", *_SOURCE)
+    source = to_come(_INPUTS, "input", *SOURCE)
     row = select(moved.c.id, literal(0), moved.c.tenant, _OF_ARTIFACT, *source.values())
     return rows_into(_INPUTS, ["job_id", "n", "tenant", "artifact_id", *source], row)
 
@@ -194,7 +211,7 @@ def _with_its_place(moved: FromClause, speech: Speech) -> Select[Any]:
 def _accept(*, at_once: bool) -> Chain:
     return Chain(
         partial(_insert_job, at_once=at_once),
-        [event(None, Actor.CALLER), _hint, _insert_secret, _insert_input, _keep_artifact],
+        [event(None, Actor.CALLER), hint, _insert_secret, _insert_input, _keep_artifact],
         _with_its_place,
     )
 

@@ -7,22 +7,22 @@ same owner, pays for more.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from weakref import WeakValueDictionary
 
 from filewright.chassis.db.database import Database, WriteSession
+from filewright.chassis.db.hot import Rows
 from filewright.chassis.errors import ProblemError
 from filewright.chassis.ids import IdSource
-from filewright.chassis.web.problems import NotFound
+from filewright.chassis.web.problems import Conflict, NotFound
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.errors import Expired
-from filewright.converter.jobs import accepting, lookups, repository, views
+from filewright.converter.jobs import accepting, accepting_many, lookups, repository, views
 from filewright.converter.jobs.errors import ConcurrencyLimited, QuotaExceeded
+from filewright.converter.jobs.gathering import Gathering
 from filewright.converter.jobs.orders import JobInput, JobOrder
 from filewright.converter.jobs.planning import Planned, Planning, check_shape
 from filewright.converter.jobs.ports import Sources
@@ -30,8 +30,21 @@ from filewright.converter.jobs.schemas import Job, Quote
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.tiers import Caller, Tier
 
-_LONGEST_TURN_SECONDS = 1.0
 Within = Callable[[WriteSession, Job], Awaitable[None]]
+
+
+class Sharing(ABC):
+    """A `Within` that can do for several jobs, in one unit of work, what it does for one."""
+
+    @abstractmethod
+    async def __call__(self, session: WriteSession, job: Job) -> None:
+        """For one job."""
+
+    @abstractmethod
+    async def with_others(self, session: WriteSession, jobs: Sequence[tuple[Sharing, Job]]) -> None:
+        """For each of these, itself among them. Raises Conflict when one of them cannot be done."""
+
+
 _Values = Mapping[str, Any]
 
 
@@ -64,8 +77,20 @@ class Ordered:
         return views.accepted(self.id, self.order, self.inputs, self.planned, at=row.created_at, place=place)
 
 
+@dataclass(frozen=True)
+class Wish:
+    """An order on its way to the database. `within`: see `Jobs.submit`."""
+
+    caller: Caller
+    ordered: Ordered
+    values: _Values
+    within: Within | None
+
+
 class Ordering:
-    """Takes orders. Of one owner's, those that come to this process at the same time are taken one after the other."""
+    """Takes orders. Of one owner's, those that come to this process at the same time are taken one after the other, or
+    together.
+    """
 
     def __init__(
         self,
@@ -83,7 +108,7 @@ class Ordering:
         self._ids = ids
         self._sealer = sealer
         self._rules = rules
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._gathering = Gathering(self._accept_one, self._accept_many)
 
     async def accept(self, caller: Caller, order: JobOrder, within: Within | None) -> Job:
         """See `Jobs.submit`."""
@@ -92,14 +117,8 @@ class Ordering:
         planned = self._planning.plan(order, files, caller.tier)
         ordered = Ordered(self._ids.new(lookups.JOB_PREFIX), order, files, planned)
         values = self._values(caller, ordered)
-        async with self._turn(caller.tenant):
-            if within is not None or len(files) > 1:
-                return await self._accept_within(caller, ordered, values, within)
-            row = await self._database.make(accepting.ACCEPT_AT_ONCE, **values)
-            if row is None:
-                await self.check_room(caller)
-                row = await self._database.transact(lambda session: _accept_in_turn(session, caller, values))
-            return ordered.accepted(row)
+        wish = Wish(caller, ordered, values, within)
+        return await self._gathering(caller.tenant, wish, self._kind(wish))
 
     async def quote(self, caller: Caller, order: JobOrder) -> Quote:
         """See `Jobs.dry_run`."""
@@ -114,24 +133,51 @@ class Ordering:
         """See `Jobs.check_room`."""
         check_room(caller.tier, await repository.standing(self._database, caller.tenant))
 
-    @asynccontextmanager
-    async def _turn(self, tenant: str) -> AsyncIterator[None]:
-        """Two statements at once would meet at the tenant's gate, and one of them would have come in vain. That is all:
-        who has waited for long need not wait for one who does not come back.
+    def _kind(self, wish: Wish) -> Tier | None:
+        """What those have in common that can be accepted by one statement; None for one that goes alone.
+
+        Where replicas may answer, each client has a horizon of its own.
         """
-        lock = self._turns.get(tenant)
-        if lock is None:
-            lock = self._turns[tenant] = asyncio.Lock()
+        order, database = wish.ordered.order, self._database
+        plain = len(order.inputs) == 1 and order.password is None
+        shares = wish.within is None or isinstance(wish.within, Sharing)
+        return wish.caller.tier if plain and shares and database.takes_many and not database.has_replicas else None
+
+    async def _accept_one(self, wish: Wish) -> Job:
+        caller, ordered, values = wish.caller, wish.ordered, wish.values
+        if wish.within is not None or len(ordered.inputs) > 1:
+            return await self._accept_within(caller, ordered, values, wish.within)
+        row = await self._database.make(accepting.ACCEPT_AT_ONCE, **values)
+        if row is None:
+            await self.check_room(caller)
+            row = await self._database.transact(lambda session: _accept_in_turn(session, caller, values))
+        return ordered.accepted(row)
+
+    async def _accept_many(self, wishes: Sequence[Wish]) -> Sequence[Job | None]:
+        """Of one owner and tier. Those that are left out are to be tried alone, which tells what is the matter."""
+        tenant, values = wishes[0].caller.tenant, accepting_many.gathered([wish.values for wish in wishes])
+        if any(wish.within is not None for wish in wishes):
+            return await self._accept_many_within(tenant, wishes, values)
+        rows = await self._database.make_all(accepting_many.ACCEPT_MANY_AT_ONCE, **values)
+        if not rows:
+            rows = await self._database.transact(lambda session: _accept_many_in_turn(session, tenant, values))
+        return _accepted(wishes, rows)
+
+    async def _accept_many_within(self, tenant: str, wishes: Sequence[Wish], values: _Values) -> Sequence[Job | None]:
         try:
-            async with asyncio.timeout(_LONGEST_TURN_SECONDS if lock.locked() else None):
-                await lock.acquire()
-        except TimeoutError:
-            yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
+            async with self._database.write() as session:
+                rows = await session.make_all(accepting_many.ACCEPT_MANY_AT_ONCE, **values)
+                jobs = _accepted(wishes, rows or await _accept_many_in_turn(session, tenant, values))
+                sharing = [
+                    (wish.within, job)
+                    for wish, job in zip(wishes, jobs, strict=True)
+                    if job is not None and isinstance(wish.within, Sharing)
+                ]
+                if sharing:
+                    await sharing[0][0].with_others(session, sharing)
+        except Conflict:  # of one of them
+            return [None] * len(wishes)
+        return jobs
 
     async def _accept_within(self, caller: Caller, ordered: Ordered, values: _Values, within: Within | None) -> Job:
         async with self._database.write() as session:
@@ -197,6 +243,18 @@ async def _add_inputs(session: WriteSession, caller: Caller, ordered: Ordered, *
         raise _gone()
     more = zip(ordered.order.inputs, ordered.inputs, strict=True)
     repository.add_inputs(session, ordered.id, caller.tenant, list(more)[1:])
+
+
+async def _accept_many_in_turn(session: WriteSession, tenant: str, values: _Values) -> Rows:
+    """After whoever else accepts a job for this tenant."""
+    await repository.hold_gate(session, tenant)
+    return await session.make_all(accepting_many.ACCEPT_MANY, **values)
+
+
+def _accepted(wishes: Sequence[Wish], rows: Rows) -> Sequence[Job | None]:
+    found = {row.id: row for row in rows}
+    orders = (wish.ordered for wish in wishes)
+    return [ordered.accepted(found[ordered.id]) if ordered.id in found else None for ordered in orders]
 
 
 async def _accept_in_turn(session: WriteSession, caller: Caller, values: _Values) -> Any:

@@ -94,3 +94,37 @@ async def test_an_order_tells_its_place_as_far_as_it_is_counted_and_a_look_tells
     assert (first.queue_position, last_counted.queue_position) == (1, accepting.FARTHEST_PLACE)
     assert (beyond.queue_position, beyond.estimated_seconds) == (None, None)
     assert (await shop.jobs.get(alice, beyond.id)).queue_position == accepting.FARTHEST_PLACE + 1
+
+
+async def test_orders_of_one_tenant_that_come_together_are_whole_and_queue_behind_one_another(shop, alice):
+    upload = await shop.upload()
+    orders = [JobOrder((JobInput(upload=upload),), to="md", tag=f"order {n}") for n in range(12)]
+    jobs = await asyncio.gather(*(shop.jobs.submit(alice, order) for order in orders))
+    assert [(job.tag, job.queue_position) for job in jobs] == [(f"order {n}", n + 1) for n in range(12)]
+    for job in jobs:
+        assert await shop.jobs.get(alice, job.id) == job
+    async with shop.database.read() as session:
+        turns = (await session.execute(select(JobRow.id, JobRow.queued_at).order_by(JobRow.queued_at))).all()
+    assert [job_id for job_id, _ in turns] == [job.id for job in jobs]
+    apart = [(later - earlier).total_seconds() for (_, earlier), (_, later) in itertools.pairwise(turns)]
+    assert apart == [accepting.TURN_SECONDS] * 11
+    assert await shop.relay.run_once() == 12
+
+
+async def test_of_orders_that_come_together_only_those_whose_file_is_gone_are_refused(shop, alice, monkeypatch):
+    there, gone = await shop.upload(b"one text"), await shop.upload(b"another text")
+    look_up = shop.uploads.artifact_of_upload
+
+    async def before_it_goes(on, tenant, upload):
+        found = await look_up(on, tenant, upload)
+        if upload == gone:
+            async with shop.database.write() as session:
+                erased = update(ArtifactRow).where(ArtifactRow.id == found.id)
+                await session.execute(erased.values(erased_at=await shop.database.now(session)))
+        return found
+
+    monkeypatch.setattr(shop.uploads, "artifact_of_upload", before_it_goes)
+    orders = [JobOrder((JobInput(upload=upload),), to="md") for upload in (there, gone) * 3]
+    answers = await asyncio.gather(*(shop.jobs.submit(alice, order) for order in orders), return_exceptions=True)
+    assert [isinstance(answer, Expired) for answer in answers] == [False, True] * 3
+    assert await jobs_there_are(shop) == 3

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from typing_extensions import override
 
-from filewright.chassis.db.database import WriteSession
 from filewright.chassis.ids import is_id
 from filewright.chassis.web.body import read_body
 from filewright.chassis.web.cursors import decode_cursor, encode_cursor
 from filewright.chassis.web.downloads import download_response, redirect_response
 from filewright.chassis.web.edge import Edge
-from filewright.chassis.web.idempotency import Claim
 from filewright.chassis.web.jsonbody import MAX_JSON_BYTES, JsonBody
 from filewright.chassis.web.openapi import answers, described, problems
 from filewright.chassis.web.problems import Conflict, InvalidRequest
@@ -37,8 +34,8 @@ from filewright.converter.jobs.answers import (
 )
 from filewright.converter.jobs.feed import Change
 from filewright.converter.jobs.fetching import Fetching
+from filewright.converter.jobs.keeping import keeping
 from filewright.converter.jobs.lookups import JOB_PREFIX
-from filewright.converter.jobs.ordering import Sharing
 from filewright.converter.jobs.requests import MAX_TAG, JobRequest, RatingRequest
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, Quote
 from filewright.converter.jobs.service import Jobs
@@ -78,23 +75,6 @@ _FAILURES = (409, 410, 415, 422)
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """The answer to an order, kept with the job."""
-
-    claim: Claim
-
-    async def __call__(self, session: WriteSession, job: Job) -> None:
-        await self.claim.keep(session, accepted_response(job))
-
-
-class _KeptWithOthers(_Kept, Sharing):
-    @override
-    async def with_others(self, session: WriteSession, jobs: Sequence[tuple[Sharing, Job]]) -> None:
-        kept = [(each.claim, accepted_response(job)) for each, job in jobs if isinstance(each, _KeptWithOthers)]
-        await self.claim.keep_with(session, kept)
-
-
-@dataclass(frozen=True)
 class JobEndpoints:
     """The handlers; `router` says which address each has."""
 
@@ -115,8 +95,7 @@ class JobEndpoints:
             if any(item.url is not None for item in asked.inputs):
                 await self.jobs.check_room(caller)  # nothing is fetched for an order that would be refused
             async with self.fetching.brought(caller, asked) as brought:
-                kept = (_KeptWithOthers if claim.fresh else _Kept)(claim) if claim.keeps else None
-                return accepted_response(await self.jobs.submit(caller, brought, within=kept))
+                return accepted_response(await self.jobs.submit(caller, brought, within=keeping(claim)))
 
     async def create_now(self, request: Request, _rest: str) -> Response:
         """As `create`, past the framework."""

@@ -2,7 +2,8 @@
 go through, what another worker adds, who waits under overload, and what is lost when Redis is.
 
     python benchmarks/distributed.py                   all, about fifteen minutes
-    python benchmarks/distributed.py status orders     one or several of: status, orders, burst, workers, lanes, redis
+    python benchmarks/distributed.py status orders     one or several of: status, orders, account, burst, workers,
+                                                       lanes, redis
 
 Starts a stack of its own on free ports (`filewright stack up`), with one API process, two workers of one slot and one
 beat, and takes it down again. Requests come from a generator in a process of its own; in the open runs a latency counts
@@ -134,12 +135,14 @@ class Order:
     to: str
 
     def request(self, tag: str) -> bytes:
-        body = json.dumps({"inputs": [{"upload": self.upload}], "to": self.to, "tag": tag}).encode()
-        head = (
-            f"POST /v1/jobs HTTP/1.1\r\nHost: bench\r\nX-Forwarded-For: {self.address}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+        return post_job(self.upload, self.to, tag, {"X-Forwarded-For": self.address})
+
+
+def post_job(upload: str, to: str, tag: str, more: Mapping[str, str]) -> bytes:
+    body = json.dumps({"inputs": [{"upload": upload}], "to": to, "tag": tag}).encode()
+    known = {"Content-Type": "application/json", "Content-Length": str(len(body)), **more}
+    head = "".join(f"{name}: {value}\r\n" for name, value in known.items())
+    return f"POST /v1/jobs HTTP/1.1\r\nHost: bench\r\n{head}\r\n".encode() + body
 
 
 def generate(port: int, heads: Sequence[bytes], *, total: int, rate: float | None = None) -> dict[str, Any]:
@@ -280,6 +283,15 @@ class Shape:
                 jobs.append(answer.headers["link"].partition(">")[0].rpartition("/")[2])
             return {"Authorization": client.headers["Authorization"]}, jobs
 
+    def upload(self, owner: Mapping[str, str]) -> str:
+        """A small table of theirs."""
+        name, data, _ = self.files[0]
+        with httpx.Client(base_url=f"http://127.0.0.1:{self.api}", timeout=60, headers=dict(owner)) as client:
+            announced = client.post("/v1/uploads", json={"filename": name, "bytes": len(data)}).raise_for_status()
+            path = f"/v1/uploads/{announced.json()['id']}"
+            client.put(path, content=data).raise_for_status()
+            return str(client.post(f"{path}/complete").raise_for_status().json()["id"])
+
     @contextlib.contextmanager
     def apart(self) -> Iterator[bool]:
         """The API process has a core to itself, and all others, the generator too, share what is left."""
@@ -414,6 +426,31 @@ def orders(shape: Shape) -> dict[str, Any]:
         **_per_core(rounds, "order"),
         "rounds": rounds,
     }
+
+
+def account(shape: Shape, total: int = 500) -> dict[str, Any]:
+    """`POST /v1/jobs` of one file by one account's API key, without and with an `Idempotency-Key`, in turns; else as
+    `orders`.
+    """
+    pid, (owner, _) = shape.pids["api-1"], shape.keyholder()
+    upload = shape.upload(owner)
+    rounds: dict[str, list[dict[str, Any]]] = {"plain": [], "keyed": []}
+    for number in range(6):
+        kind = ("plain", "keyed")[number % 2]
+        asked = [
+            post_job(upload, "json", f"account {number}", {**owner, **(_fresh_key() if kind == "keyed" else {})})
+            for _ in range(total)
+        ]
+        with shape.frozen("worker-1", "worker-2"), shape.apart():
+            all_before, before = shape.cpu(), own_cpu(pid)
+            seen = generate(shape.api, asked, total=total)
+            rounds[kind].append({**seen, **_spent(shape, pid, before, all_before, total)})
+        shape.wait_until_idle()
+    return {kind: {**_per_core(found, "order"), "rounds": found} for kind, found in rounds.items()}
+
+
+def _fresh_key() -> Mapping[str, str]:
+    return {"Idempotency-Key": secrets.token_hex(12)}
 
 
 def burst(shape: Shape, total: int = 5_000) -> dict[str, Any]:
@@ -576,6 +613,7 @@ def redis(shape: Shape, seconds: float = 12.0) -> dict[str, Any]:
 PARTS: Mapping[str, Callable[[Shape], dict[str, Any]]] = {
     "status": status,
     "orders": orders,
+    "account": account,
     "workers": workers,
     "redis": redis,
     "lanes": lanes,
@@ -642,6 +680,11 @@ def _findings(kept: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Mapping[
             "≥ 1,000",
             at,
         )
+    if found := kept.get("account"):
+        at = found["conditions"]
+        for kind, said in (("plain", ""), ("keyed", ", each with an `Idempotency-Key`")):
+            cpu = f"{found[kind]['cpu_us_per_order']:.0f} µs"
+            yield f"the same by one account's API key{said}", cpu, "< 2,000 µs", at
     if found := kept.get("workers"):
         what = "two workers instead of one, as a share of twice"
         if found.get("share_of_a_core_each"):

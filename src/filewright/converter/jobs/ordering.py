@@ -164,20 +164,19 @@ class Ordering:
         return _accepted(wishes, rows)
 
     async def _accept_many_within(self, tenant: str, wishes: Sequence[Wish], values: _Values) -> Sequence[Job | None]:
+        async def accept(session: WriteSession) -> Sequence[Job | None]:
+            rows = await session.make_all(accepting_many.ACCEPT_MANY_AT_ONCE, **values)
+            jobs = _accepted(wishes, rows or await _accept_many_in_turn(session, tenant, values))
+            accepted = ((wish.within, job) for wish, job in zip(wishes, jobs, strict=True) if job is not None)
+            sharing = [(within, job) for within, job in accepted if isinstance(within, Sharing)]
+            if sharing:
+                await sharing[0][0].with_others(session, sharing)
+            return jobs
+
         try:
-            async with self._database.write() as session:
-                rows = await session.make_all(accepting_many.ACCEPT_MANY_AT_ONCE, **values)
-                jobs = _accepted(wishes, rows or await _accept_many_in_turn(session, tenant, values))
-                sharing = [
-                    (wish.within, job)
-                    for wish, job in zip(wishes, jobs, strict=True)
-                    if job is not None and isinstance(wish.within, Sharing)
-                ]
-                if sharing:
-                    await sharing[0][0].with_others(session, sharing)
+            return await self._database.transact(accept)
         except Conflict:  # of one of them
             return [None] * len(wishes)
-        return jobs
 
     async def _accept_within(self, caller: Caller, ordered: Ordered, values: _Values, within: Within | None) -> Job:
         async with self._database.write() as session:

@@ -31,6 +31,7 @@ from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.tiers import Caller, Tier
 
 Within = Callable[[WriteSession, Job], Awaitable[None]]
+_Values = Mapping[str, Any]
 
 
 class Sharing(ABC):
@@ -43,9 +44,6 @@ class Sharing(ABC):
     @abstractmethod
     async def with_others(self, session: WriteSession, jobs: Sequence[tuple[Sharing, Job]]) -> None:
         """For each of these, itself among them. Raises Conflict when one of them cannot be done."""
-
-
-_Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

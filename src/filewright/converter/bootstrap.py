@@ -155,7 +155,7 @@ from filewright.converter.maintenance.rewrapping import EVERY_SECONDS as ROTATIN
 from filewright.converter.maintenance.rewrapping import Rewrapping
 from filewright.converter.maintenance.tampering import EVERY_SECONDS as TAMPERING_SECONDS
 from filewright.converter.maintenance.tampering import TamperCheck
-from filewright.converter.maintenance.telling import AlarmLetters
+from filewright.converter.maintenance.telling import AlarmCalls, AlarmLetters
 from filewright.converter.maintenance.vitals import Facts, no_facts
 from filewright.converter.migrations.tables import metadata
 from filewright.converter.operations.chains import Operations
@@ -803,8 +803,11 @@ def _people(on: Desk, idempotency: IdempotencyKeys) -> People:
     elsewhere = Elsewhere(provider, accounts, keys, database, box, on.clock, on.audit, on.watch)
     marks = SessionMarks(derived(on.secret, "filewright session cookies"))
     cookies = Cookies(marks, sessions, database, on.cache)
+    patterns = parse_patterns(settings.alarms)
     if settings.alarm_mail is not None:
-        on.watch.tell(AlarmLetters(outbox, settings.alarm_mail, parse_patterns(settings.alarms)).tell)
+        on.watch.tell(AlarmLetters(outbox, settings.alarm_mail, patterns).tell)
+    if settings.alarm_url is not None:
+        on.watch.tell_afterwards(AlarmCalls(on.egress, settings.alarm_url, patterns, on.audit.mark).tell)
     return People(
         accounts, keys, elsewhere, codes, sessions, cookies, access, signing, outbox, private, on.clock, on.watch
     )

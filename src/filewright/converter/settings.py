@@ -206,6 +206,13 @@ class Settings(BaseModel):
     alarm_mail: Annotated[
         str | None, Field(description="Who gets a letter about each alarm. They are logged and counted anyway.")
     ] = None
+    alarm_url: Annotated[
+        str | None,
+        Field(
+            description="An address of a chat or a pager that alarms are posted to, as JSON with a `text`. One that is "
+            "not public is named in `FILEWRIGHT_EGRESS_ALLOW`, too."
+        ),
+    ] = None
     anonymous: Annotated[
         bool,
         Field(
@@ -352,6 +359,13 @@ class Settings(BaseModel):
     def _known_operator(cls, value: str | None) -> str | None:
         if value is not None and _ADDRESS.fullmatch(value) is None:
             raise ValueError("use name@host")
+        return value
+
+    @field_validator("alarm_url")
+    @classmethod
+    def _known_pager(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+            raise ValueError("use https://host/path")
         return value
 
     @field_validator("database_url")

@@ -31,7 +31,7 @@ def service(tmp_path_factory, serve, provider):
     settings = {
         "oidc_issuer": provider,
         "oidc_client_id": "filewright",
-        "oidc_client_secret_file": folder / "secret",
+        "oidc_client_secret_file": str(folder / "secret"),
         "oidc_redirect_url": BACK,
         "egress_allow": ("127.0.0.0/8", "::1/128"),
     }

@@ -35,6 +35,8 @@ RAISED = declare("alarm.raised", "a pattern of abuse was seen; `subject` is whos
 
 Also = Callable[[WriteSession, Sequence[Raised]], Awaitable[None]]
 """What else to do in the unit of work that writes alarms down."""
+Afterwards = Callable[[Sequence[Raised]], Awaitable[None]]
+"""What else to do when alarms are written down; it raises nothing."""
 _Key = tuple[str, str, str | None]
 
 
@@ -68,12 +70,17 @@ class Watch:
         self._written: OrderedDict[_Key, float] = OrderedDict()
         """When each of the last minute was written."""
         self._raised: list[Raised] = []
-        self._also: Also | None = None
+        self._also: list[Also] = []
+        self._afterwards: list[Afterwards] = []
         self._lost = metrics.counter("audit_notes_lost", "Refusals that there was no room for in the audit log.")
 
     def tell(self, also: Also) -> None:
-        """Tell somebody of alarms, in the unit of work that writes them down."""
-        self._also = also
+        """Tell somebody else, too, of alarms, in the unit of work that writes them down."""
+        self._also.append(also)
+
+    def tell_afterwards(self, afterwards: Afterwards) -> None:
+        """Tell somebody who may take long, or not be there; what is refused waits meanwhile, and nothing else."""
+        self._afterwards.append(afterwards)
 
     def note(self, note: Note) -> None:
         """Keep it for the next batch, and count it towards the alarms of its act."""
@@ -101,6 +108,8 @@ class Watch:
                 self._written.pop(note.key, None)
                 self._gather(note)
             raise
+        for afterwards in self._afterwards if raised else ():
+            await afterwards(raised)
         return len(notes) + len(raised)
 
     async def close(self) -> None:
@@ -131,8 +140,8 @@ class Watch:
 
     async def _write(self, notes: Sequence[Note], raised: Sequence[Raised]) -> None:
         async def work(session: WriteSession) -> None:
-            if raised and self._also is not None:
-                await self._also(session, raised)
+            for also in self._also if raised else ():
+                await also(session, raised)
             for note in notes:
                 await self.audit.record(
                     session,

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
@@ -74,7 +75,12 @@ class Fork:
         self._one_at_a_time = threading.Lock()
         self._number = 0
 
-    def convert(self, document: Path) -> None:
+    @property
+    def pid(self) -> int:
+        """Of the parent; children come and go below it."""
+        return self._process.pid
+
+    def convert(self, document: Path) -> bytes:
         """From the file to a PDF in a fresh directory."""
         with self._one_at_a_time:
             self._number += 1
@@ -92,8 +98,11 @@ class Fork:
             lines.readline()
             ours.sendall(json.dumps(self._order(work, given)).encode() + b"\n")
             answer = json.loads(lines.readline())
-        if not answer.get("value", {}).get("opened") or not (work / "out" / "output.pdf").read_bytes():
+        made = work / "out" / "output.pdf"
+        if not answer.get("value", {}).get("opened") or not (data := made.read_bytes()):
             raise RuntimeError(f"{document.name}: {answer}")
+        shutil.rmtree(work)
+        return data
 
     def _order(self, work: Path, given: Path) -> dict[str, object]:
         source = given.suffix[1:]
@@ -138,7 +147,7 @@ def main() -> int:
                 for _ in range(4):  # from the third on, the product's LibreOffice is warm
                     call()
                 ways: dict[str, Way] = {
-                    "fork": lambda document=document: fork.convert(document),
+                    "fork": lambda document=document: (fork.convert(document), None)[1],
                     "product": call,
                     "soffice": lambda stock=stock: (stock.convert(), None)[1],
                 }

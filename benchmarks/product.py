@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import secrets
@@ -11,13 +12,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
+import trees
 
 _START_SECONDS = 60.0
+_JOB = re.compile(r"/v1/jobs/[\w-]+")
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
@@ -63,20 +67,13 @@ class Product:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    def client(self) -> Client:
-        """A connection of its own."""
-        return Client(self._port)
+    def client(self, address: str = "127.0.0.1") -> Client:
+        """A connection of its own, from that loopback address."""
+        return Client(self._port, address)
 
     def cpu_seconds(self) -> float:
         """User and system time of the whole tree, ended processes included."""
-        total = 0.0
-        for process in self._tree():
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system + times.children_user + times.children_system
-        return total
+        return trees.cpu_seconds([self.pid])
 
     def rss_bytes(self) -> int:
         """Resident memory of the whole tree; pages shared by processes count in each of them."""
@@ -113,20 +110,40 @@ class Product:
         raise RuntimeError("the server does not answer")
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What came back for a form."""
+
+    status: int
+    body: bytes
+    job: str | None
+    """The address of the job that was made of it, if one was."""
+
+
 class Client:
     """One caller with one connection, which stays open from request to request."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300, source_address=(address, 0))
 
     def convert(self, form: Form) -> bytes:
         """The result's bytes; RuntimeError with the server's words when there are none."""
+        answer = self.send(form)
+        if answer.status != 200:
+            raise RuntimeError(f"{answer.status}: {answer.body[:500].decode(errors='replace')}")
+        return answer.body
+
+    def send(self, form: Form) -> Answer:
+        """Whatever comes back."""
         self._connection.request("POST", "/v1/convert", body=form.body, headers=form.headers)
         response = self._connection.getresponse()
-        body = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{response.status}: {body[:500].decode(errors='replace')}")
-        return body
+        found = _JOB.search(response.headers.get("Link") or "")
+        return Answer(response.status, response.read(), found[0] if found else None)
+
+    def read(self, path: str) -> Any:
+        """What JSON is there."""
+        self._connection.request("GET", path)
+        return json.loads(self._connection.getresponse().read())
 
     def close(self) -> None:
         self._connection.close()
@@ -135,12 +152,14 @@ class Client:
 class Form:
     """An upload, put together once: building it is not what is measured."""
 
-    def __init__(self, path: Path, target: str) -> None:
+    def __init__(self, path: Path, target: str, data: bytes | None = None) -> None:
+        """`data` is what is sent, where that is not what the file holds."""
         boundary = secrets.token_hex(16)
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="to"\r\n\r\n{target}\r\n'
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{path.name}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"
         )
-        self.body = head.encode() + path.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+        content = path.read_bytes() if data is None else data
+        self.body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
         self.headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Prefer": "wait=120"}

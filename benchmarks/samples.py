@@ -34,16 +34,17 @@ def make_samples(folder: Path, wanted: set[str], *, quick: bool) -> Mapping[str,
     return made
 
 
-def _text(source: random.Random, words: int) -> str:
+def text(source: random.Random, words: int) -> str:
+    """So many words as a sentence."""
     return " ".join(source.choice(_WORDS) for _ in range(words)).capitalize() + "."
 
 
 def _md(path: Path, quick: bool) -> None:
     source, parts = random.Random(1), ["# A report\n"]
     for number in range(1, 21):
-        parts.append(f"## Section {number}\n\n{_text(source, 60)} [A link](https://example.org/{number}).\n")
-        parts.append("\n".join(f"- *{_text(source, 5)}* `code`" for _ in range(4)) + "\n")
-        parts.append("| a | b |\n|---|---|\n" + "\n".join(f"| {n} | {_text(source, 2)} |" for n in range(4)) + "\n")
+        parts.append(f"## Section {number}\n\n{text(source, 60)} [A link](https://example.org/{number}).\n")
+        parts.append("\n".join(f"- *{text(source, 5)}* `code`" for _ in range(4)) + "\n")
+        parts.append("| a | b |\n|---|---|\n" + "\n".join(f"| {n} | {text(source, 2)} |" for n in range(4)) + "\n")
     path.write_text("\n".join(parts), encoding="utf-8")
 
 
@@ -54,7 +55,7 @@ def _docx(path: Path, quick: bool) -> None:
     for number in range(1, 11):
         document.add_heading(f"Section {number}", 1)
         for _ in range(4):
-            document.add_paragraph(_text(source, 80))
+            document.add_paragraph(text(source, 80))
         table = document.add_table(rows=4, cols=4)
         for row in table.rows:
             for cell in row.cells:

@@ -24,6 +24,11 @@ _SLIDES_AMONG = 12
 _SLIDES = frozenset({1, 3, 5, 7, 8, 10, 11})
 
 
+def source(seed: int) -> random.Random:
+    """For those whose words should be the same every time."""
+    return random.Random(seed)
+
+
 def office_documents(folder: Path, count: int) -> Sequence[Path]:
     """So many, the same ones every time."""
     folder.mkdir(parents=True)

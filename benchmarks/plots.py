@@ -34,8 +34,7 @@ def lines(title: str, unit: str, across: str, series: Mapping[str, Sequence[tupl
         parts += [
             f'<line x1="{_LEFT}" x2="{_LEFT + _WIDTH}" y1="{y:.0f}" y2="{y:.0f}" stroke="#cccccc"/>',
             f'<text x="{_LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{high * share:,.0f} {escape(unit)}</text>',
-            f'<text x="{_LEFT + share * _WIDTH:.0f}" y="{_TOP + height + 18}" text-anchor="middle">'
-            f"{far * share:,.0f}</text>",
+            _text(_LEFT + share * _WIDTH, _TOP + height + 18, f"{far * share:,.0f}"),
         ]
     for colour, (name, line) in zip(_COLOURS, series.items(), strict=False):
         way = " ".join(f"{_LEFT + x / far * _WIDTH:.1f},{_TOP + height - y / high * height:.1f}" for x, y in line)
@@ -51,12 +50,16 @@ def lines(title: str, unit: str, across: str, series: Mapping[str, Sequence[tupl
     return _drawn(title, _TOP + height + 46, parts)
 
 
+def _text(x: float, y: float, words: str) -> str:
+    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="middle">{escape(words)}</text>'
+
+
 def _drawn(title: str, height: int, parts: Sequence[str]) -> str:
     width = _LEFT + _WIDTH + _RIGHT
+    size = f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif"'
-            f' font-size="12" role="img" aria-label="{escape(title)}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(title)}">',
             f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
             f'<text x="{_LEFT}" y="18" font-weight="bold">{escape(title)}</text>',
             *parts,

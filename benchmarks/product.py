@@ -152,11 +152,14 @@ class Client:
 class Form:
     """An upload, put together once: building it is not what is measured."""
 
-    def __init__(self, path: Path, target: str, data: bytes | None = None) -> None:
+    def __init__(
+        self, path: Path, target: str, data: bytes | None = None, options: Mapping[str, Any] | None = None
+    ) -> None:
         """`data` is what is sent, where that is not what the file holds."""
         boundary = secrets.token_hex(16)
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="to"\r\n\r\n{target}\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="options"\r\n\r\n{json.dumps(options or {})}\r\n'
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{path.name}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"
         )

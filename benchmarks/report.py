@@ -47,8 +47,8 @@ def rows(results: Results) -> list[list[str]]:
     return table
 
 
-def write_readme(results: Results, folder: Path) -> None:
-    """`README.md` and `results.svg`."""
+def section(results: Results, folder: Path) -> str:
+    """The part of `README.md`, and `results.svg`."""
     (folder / "results.svg").write_text(_plot(results), encoding="utf-8")
     machine = results["machine"]
     inputs = "\n".join(
@@ -57,10 +57,7 @@ def write_readme(results: Results, folder: Path) -> None:
         if "skipped" not in row
     )
     rough = "\n**A quick run: small inputs, few rounds, rough figures.**\n" if results["quick"] else ""
-    (folder / "README.md").write_text(
-        f"""<!-- Made by benchmarks/run.py; run it to make it anew. -->
-
-# What the product adds to its engines
+    return f"""# What the product adds to its engines
 
 `python benchmarks/run.py` starts `filewright serve` on an empty data directory, sends files over HTTP and takes the
 results, and in turns with it runs the same engine with the same options and nothing around it. Every conversion of the
@@ -86,9 +83,7 @@ Filewright {results["version"]} on {machine["cores"]} cores of {machine["cpu"]},
 | conversion | input | bytes | engine | rounds |
 |---|---|---|---|---|
 {inputs}
-""",
-        encoding="utf-8",
-    )
+"""
 
 
 def _summary(results: Results) -> str:

@@ -18,22 +18,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import readme
 from bare import LIBRARIES, Bare, Cost, FreshLibrary, Program, StockOffice, WarmLibrary
+from figures import machine
 from product import Form, Product
-from report import show, write_readme
+from report import show
 from samples import Sample, make_samples
 
 from filewright import __version__
@@ -129,7 +129,7 @@ def main() -> int:
     print(show(results))
     if not arguments.no_write:
         (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-        write_readme(results, HERE)
+        readme.write(HERE)
     return 0
 
 
@@ -251,15 +251,15 @@ def measure_together(
         own = folder / f"together-{number}"
         own.mkdir()
         ways.append(bare_ways(case, sample, registry, own)["bare"])
-    by_product = _per_second([lambda client=client: client.convert(form) for client in clients], effort.together)
-    bare = _per_second([way.convert for way in ways], effort.together)
+    by_product = per_second([lambda client=client: client.convert(form) for client in clients], effort.together)
+    bare = per_second([way.convert for way in ways], effort.together)
     for closing in (*clients, *ways):
         closing.close()
     return {"product_per_s": round(by_product, 2), "bare_per_s": round(bare, 2), "ratio": round(by_product / bare, 3)}
 
 
-def _per_second(callers: Sequence[Callable[[], object]], seconds: float) -> float:
-    """Each caller goes on for that long and ends what it began; counted over each caller's own time."""
+def per_second(callers: Sequence[Callable[[], object]], seconds: float) -> float:
+    """Conversions a second. Each caller goes on for so long, ends what it began, and is counted over its own time."""
     rates: list[float] = []
     broken: list[BaseException] = []
 
@@ -281,23 +281,6 @@ def _per_second(callers: Sequence[Callable[[], object]], seconds: float) -> floa
     if broken:
         raise broken[0]
     return sum(rates)
-
-
-def machine() -> dict[str, Any]:
-    """What was measured on, without naming it."""
-    model = "unknown"
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "cpu": model,
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(memory / (1 << 30), 1),
-        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
-        "python": platform.python_version(),
-        "load_before": round(os.getloadavg()[0], 2),
-    }
 
 
 class Progress:

@@ -33,11 +33,11 @@ from typing import Any
 
 import documents
 import trees
+from figures import machine, percentile, slope
 from marks import marked
 from poison import Poison, poisons
 from product import Form, Product
 from soak_report import show, write
-from figures import machine, percentile, slope
 
 from filewright import __version__
 from filewright.converter.jobs.states import LIVE

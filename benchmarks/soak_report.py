@@ -82,8 +82,8 @@ def _page(results: Results) -> str:
 
 # Thousands of conversions, and poison among them
 
-`python benchmarks/soak.py` starts `filewright serve` on an empty data directory and sends it small files over HTTP, from
-two callers that wait for each result, which is stored and kept for five minutes. In every second block of jobs a third
+`python benchmarks/soak.py` starts `filewright serve` on an empty data directory and sends it small files over HTTP,
+from two callers that wait for each result, which is stored and kept for five minutes. In every second block of jobs a third
 caller sends poison beside them: files that never end, fill memory, unpack to a thousand times their size, or are not
 what they say. A job may run for {results["deadline_s"]:.0f} seconds; each caller has an address, and so a turn, of its
 own. Between the blocks, when nothing runs, memory is read: proportional set size of the server, and of all its children
@@ -95,8 +95,8 @@ together. The slopes leave the first fifth out, in which everything becomes warm
 
 {markdown(_poison(results))}
 
-*Longest attempt* is from the moment a worker took the job until its end was written down; a file that crashes its engine
-is tried three times and then kept in quarantine.
+*Longest attempt* is from the moment a worker took the job until its end was written down; a file that crashes its
+engine is tried three times and then kept in quarantine.
 
 {markdown(_kinds(results))}
 

@@ -33,6 +33,7 @@ from product import Form, Product
 
 Convert = Callable[[Path], bytes]
 _READY_SECONDS = 60.0
+_LONGEST_SECONDS = 120.0
 
 
 class Way(Protocol):
@@ -125,7 +126,7 @@ class ByCommand:
         results.mkdir(parents=True)
 
         def convert(document: Path) -> bytes:
-            self._run(self._command(own, results, document), results)
+            self.run(self._command(own, results, document), results)
             made = results / f"{document.stem}.pdf"
             data = made.read_bytes()
             made.unlink()
@@ -133,13 +134,17 @@ class ByCommand:
 
         return convert
 
-    def _run(self, argv: list[str], folder: Path) -> None:
+    def run(self, argv: list[str], folder: Path) -> None:
+        """To its end, and count what it spent."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "LANG": "C.UTF-8"}
         quiet = subprocess.DEVNULL
         process = subprocess.Popen(argv, cwd=folder, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
         with self._lock:
             self._running.add(process.pid)
+        watch = threading.Timer(_LONGEST_SECONDS, trees.end, [process.pid])
+        watch.start()
         _, status, usage = os.wait4(process.pid, 0)
+        watch.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         with self._lock:
             self._running.discard(process.pid)
@@ -206,7 +211,7 @@ class ByUnoserver:
         port, other = _free_port(), _free_port()
         argv = [
             *(str(self._python), "-m", "unoserver.server", "--port", str(port), "--uno-port", str(other)),
-            *("--user-installation", str(own / "profile"), "--executable", _program()),
+            *("--user-installation", str(own / "profile"), "--executable", _program(), "--conversion-timeout", "60"),
         ]
         quiet = subprocess.DEVNULL
         self._started.append(subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, cwd=own))
@@ -225,8 +230,8 @@ class ByUnoserver:
             assert client.stdout is not None
             client.stdin.write(f"{document}\t{made}\n".encode())
             client.stdin.flush()
-            if client.stdout.readline() != b"done\n":
-                raise RuntimeError(f"unoserver did not convert {document.name}")
+            if (answer := client.stdout.readline()) != b"done\n":
+                raise RuntimeError(f"{document.name}: {answer.decode()}")
             return made.read_bytes()
 
         return convert
@@ -236,7 +241,7 @@ class ByUnoserver:
 
         def convert(document: Path) -> bytes:
             call = ["-m", "unoserver.client", "--port", str(port), "--host-location", "local"]
-            self._commands._run([str(self._python), *call, str(document), str(made)], own)
+            self._commands.run([str(self._python), *call, str(document), str(made)], own)
             return made.read_bytes()
 
         return convert
@@ -262,8 +267,11 @@ from unoserver.client import UnoClient
 client = UnoClient(port=sys.argv[1], host_location="local")
 for line in sys.stdin:
     given, made = line.rstrip("\\n").split("\\t")
-    client.convert(inpath=given, outpath=made, convert_to="pdf")
-    print("done", flush=True)
+    try:
+        client.convert(inpath=given, outpath=made, convert_to="pdf")
+        print("done", flush=True)
+    except Exception as error:
+        print("failed", repr(error)[:300].replace("\\n", " "), flush=True)
 """
 
 

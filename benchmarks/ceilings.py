@@ -180,6 +180,7 @@ class Engines:
 
 def main() -> int:
     arguments = _arguments()
+    trees.end_well()
     about, effort = machine(), QUICK if arguments.quick else FULL
     cases: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="filewright-ceilings-", dir=arguments.tmp) as folder, ExitStack() as stack:

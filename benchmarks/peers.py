@@ -63,7 +63,7 @@ class Effort:
 
 
 FULL = Effort(documents=24, rounds=2, blocks=3, seconds=12.0)
-QUICK = Effort(documents=5, rounds=1, blocks=1, seconds=4.0)
+QUICK = Effort(documents=4, rounds=1, blocks=1, seconds=3.0)
 
 
 @dataclass
@@ -84,6 +84,7 @@ class Seen:
 
 def main() -> int:
     arguments = _arguments()
+    trees.end_well()
     effort = QUICK if arguments.quick else FULL
     about = machine()
     with tempfile.TemporaryDirectory(prefix="filewright-peers-", dir=arguments.tmp) as folder, ExitStack() as stack:
@@ -130,7 +131,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _say(what: str) -> None:
-    print(f"{what} …", file=sys.stderr, flush=True)
+    print(f"{time.strftime('%H:%M:%S')} {what} …", file=sys.stderr, flush=True)
 
 
 def _documents(folder: Path | None, place: Path, effort: Effort) -> Sequence[Path]:
@@ -224,7 +225,7 @@ class Bench:
         """Apart from the rest, because looking costs time."""
         for way in self._ways:
             over = threading.Event()
-            watch = threading.Thread(target=self._watch, args=(way, over))
+            watch = threading.Thread(target=self._watch, args=(way, over), daemon=True)
             watch.start()
             run(self._callers[way.name], self._given, self._effort.seconds / 2)
             over.set()
@@ -276,7 +277,7 @@ def run(callers: Sequence[Convert], given: Sequence[Path], seconds: float) -> Bl
                 block.times.append(time.perf_counter() - started)
                 block.names.append(document.name)
 
-    threads = [threading.Thread(target=work, args=(convert,)) for convert in callers]
+    threads = [threading.Thread(target=work, args=(convert,), daemon=True) for convert in callers]
     for thread in threads:
         thread.start()
     for thread in threads:

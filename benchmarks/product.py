@@ -21,6 +21,7 @@ import psutil
 import trees
 
 _START_SECONDS = 60.0
+_IDLE_SECONDS = 1.0
 _JOB = re.compile(r"/v1/jobs/[\w-]+")
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
@@ -125,6 +126,7 @@ class Client:
 
     def __init__(self, port: int, address: str = "127.0.0.1") -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300, source_address=(address, 0))
+        self._used = time.monotonic()
 
     def convert(self, form: Form) -> bytes:
         """The result's bytes; RuntimeError with the server's words when there are none."""
@@ -135,15 +137,14 @@ class Client:
 
     def send(self, form: Form) -> Answer:
         """Whatever comes back."""
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self._connection.close()  # the server may be closing it at this moment; the request opens it anew
         self._connection.request("POST", "/v1/convert", body=form.body, headers=form.headers)
         response = self._connection.getresponse()
         found = _JOB.search(response.headers.get("Link") or "")
-        return Answer(response.status, response.read(), found[0] if found else None)
-
-    def read(self, path: str) -> Any:
-        """What JSON is there."""
-        self._connection.request("GET", path)
-        return json.loads(self._connection.getresponse().read())
+        answer = Answer(response.status, response.read(), found[0] if found else None)
+        self._used = time.monotonic()
+        return answer
 
     def close(self) -> None:
         self._connection.close()

@@ -136,10 +136,10 @@ class Soak:
         self._random.shuffle(order)
         left, over, finished = iter(order), threading.Event(), threading.Semaphore(0)
         callers = [
-            threading.Thread(target=self._convert, args=(number, left, finished, poisoned))
+            threading.Thread(target=self._convert, args=(number, left, finished, poisoned), daemon=True)
             for number in range(self._callers)
         ]
-        poisoner = threading.Thread(target=self._poison, args=(over, finished))
+        poisoner = threading.Thread(target=self._poison, args=(over, finished), daemon=True)
         for thread in [*callers, *([poisoner] if poisoned else [])]:
             thread.start()
         for thread in callers:
@@ -214,6 +214,7 @@ def _code(body: bytes) -> str:
 
 def main() -> int:
     arguments = _arguments()
+    trees.end_well()
     with tempfile.TemporaryDirectory(prefix="filewright-soak-", dir=arguments.tmp) as folder:
         results = soak(Path(folder), arguments)
     print(show(results))

@@ -83,11 +83,11 @@ def _page(results: Results) -> str:
 # Thousands of conversions, and poison among them
 
 `python benchmarks/soak.py` starts `filewright serve` on an empty data directory and sends it small files over HTTP,
-from two callers that wait for each result, which is stored and kept for five minutes. In every second block of jobs a third
-caller sends poison beside them: files that never end, fill memory, unpack to a thousand times their size, or are not
-what they say. A job may run for {results["deadline_s"]:.0f} seconds; each caller has an address, and so a turn, of its
-own. Between the blocks, when nothing runs, memory is read: proportional set size of the server, and of all its children
-together. The slopes leave the first fifth out, in which everything becomes warm.
+from two callers that wait for each result, which is stored and kept for five minutes. In every second block of jobs a
+third caller sends poison beside them: files that never end, fill memory, unpack to a thousand times their size, or are
+not what they say. A job may run for {results["deadline_s"]:.0f} seconds; each caller has an address, and so a turn, of
+its own. Between the blocks, when nothing runs, memory is read: proportional set size of the server, and of all its
+children together. The slopes leave the first fifth out, in which everything becomes warm.
 
 {markdown(_answers(results))}
 

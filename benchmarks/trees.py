@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,6 +60,11 @@ def memory(pids: Iterable[int]) -> Memory:
             else:
                 children += size
     return Memory(root, children, processes)
+
+
+def end_well() -> None:
+    """When this process is told to end, leave by the usual way out, on which everything that was started is ended."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def open_files(pid: int) -> int:

@@ -33,7 +33,7 @@ from product import Form, Product
 
 Convert = Callable[[Path], bytes]
 _READY_SECONDS = 60.0
-_LONGEST_SECONDS = 120.0
+_LONGEST_SECONDS = 30.0
 
 
 class Way(Protocol):
@@ -240,7 +240,7 @@ class ByUnoserver:
         made = own / "made.pdf"
 
         def convert(document: Path) -> bytes:
-            call = ["-m", "unoserver.client", "--port", str(port), "--host-location", "local"]
+            call = ["-c", _CALL, "--port", str(port), "--host-location", "local"]
             self._commands.run([str(self._python), *call, str(document), str(made)], own)
             return made.read_bytes()
 
@@ -261,6 +261,8 @@ class ByUnoserver:
                     pipe.close()
 
 
+_CALL = "from unoserver.client import converter_main; converter_main()"
+"""What the command `unoconvert` does, wherever the environment lies."""
 _CLIENT = """
 import sys
 from unoserver.client import UnoClient

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT / "tests")  # in place of scripts/, where a file has the same name as the suite
 
 from corpus.samples import samples  # noqa: E402
-from corpus.wanted import can_be_asked, is_quick, wanted_targets  # noqa: E402
+from corpus.wanted import INTO_EVERYTHING, can_be_asked, is_quick, wanted_targets  # noqa: E402
 from filewright.converter.engines.port import Loss  # noqa: E402
 from filewright.converter.engines.registry import Registry  # noqa: E402
 from filewright.converter.engines.standard import standard_engines  # noqa: E402
@@ -26,7 +26,10 @@ from filewright.converter.formats.detection import claimed_format  # noqa: E402
 from filewright.converter.routing.planner import Planner, Route  # noqa: E402
 
 PAGE = ROOT / "docs" / "formats.md"
-TEST = "tests/corpus/test_files.py::test_a_file_becomes_all_that_people_ask_for_and_keeps_its_facts"
+TESTS = (
+    "tests/corpus/test_files.py::test_a_file_becomes_all_that_people_ask_for_and_keeps_its_facts",
+    "tests/corpus/test_pairs.py::test_a_file_becomes_everything_that_is_promised",
+)
 NEEDS = {
     "libreoffice": "LibreOffice",
     "poppler": "poppler-utils",
@@ -65,9 +68,10 @@ def page() -> str:
         "A way never goes on from a step that takes all but a part, so no pair counts that leads through one.",
         "",
         f"**{tested} pairs have a test of their own**, which converts a file, and reads what is known of it from the",
-        "product with another tool. Under each source stand the targets and the file, which is the test's parameter:",
+        "product with another tool. Under each source stand the targets and the file, which is the test's parameter;",
+        "the second test is for files that become everything:",
         "",
-        f"    {TEST}[file]",
+        *(f"    {test}[file]" for test in TESTS),
         "",
         "Of the others, each step is an engine's own that its tests convert with, every product is opened and its type",
         "detected before anybody gets it, and [corpus.md](corpus.md) counts what became of them with real files.",
@@ -115,8 +119,9 @@ def proven(source: str, possible: Sequence[str]) -> Mapping[str, str]:
         claimed = claimed_format(case.filename)
         if case.refused_for or claimed is None or claimed.id != source:
             continue
-        for target in wanted_targets(source, possible):
-            if can_be_asked(case.facts, target) and is_quick(case.facts, target):
+        everything = case.name in INTO_EVERYTHING
+        for target in possible if everything else wanted_targets(source, possible):
+            if can_be_asked(case.facts, target) and (everything or is_quick(case.facts, target)):
                 found.setdefault(target, case.name)
     return found
 
@@ -126,7 +131,7 @@ def proof(found: Mapping[str, str]) -> Iterable[str]:
     for name in dict.fromkeys(found.values()):
         targets = ", ".join(f"`{target}`" for target, file in found.items() if file == name)
         yield ""
-        yield f"Tested with `{name}`: {targets}."
+        yield f"Tested with `{name}`: {'everything' if name in INTO_EVERYTHING else targets}."
 
 
 def way(route: Route) -> str:

@@ -21,7 +21,7 @@ from filewright.converter.conversion.inside.fidelity.told import NotMeasured, Pa
 from filewright.converter.conversion.inside.fidelity.words import recall
 
 _STYLES = re.compile(
-    "(regular|normal|roman|book|light|medium|semibold|demibold|bold|black|italic|oblique|condensed|mt|ps|std|pro)+$"
+    "(regular|normal|roman|book|light|medium|semibold|demibold|bold|black|italic|oblique|condensed|mt|ps|std|pro){1,8}$"
 )
 _VOTES = 6
 _PATIENCE_SECONDS = 2.0

@@ -124,8 +124,8 @@ from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.font_packs import read_fonts, with_fonts
 from filewright.converter.engines.libreoffice_warm import standing, try_warm
+from filewright.converter.engines.plugins.gathering import gather
 from filewright.converter.engines.registry import Registry
-from filewright.converter.engines.standard import standard_engines
 from filewright.converter.jobs import repository as jobs_repository
 from filewright.converter.jobs.admission import EVERY_SECONDS as ADMISSION_SECONDS
 from filewright.converter.jobs.admission import Admission
@@ -310,25 +310,32 @@ class Services(Platform, Features):
     """What this process tells of itself beside its slots."""
 
 
-def standard_converter(sandbox: Sandbox, clock: Clock) -> Converter:
-    """Drives every engine that is installed here."""
-    return Converter(Registry(standard_engines()), sandbox, clock=clock)
-
-
 def _operations(on: Platform, converter: Converter, sandbox: Sandbox) -> Operations:
     """Everything else that can be done with files here."""
     return Operations(Operators(standard_operators()), converter, sandbox, clock=on.clock)
 
 
 MakeConverter = Callable[[Sandbox, Clock], Converter]
-"""What each process is given to convert with, or to plan with where it runs no engine."""
+"""What each process is given to convert with, or to plan with where it runs no engine, instead of what is installed."""
+
+
+def _converter(on: Platform, sandbox: Sandbox, make: MakeConverter | None) -> Converter:
+    """Drives every engine that is installed here. Raises SettingsError for a broken plug-in, if it is to be strict."""
+    if make is not None:
+        return make(sandbox, on.clock)
+    found = gather(on.settings.engines_dir)
+    if found.problems and on.settings.engines_strict:
+        raise SettingsError("\n".join(["FILEWRIGHT_ENGINES_STRICT: mend these engines", *map(str, found.problems)]))
+    for problem in found.problems:
+        log.warning("engine_left_out", problem=str(problem))
+    return Converter(Registry(found.engines), sandbox, clock=on.clock)
 
 
 # --- the processes -----------------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
-async def build(settings: Settings, make_converter: MakeConverter = standard_converter) -> AsyncIterator[Services]:
+async def build(settings: Settings, make_converter: MakeConverter | None = None) -> AsyncIterator[Services]:
     """`serve`: everything in this process. Brings the schema up to date first.
 
     Raises SettingsError, DatabaseUnavailable, StoreUnavailable, or SandboxUnavailable when this machine gives less
@@ -342,7 +349,7 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
         await on.database.migrate(MIGRATIONS)
         await _require_room(on, "serve")
         await on.store.sweep()
-        converter = make_converter(sandbox, on.clock)
+        converter = _converter(on, sandbox, make_converter)
         operations = _operations(on, converter, sandbox)
         features = _features(on, converter, operations)
         rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)
@@ -368,14 +375,14 @@ async def build(settings: Settings, make_converter: MakeConverter = standard_con
 
 
 @asynccontextmanager
-async def build_api(settings: Settings, make_converter: MakeConverter = standard_converter) -> AsyncIterator[Services]:
+async def build_api(settings: Settings, make_converter: MakeConverter | None = None) -> AsyncIterator[Services]:
     """`api`: answers requests and runs no engine. Any number of them share the database, the bucket and Redis.
 
     Raises as `build`, and SettingsError when `filewright migrate` has not been run for this version.
     """
     async with _platform(settings) as on:
         await _require_database(on, "api")
-        converter = make_converter(NoSandbox(), on.clock)
+        converter = _converter(on, NoSandbox(), make_converter)
         operations = _operations(on, converter, NoSandbox())
         features = _features(on, converter, operations)
         requests = _request_log(on, default=DEFAULT_REQUEST_LOG_DAYS)
@@ -387,12 +394,12 @@ async def build_api(settings: Settings, make_converter: MakeConverter = standard
 
 @asynccontextmanager
 async def build_worker(
-    settings: Settings, lanes: Sequence[str] = LANES, make_converter: MakeConverter = standard_converter
+    settings: Settings, lanes: Sequence[str] = LANES, make_converter: MakeConverter | None = None
 ) -> AsyncIterator[Services]:
     """`worker`: runs jobs of these lanes in its slots and answers nobody. Raises as `build_api`."""
     async with _platform(settings, lanes) as on, _sandbox(on) as sandbox:
         await _require_database(on, "worker")
-        converter = make_converter(sandbox, on.clock)
+        converter = _converter(on, sandbox, make_converter)
         operations = _operations(on, converter, sandbox)
         features = _features(on, converter, operations)
         scanner = _scanner(on)
@@ -407,11 +414,11 @@ async def build_worker(
 
 
 @asynccontextmanager
-async def build_beat(settings: Settings, make_converter: MakeConverter = standard_converter) -> AsyncIterator[Services]:
+async def build_beat(settings: Settings, make_converter: MakeConverter | None = None) -> AsyncIterator[Services]:
     """`beat`: upkeep. Of several, one leads and the others wait for its end. Raises as `build_api`."""
     async with _platform(settings) as on:
         await _require_database(on, "beat")
-        converter = make_converter(NoSandbox(), on.clock)
+        converter = _converter(on, NoSandbox(), make_converter)
         operations = _operations(on, converter, NoSandbox())
         features = _features(on, converter, operations)
         rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)

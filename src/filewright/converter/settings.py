@@ -292,6 +292,20 @@ class Settings(BaseModel):
             "besides those of the system. A change of it is seen at the next start.",
         ),
     ] = None
+    engines_dir: Annotated[
+        Path | None,
+        Field(
+            description="Folder of engine files (`*.yaml`), each of which makes a program of this machine an engine; "
+            "see docs/how-to/write-an-engine.md. The same for every process. Without it: none.",
+        ),
+    ] = None
+    engines_strict: Annotated[
+        bool,
+        Field(
+            description="Do not start while something is wrong with an engine file or an engine of another package. "
+            "`false`: such an engine is left out; `filewright doctor` and the log say why.",
+        ),
+    ] = False
     retention_hours: Annotated[
         float | None,
         Field(

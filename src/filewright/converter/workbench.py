@@ -6,7 +6,7 @@ layer to be imported.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from filewright.chassis.sandbox.runner import LocalSandbox, open_sandbox
 from filewright.chassis.sandbox.verdicts import Verdicts
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.font_packs import with_fonts
+from filewright.converter.engines.port import Engine
 from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.operations.chains import Operations
@@ -35,14 +36,20 @@ class Workbench:
 
 @asynccontextmanager
 async def open_workbench(
-    jobs_dir: Path, minimum: SandboxLevel, *, verdicts: Verdicts | None = None, fonts: Path | None = None
+    jobs_dir: Path,
+    minimum: SandboxLevel,
+    *,
+    verdicts: Verdicts | None = None,
+    fonts: Path | None = None,
+    engines: Sequence[Engine] | None = None,
 ) -> AsyncIterator[Workbench]:
     """For as long as the context lasts; every workspace must lie below `jobs_dir`.
 
     With `verdicts`, the sandbox need not prove itself again when it did lately. `fonts` is a folder of more fonts.
-    Raises SandboxUnavailable when this machine gives less than `minimum`.
+    Without `engines`: those that Filewright brings. Raises SandboxUnavailable when this machine gives less than
+    `minimum`.
     """
-    registry = Registry(standard_engines())
+    registry = Registry(standard_engines() if engines is None else engines)
     common = with_fonts(fonts, jobs_dir)
     sandbox = await open_sandbox(jobs_dir=jobs_dir, minimum=minimum, verdicts=verdicts, common=common)
     try:

@@ -71,6 +71,11 @@ def readable_paths() -> tuple[str, ...]:
     return (*TREES, *etc, *CACHES, *PROCESS_FACTS, *python_trees())
 
 
+def is_readable(path: Path) -> bool:
+    """Whether every program may read it anyway."""
+    return _covered(path, [Path(tree) for tree in (*TREES, *python_trees())])
+
+
 def search_path() -> str:
     """PATH as a sandboxed program gets it: the system's, then the scripts that came with this Python's packages."""
     return f"{PATH}:{Path(sys.prefix) / 'bin'}"

@@ -9,6 +9,7 @@ import typer
 from filewright import __version__
 from filewright.converter.commands.admin import admin
 from filewright.converter.commands.convert import convert
+from filewright.converter.commands.engines import engines
 from filewright.converter.commands.exits import CODES_EPILOG
 from filewright.converter.commands.look_up import doctor, formats, routes
 from filewright.converter.commands.operate import operate, operations
@@ -63,6 +64,7 @@ app.command()(operations)
 app.command()(formats)
 app.command(epilog=CODES_EPILOG)(routes)
 app.command()(doctor)
+app.add_typer(engines)
 app.command()(tiers)
 admin.add_typer(audit, name="audit")
 admin.add_typer(flag, name="flag")

@@ -31,9 +31,10 @@ from filewright.converter.conversion.converter import known_target
 from filewright.converter.conversion.names import product_names
 from filewright.converter.conversion.orders import Assignment, Product
 from filewright.converter.engines.libreoffice_warm import standing
+from filewright.converter.engines.plugins.gathering import gather
 from filewright.converter.operations.offers import merged
 from filewright.converter.operations.orders import Given, OrderedStep, Task
-from filewright.converter.settings import SettingsError, load
+from filewright.converter.settings import Settings, SettingsError, load
 from filewright.converter.tiers import LOCAL
 from filewright.converter.workbench import Workbench, open_workbench
 
@@ -129,9 +130,12 @@ async def open_local(sources: int) -> AsyncIterator[LocalConverter]:
     """A workbench for so many files in a private temporary directory, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="filewright-") as directory:
         jobs_dir = Path(directory)
-        minimum, fonts = _asked_for()
-        async with open_workbench(jobs_dir, minimum, verdicts=_verdicts(), fonts=fonts) as bench:
-            if sources < _WORTH_WARMING or load().office == "cold":
+        settings = _settings()
+        engines = gather(settings.engines_dir).engines
+        minimum = SandboxLevel[settings.sandbox.upper()]
+        opening = open_workbench(jobs_dir, minimum, verdicts=_verdicts(), fonts=settings.fonts, engines=engines)
+        async with opening as bench:
+            if sources < _WORTH_WARMING or settings.office == "cold":
                 standing(bench.sandbox).keep_cold("it is not worth while for a few files")
             yield LocalConverter(bench, jobs_dir)
 
@@ -143,11 +147,9 @@ def _verdicts() -> Verdicts | None:
     return None
 
 
-def _asked_for() -> tuple[SandboxLevel, Path | None]:
-    """The weakest sandbox, and the folder of fonts."""
+def _settings() -> Settings:
     try:
-        settings = load()
-        return SandboxLevel[settings.sandbox.upper()], settings.fonts
+        return load()
     except SettingsError as error:
         raise UsageProblem(str(error)) from None
 

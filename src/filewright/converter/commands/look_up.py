@@ -16,7 +16,8 @@ from filewright.converter.commands.exits import described, printable
 
 if TYPE_CHECKING:
     from filewright.chassis.sandbox.port import Sandbox
-    from filewright.converter.engines.registry import Registry
+    from filewright.converter.engines.plugins.gathering import Gathered
+    from filewright.converter.engines.registry import Diagnosis, Registry
     from filewright.converter.formats.catalogue import Format
     from filewright.converter.routing.planner import Planner, Route
 
@@ -75,7 +76,7 @@ def routes(
     """  # noqa: D301 - click keeps the lines after this mark
     from filewright.chassis.errors import ProblemError  # noqa: PLC0415 - keeps --help quick
 
-    registry = _registry()
+    registry = _registry()  # first: engines may bring formats
     start, end = _known(source), _known(target)
     assert start is not None
     assert end is not None
@@ -113,7 +114,8 @@ def doctor(*, as_json: AsJson = False) -> None:
       filewright doctor
       filewright doctor --json
     """  # noqa: D301 - click keeps the lines after this mark
-    diagnoses = _registry().diagnose()
+    gathered = _gathered()
+    diagnoses = _diagnoses(gathered)
     sandbox = asyncio.run(_sandbox())
     database = asyncio.run(_database())
     scanner = asyncio.run(_scanner())
@@ -127,10 +129,19 @@ def doctor(*, as_json: AsJson = False) -> None:
                 "missing": found.missing,
                 "install": found.install,
                 "conversions": found.conversions,
+                **({"origin": found.origin} if found.origin else {}),
             }
             for found in diagnoses
         ]
-        found = {"engines": engines, "sandbox": sandbox, "database": database, "scanner": scanner, "fonts": fonts}
+        left_out = [{"where": one.where, "line": one.line, "what": one.what} for one in gathered.problems]
+        found = {
+            "engines": engines,
+            "engines_left_out": left_out,
+            "sandbox": sandbox,
+            "database": database,
+            "scanner": scanner,
+            "fonts": fonts,
+        }
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
     typer.echo("engines:")
@@ -141,11 +152,13 @@ def doctor(*, as_json: AsJson = False) -> None:
                 found.engine,
                 found.version if found.available else f"{found.missing}: {found.install}".strip(": "),
                 f"{found.conversions} conversions",
+                found.origin,
             )
             for found in diagnoses
         ],
         indent=2,
     )
+    _table([("LEFT OUT", str(problem)) for problem in gathered.problems], indent=2)
     typer.echo(f"sandbox: {sandbox['level'] or 'none'}")
     _table(
         [("held" if probe["held"] else "BROKEN", probe["name"], probe["detail"]) for probe in sandbox["probes"]],
@@ -197,6 +210,12 @@ def _say_fonts(fonts: Mapping[str, Any]) -> None:
         [("missing", font["name"], f"stands for {font['stands_for']}: {font['install']}") for font in fonts["missing"]],
         indent=2,
     )
+
+
+def _diagnoses(gathered: Gathered) -> Sequence[Diagnosis]:
+    from filewright.converter.engines.registry import Registry  # noqa: PLC0415 - keeps --help quick
+
+    return Registry(gathered.engines).diagnose()
 
 
 async def _scanner() -> dict[str, Any]:
@@ -274,9 +293,19 @@ async def _office(sandbox: Sandbox, jobs_dir: Path) -> Mapping[str, str]:
 
 def _registry() -> Registry:
     from filewright.converter.engines.registry import Registry  # noqa: PLC0415 - keeps --help quick
-    from filewright.converter.engines.standard import standard_engines  # noqa: PLC0415
 
-    return Registry(standard_engines())
+    return Registry(_gathered().engines)
+
+
+def _gathered() -> Gathered:
+    """Of the folder that the settings name; what is wrong with the settings themselves is told elsewhere."""
+    from filewright.converter.engines.plugins.gathering import gather  # noqa: PLC0415 - keeps --help quick
+    from filewright.converter.settings import SettingsError, load  # noqa: PLC0415
+
+    try:
+        return gather(load().engines_dir)
+    except SettingsError:
+        return gather()
 
 
 def _planner(registry: Registry) -> Planner:

@@ -18,11 +18,11 @@ def check_programs(*programs: str, package: str) -> Availability:
     missing = [name for name in programs if shutil.which(name, path=search_path()) is None]
     if missing:
         return Availability(available=False, missing=", ".join(missing), install=f"apt-get install {package}")
-    return Availability(available=True, version=_version(package))
+    return Availability(available=True, version=package_version(package))
 
 
 @cache
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
     """What the package manager has down for it, without its own additions; empty where there is no dpkg."""
     if not _DPKG.is_file():
         return ""

@@ -22,6 +22,8 @@ class Diagnosis:
     missing: str
     install: str
     conversions: int
+    origin: str = ""
+    """The file or package of a plug-in; empty for what Filewright brings."""
 
 
 class Registry:
@@ -74,4 +76,5 @@ class Registry:
             missing=found.missing,
             install=found.install,
             conversions=len(engine.conversions),
+            origin=getattr(engine, "origin", ""),
         )

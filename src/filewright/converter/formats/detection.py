@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from filewright.converter.errors import CorruptInput, InputError, TypeMismatch, UnsupportedFormat
-from filewright.converter.formats import boxes, ole, packages, signatures, squeezed, streams, text
+from filewright.converter.formats import boxes, learned, ole, packages, signatures, squeezed, streams, text
 from filewright.converter.formats.catalogue import FORMATS, Format, by_filename, by_name
 from filewright.converter.formats.sample import Detection, Sample
 
@@ -22,6 +22,7 @@ __all__ = ["Detection", "claimed_format", "detect", "settle"]
 
 _RECOGNISERS: Sequence[Callable[[Sample, str | None], Detection | None]] = (
     signatures.program,
+    learned.named,
     signatures.early_pdf,
     boxes.recognise,
     streams.recognise,
@@ -29,6 +30,7 @@ _RECOGNISERS: Sequence[Callable[[Sample, str | None], Detection | None]] = (
     ole.recognise,
     squeezed.recognise,
     signatures.recognise,
+    learned.marked,
     signatures.late_pdf,
     text.recognise,
 )

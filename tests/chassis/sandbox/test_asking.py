@@ -27,10 +27,14 @@ def test_nobody_answers_where_there_is_no_program():
     assert ask(("/nowhere/no-such-program", "--version")) == ""
 
 
-def test_one_that_never_ends_is_ended_with_all_that_it_started():
-    said = ask(python("import os, time\nif os.fork(): print('7.7', flush=True)\ntime.sleep(600)"), seconds=0.5)
-    assert said == "7.7\n"
-    assert not [pid for pid in descendants(os.getpid()) if b"sleep(600)" in _command_line(pid)]
+def test_what_the_program_leaves_running_ends_with_it():
+    assert ask(python("import os, time\nif os.fork(): print('7.7')\nelse: time.sleep(600)")) == "7.7\n"
+    assert _sleepers() == []
+
+
+def test_one_that_never_ends_is_ended():
+    ask(python("import os, time\nos.fork()\ntime.sleep(600)"), seconds=0.5)
+    assert _sleepers() == []
 
 
 def test_it_writes_and_reads_nothing_of_this_machine(tmp_path):
@@ -43,6 +47,10 @@ def test_it_writes_and_reads_nothing_of_this_machine(tmp_path):
 
 def test_one_that_floods_is_heard_for_a_while():
     assert len(ask(python("while True: print('x' * 9999)"))) == 64 << 10
+
+
+def _sleepers() -> list[int]:
+    return [pid for pid in descendants(os.getpid()) if b"sleep(600)" in _command_line(pid)]
 
 
 def _command_line(pid: int) -> bytes:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
-from stackkit.load import Load
+from stackkit.load import Load, coming
 from stackkit.trying import Tried
 
 from filewright.stack.roles import ROLES
@@ -34,7 +32,7 @@ def test_no_request_and_no_job_fails_while_all_is_replaced(
     load.jobs, load.requests = 0, 0
     load.seconds.clear()
     began = time.monotonic()
-    with coming(load, SHARE * capacity):
+    with coming(load, SHARE * capacity, LOOKS):
         for _ in range(ROUNDS):
             tried.stack.restart(["api", "worker", "beat"], rolling=True)
         took = time.monotonic() - began
@@ -61,27 +59,6 @@ async def calibrated(load: Load) -> float:
     """What it can do, once whatever is slow the first time is over."""
     await load.capacity(2, 2)
     return await load.capacity(6, 15)
-
-
-@contextmanager
-def coming(load: Load, rate: float) -> Iterator[None]:
-    """Callers at this rate, until the block is left; then the last has its answer."""
-    stop = threading.Event()
-
-    async def until_told() -> None:
-        told = asyncio.Event()
-        callers = asyncio.create_task(load.steady(rate, LOOKS, told))
-        await asyncio.to_thread(stop.wait)
-        told.set()
-        await callers
-
-    thread = threading.Thread(target=asyncio.run, args=(until_told(),))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def pids(tried: Tried) -> dict[str, int | None]:

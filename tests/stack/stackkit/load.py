@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 import itertools
 import random
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import httpx
@@ -115,3 +117,24 @@ class Load:
             self.wrong.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
             return None
         return answer
+
+
+@contextlib.contextmanager
+def coming(load: Load, conversions: float, looks: float) -> Iterator[None]:
+    """Callers at these rates, until the block is left; then the last has its answer."""
+    stop = threading.Event()
+
+    async def until_told() -> None:
+        told = asyncio.Event()
+        callers = asyncio.create_task(load.steady(conversions, looks, told))
+        await asyncio.to_thread(stop.wait)
+        told.set()
+        await callers
+
+    thread = threading.Thread(target=asyncio.run, args=(until_told(),))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -11,8 +11,10 @@ the schema as it was.
 
 from __future__ import annotations
 
+import asyncio
+import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, MetaData
+from sqlalchemy import URL, Connection, MetaData, text
+from sqlalchemy.exc import DBAPIError
 
 from filewright.chassis.db import dialect
 
@@ -29,6 +32,12 @@ if TYPE_CHECKING:
     from filewright.chassis.db.database import Database
 
 _PIECE = re.compile(r".+_(default|p[0-9]{8})")
+
+_HOLD_MILLISECONDS = 600
+"""Less than PostgreSQL's `deadlock_timeout`, which is a second."""
+_TRIES = 100
+_PAUSE_SECONDS = (0.1, 0.5)
+_CANCELED = "57014"
 
 
 def _is_compared(name: str | None, kind: str, _parents: object) -> bool:
@@ -45,13 +54,31 @@ _OPTIONS: dict[str, Any] = {
 
 
 async def upgrade(url: URL, script_location: Path, revision: str) -> None:
-    """Bring the database at `url` to that revision of the tree."""
+    """Bring the database at `url` to that revision of the tree; from the beginning again where tables are in use."""
     engine = dialect.migration_engine(url)
     try:
-        async with engine.begin() as connection:
-            await connection.run_sync(_upgrade, script_location, revision)
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                async with engine.begin() as connection:
+                    await connection.run_sync(_upgrade, script_location, revision)
+                return
+            except DBAPIError as error:
+                if not tries_left or getattr(error.orig, "sqlstate", None) != _CANCELED:
+                    raise
+            await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - spreads, hides nothing
     finally:
         await engine.dispose()
+
+
+def hold(connection: Connection, tables: Sequence[str]) -> None:
+    """Take these tables for a migration that changes them all while they are in use (PostgreSQL).
+
+    Taken one by one, a statement that has one and waits for another waits in a circle with the migration, and after a
+    second the server ends one of both. So all are taken in less than that, or let go of and tried for anew (`upgrade`).
+    """
+    connection.execute(text(f"SET LOCAL statement_timeout = {_HOLD_MILLISECONDS}"))
+    connection.execute(text(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"))
+    connection.execute(text("SET LOCAL statement_timeout TO DEFAULT"))
 
 
 def run(metadata: MetaData) -> None:

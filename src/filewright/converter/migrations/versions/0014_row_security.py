@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from filewright.chassis.db.migrations import hold
+
 revision = "0014"
 down_revision = "0013"
 branch_labels = None
@@ -47,6 +49,7 @@ END $$
 def upgrade() -> None:
     if op.get_bind().dialect.name != "postgresql":
         return
+    hold(op.get_bind(), TABLES)
     op.execute(TENANT)
     op.execute(PLACE)
     for table in _with_pieces():

@@ -13,7 +13,7 @@ PROMISED = {
     ("put", "/v1/uploads/{upload_id}"),
     ("delete", "/v1/uploads/{upload_id}"), ("post", "/v1/uploads/{upload_id}/complete"),
     ("post", "/v1/jobs"), ("get", "/v1/jobs"), ("get", "/v1/jobs/{job_id}"), ("delete", "/v1/jobs/{job_id}"),
-    ("get", "/v1/jobs/events"), ("get", "/v1/me/limits"),
+    ("get", "/v1/jobs/events"), ("get", "/v1/me/limits"), ("post", "/v1/batches"), ("get", "/v1/batches/{batch_id}"),
     ("get", "/v1/jobs/{job_id}/events"), ("post", "/v1/jobs/{job_id}/cancel"), ("post", "/v1/jobs/{job_id}/retry"),
     ("post", "/v1/jobs/{job_id}/rating"), ("get", "/v1/jobs/{job_id}/outputs"),
     ("get", "/v1/jobs/{job_id}/outputs/{n}"),

@@ -74,10 +74,12 @@ def things(service, http, owner):
     while job["status"] in {"queued", "running"} and time.monotonic() < deadline:
         job = http.get(f"/v1/jobs/{job['id']}", params={"wait": 5}, headers=owner.headers).raise_for_status().json()
     assert job["status"] == "succeeded"
+    batch = http.post("/v1/batches", json=order, headers=owner.headers).raise_for_status().json()
     fresh = http.post("/v1/uploads", json={"filename": "n.txt", "bytes": 5}, headers=owner.headers).json()["id"]
     return {
         "job": job["id"],
         "upl": fresh,
+        "bat": batch["id"],
         "key": owner.key(http, ["jobs:read"])["id"],
         "ses": owner.tokens["session"],
         "inv": invoice(service, http.get("/v1/me", headers=owner.headers).json()["id"], job["id"]),

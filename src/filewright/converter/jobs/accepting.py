@@ -58,7 +58,7 @@ _OF_ARTIFACT = given("of_artifact", String())
 
 ORDERED = (
     "id", "operation", "source_format", "target_format", "options", "steps", "route", "limits", "included", "tag",
-    "webhook_url", "estimated_seconds", "lane",
+    "batch", "webhook_url", "estimated_seconds", "lane",
 )  # fmt: skip
 _FRESH = {
     "state": JobState.QUEUED.value,

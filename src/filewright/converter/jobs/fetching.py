@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 
 from filewright.chassis.egress.client import Egress
 from filewright.chassis.flags.service import Flags
-from filewright.chassis.web.problems import Forbidden
+from filewright.chassis.web.problems import Forbidden, invalid
 from filewright.converter.jobs.orders import JobInput, JobOrder
 from filewright.converter.tiers import Caller
 from filewright.converter.uploads.imports import Imports
 from filewright.converter.uploads.service import Uploads
 
+MAX_FETCHED = 20
+"""Files of one order, or of one batch, that are fetched, one after the other, before it is accepted."""
 FLAG = "import-by-url"
 """Whether files are fetched from addresses; they are, as long as no operator says otherwise."""
 
@@ -45,7 +47,9 @@ class Fetching:
             raise
 
     async def _check_allowed(self, caller: Caller, order: JobOrder) -> None:
-        fetches = any(item.url is not None for item in order.inputs)
+        fetches = sum(item.url is not None for item in order.inputs)
+        if fetches > MAX_FETCHED:
+            raise invalid("/inputs", f"At most {MAX_FETCHED} files are fetched at once; upload the others.")
         if fetches and not await self.flags.on(FLAG, caller.tenant, default=True):
             raise Forbidden("Files are not fetched from addresses at the moment; upload the file instead.")
 

@@ -40,6 +40,7 @@ class JobRow(Base):
         Index("ix_jobs_claim", "state", "lane", "queued_at", "id"),
         Index("ix_jobs_tenant_id", "tenant", "id"),
         Index("ix_jobs_tenant_state", "tenant", "state"),
+        Index("ix_jobs_tenant_batch", "tenant", "batch"),
         Index("ix_jobs_state_lease_until", "state", "lease_until"),
         Index("ix_jobs_state_hint_at", "state", "hint_at"),
         Index("ix_jobs_state_deadline_at", "state", "deadline_at"),
@@ -67,6 +68,8 @@ class JobRow(Base):
     included: Mapped[int | None] = mapped_column(Integer)
     """How many conversions of a month the caller's tier had when it was accepted; None: they are not counted."""
     tag: Mapped[str | None] = mapped_column(Text)
+    batch: Mapped[str | None] = mapped_column(_ID)
+    """What was ordered together has the same."""
     webhook_url: Mapped[str | None] = mapped_column(Text)
     """Who is to be told of its end, beside those that its tenant has registered."""
     estimated_seconds: Mapped[float | None] = mapped_column(Float)

@@ -31,6 +31,7 @@ from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.tiers import Caller, Tier
 
 Within = Callable[[WriteSession, Job], Awaitable[None]]
+WithinAll = Callable[[WriteSession, Sequence[Job]], Awaitable[None]]
 _Values = Mapping[str, Any]
 
 
@@ -110,13 +111,25 @@ class Ordering:
 
     async def accept(self, caller: Caller, order: JobOrder, within: Within | None) -> Job:
         """See `Jobs.submit`."""
+        ordered = await self._ordered(caller, order)
+        wish = Wish(caller, ordered, self._values(caller, ordered), within)
+        return await self._gathering(caller.tenant, wish, self._kind(wish))
+
+    async def accept_all(self, caller: Caller, orders: Sequence[JobOrder], within: WithinAll | None) -> list[Job]:
+        """All of them or none."""
+        every = [await self._ordered(caller, order) for order in orders]
+        async with self._database.write() as session:
+            jobs = [await self._accept_in(session, caller, ordered, at_once=False) for ordered in every]
+            if within is not None:
+                await within(session, jobs)
+        return jobs
+
+    async def _ordered(self, caller: Caller, order: JobOrder) -> Ordered:
+        """Looked up and planned."""
         check_shape(order, caller.tier)
         files = tuple([await self._resolve(caller, item, n) for n, item in enumerate(order.inputs)])
         planned = self._planning.plan(order, files, caller.tier)
-        ordered = Ordered(self._ids.new(lookups.JOB_PREFIX), order, files, planned)
-        values = self._values(caller, ordered)
-        wish = Wish(caller, ordered, values, within)
-        return await self._gathering(caller.tenant, wish, self._kind(wish))
+        return Ordered(self._ids.new(lookups.JOB_PREFIX), order, files, planned)
 
     async def quote(self, caller: Caller, order: JobOrder) -> Quote:
         """See `Jobs.dry_run`."""
@@ -144,7 +157,7 @@ class Ordering:
     async def _accept_one(self, wish: Wish) -> Job:
         caller, ordered, values = wish.caller, wish.ordered, wish.values
         if wish.within is not None or len(ordered.inputs) > 1:
-            return await self._accept_within(caller, ordered, values, wish.within)
+            return await self._accept_within(caller, ordered, wish.within)
         row = await self._database.make(accepting.ACCEPT_AT_ONCE, **values)
         if row is None:
             await self.check_room(caller)
@@ -176,16 +189,20 @@ class Ordering:
         except Conflict:  # of one of them
             return [None] * len(wishes)
 
-    async def _accept_within(self, caller: Caller, ordered: Ordered, values: _Values, within: Within | None) -> Job:
+    async def _accept_within(self, caller: Caller, ordered: Ordered, within: Within | None) -> Job:
         async with self._database.write() as session:
-            row = await session.make(accepting.ACCEPT_AT_ONCE, **values)
-            row = row or await _accept_in_turn(session, caller, values)
-            if len(ordered.inputs) > 1:
-                await _add_inputs(session, caller, ordered, until=row.created_at + values["kept_for"])
-            job = ordered.accepted(row)
+            job = await self._accept_in(session, caller, ordered, at_once=True)
             if within is not None:
                 await within(session, job)
         return job
+
+    async def _accept_in(self, session: WriteSession, caller: Caller, ordered: Ordered, *, at_once: bool) -> Job:
+        values = self._values(caller, ordered)
+        row = await session.make(accepting.ACCEPT_AT_ONCE, **values) if at_once else None
+        row = row or await _accept_in_turn(session, caller, values)
+        if len(ordered.inputs) > 1:
+            await _add_inputs(session, caller, ordered, until=row.created_at + values["kept_for"])
+        return ordered.accepted(row)
 
     async def _resolve(self, caller: Caller, item: JobInput, number: int) -> Artifact:
         if item.job is not None:
@@ -217,6 +234,7 @@ class Ordering:
             "job_limits": tier.of_a_job(),
             "job_included": tier.monthly_conversions,
             "job_tag": order.tag,
+            "job_batch": order.batch,
             "job_webhook_url": order.webhook_url,
             "job_estimated_seconds": plan.estimated_seconds,
             "job_lane": self._rules.lane or tier.lane,

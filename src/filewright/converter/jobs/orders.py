@@ -37,6 +37,8 @@ class JobOrder:
     options: Mapping[str, Any] = field(default_factory=dict)
     password: str | None = field(default=None, repr=False)
     tag: str | None = None
+    batch: str | None = None
+    """What it is ordered together with."""
     webhook_url: str | None = None
     """Who is to be told of the end."""
     steps: tuple[OrderedStep, ...] = ()

@@ -25,8 +25,6 @@ from filewright.converter.tiers import Tier
 from filewright.converter.uploads.imports import name_in
 
 MAX_TAG_CHARS = 200
-MAX_FETCHED = 20
-"""Inputs of one order that are fetched from addresses, one after the other, before it is accepted."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,6 @@ def check_shape(order: JobOrder, tier: Tier) -> None:
     for number, item in enumerate(order.inputs):
         if [item.upload, item.url, item.job].count(None) != 2:
             raise invalid(f"/inputs/{number}", "Name an `upload`, a `url`, or a `job` and its `output`.")
-    if sum(item.url is not None for item in order.inputs) > MAX_FETCHED:
-        raise invalid("/inputs", f"At most {MAX_FETCHED} files are fetched for one job; upload the others.")
 
 
 def _check_operations(order: JobOrder, tier: Tier) -> None:

@@ -201,6 +201,12 @@ async def of_tenant(session: ReadSession, tenant: str, job_ids: Sequence[str]) -
     return (await session.scalars(statement)).all()
 
 
+async def of_batch(session: ReadSession, tenant: str, batch: str) -> Sequence[JobRow]:
+    """The tenant's jobs that were ordered together, by birth."""
+    statement = select(JobRow).where(JobRow.tenant == tenant, JobRow.batch == batch).order_by(JobRow.id)
+    return (await session.scalars(statement)).all()
+
+
 async def tenants_of(session: ReadSession, job_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
     """Each of these jobs with its tenant."""
     statement = select(JobRow.id, JobRow.tenant).where(JobRow.id.in_(job_ids))

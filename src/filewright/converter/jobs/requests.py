@@ -17,6 +17,7 @@ _Id = Annotated[str, Field(min_length=1, max_length=64)]
 _Word = Annotated[str, Field(min_length=1, max_length=128)]
 Password = Annotated[str, Field(min_length=1, max_length=1024)]
 MAX_TAG = 200
+MAX_BATCH = 100
 TAG_MEANING = (
     "A word of your own, to find jobs by. `preview` says that the result is only looked at: such a job is not counted "
     "for `suggested_targets`."
@@ -90,30 +91,11 @@ class StepRequest(_Asked):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-class JobRequest(_Asked):
-    """An order."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"inputs": [{"upload": _UPLOAD}], "to": "pdf", "tag": "invoice-4711"},
-                {"operation": "merge", "inputs": [{"upload": _UPLOAD}, {"upload": _UPLOAD}]},
-                {
-                    "inputs": [{"upload": _UPLOAD}],
-                    "steps": [
-                        {"operation": "convert", "to": "pdf"},
-                        {"operation": "split", "options": {"ranges": "1-3,4-"}},
-                    ],
-                },
-            ]
-        }
-    )
+class OrderRequest(_Asked):
+    """What is to be done, with which files."""
 
     operation: Annotated[_Word, _OPERATION] = CONVERT
-    inputs: Annotated[
-        list[InputRequest],
-        Field(min_length=1, max_length=MAX_INPUTS, description="Several for what makes one thing of them, as `merge`."),
-    ]
+    inputs: list[InputRequest]
     to: Annotated[
         _Word | None,
         Field(
@@ -141,7 +123,6 @@ class JobRequest(_Asked):
             "public internet. Signed with the secret of `GET /v1/webhooks/jobs/secret`.",
         ),
     ] = None
-    dry_run: Annotated[bool, Field(description="Only say what would be done; nothing is stored.")] = False
 
     def as_order(self) -> JobOrder:
         return JobOrder(
@@ -154,6 +135,40 @@ class JobRequest(_Asked):
             webhook_url=self.webhook_url,
             steps=tuple(OrderedStep(step.operation, step.to, step.options) for step in self.steps),
         )
+
+
+class JobRequest(OrderRequest):
+    """An order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"inputs": [{"upload": _UPLOAD}], "to": "pdf", "tag": "invoice-4711"},
+                {"operation": "merge", "inputs": [{"upload": _UPLOAD}, {"upload": _UPLOAD}]},
+                {
+                    "inputs": [{"upload": _UPLOAD}],
+                    "steps": [
+                        {"operation": "convert", "to": "pdf"},
+                        {"operation": "split", "options": {"ranges": "1-3,4-"}},
+                    ],
+                },
+            ]
+        }
+    )
+
+    inputs: Annotated[
+        list[InputRequest],
+        Field(min_length=1, max_length=MAX_INPUTS, description="Several for what makes one thing of them, as `merge`."),
+    ]
+    dry_run: Annotated[bool, Field(description="Only say what would be done; nothing is stored.")] = False
+
+
+class BatchRequest(OrderRequest):
+    """The same to be done with each of many files."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"inputs": [{"upload": _UPLOAD}], "to": "pdf"}]})
+
+    inputs: Annotated[list[InputRequest], Field(min_length=1, max_length=MAX_BATCH, description="A job for each.")]
 
 
 class RatingRequest(_Asked):

@@ -151,6 +151,15 @@ class JobPage(_Shape):
     next_cursor: str | None
 
 
+class Batch(_Shape):
+    """Jobs that were ordered together."""
+
+    id: str
+    status: Annotated[Literal["running", "finished"], Field(description="`finished` when every job is over.")]
+    jobs: tuple[Job, ...]
+    links: Mapping[str, str]
+
+
 class QuotedLimits(_Shape):
     """What the job may use."""
 

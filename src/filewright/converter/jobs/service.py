@@ -32,7 +32,7 @@ from filewright.converter.jobs.errors import stored
 from filewright.converter.jobs.feed import Change, Feed
 from filewright.converter.jobs.lookups import JOB_PREFIX, check_id
 from filewright.converter.jobs.models import JobEventRow, JobRow
-from filewright.converter.jobs.ordering import JobRules, Ordering, Within, check_room
+from filewright.converter.jobs.ordering import JobRules, Ordering, Within, WithinAll, check_room
 from filewright.converter.jobs.orders import JobOrder
 from filewright.converter.jobs.patience import Patience
 from filewright.converter.jobs.planning import Planning
@@ -121,13 +121,26 @@ class Jobs:
         InvalidRequest, NotFound, Expired, ConcurrencyLimited, and what the planner refuses.
         """
         job = await self._ordering.accept(caller, order, within)
-        await announce(self._notifier)
-        await self._notifier.notify(topics.changed_of(caller.tenant))  # nobody waits for a job that is not known yet
+        await self._announce_accepted(caller)
         failpoints.hit(ACCEPTED)
-        if order.is_conversion and order.tag != PREVIEW_TAG and job.source_format and job.target_format:
-            self._chosen(job.source_format, job.target_format)
-        log.info("job_accepted", job_id=job.id, source=job.source_format, target=job.target_format)
+        self._note_accepted(order, job)
         return job
+
+    async def submit_all(
+        self, caller: Caller, orders: Sequence[JobOrder], *, within: WithinAll | None = None
+    ) -> Sequence[Job]:
+        """Accept all of these orders or none. Raises as `submit`."""
+        jobs = await self._ordering.accept_all(caller, orders, within)
+        await self._announce_accepted(caller)
+        for order, job in zip(orders, jobs, strict=True):
+            self._note_accepted(order, job)
+        return jobs
+
+    async def of_batch(self, caller: Caller, batch: str) -> Sequence[Job]:
+        """The jobs that were ordered together, in their order; none if it is not the caller's."""
+        async with self._database.read() as session:
+            rows = await repository.of_batch(session, caller.tenant, batch)
+            return await views.jobs(session, rows)
 
     async def standing(self, caller: Caller) -> Standing:
         """How much of what it may have the caller has."""
@@ -325,6 +338,15 @@ class Jobs:
         await self._erase_files(job_id)
 
     # --- below the surface ---------------------------------------------------------------------------------------
+
+    async def _announce_accepted(self, caller: Caller) -> None:
+        await announce(self._notifier)
+        await self._notifier.notify(topics.changed_of(caller.tenant))  # nobody waits for a job that is not known yet
+
+    def _note_accepted(self, order: JobOrder, job: Job) -> None:
+        if order.is_conversion and order.tag != PREVIEW_TAG and job.source_format and job.target_format:
+            self._chosen(job.source_format, job.target_format)
+        log.info("job_accepted", job_id=job.id, source=job.source_format, target=job.target_format)
 
     async def _latest(self, caller: Caller, job_id: str) -> Job:
         """As `get`, for one who was told that something has changed: a replica may not have it yet."""

@@ -17,6 +17,7 @@ from filewright.chassis.cache.port import Cache
 from filewright.chassis.clock import Clock
 from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database
+from filewright.chassis.ids import IdSource
 from filewright.chassis.networks import Network, within
 from filewright.chassis.quota.port import Limiter
 from filewright.chassis.sandbox.port import Sandbox
@@ -52,7 +53,7 @@ from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.libreoffice_warm import standing
 from filewright.converter.engines.registry import Registry
-from filewright.converter.jobs import convert_endpoint
+from filewright.converter.jobs import batches, convert_endpoint
 from filewright.converter.jobs import endpoints as job_endpoints
 from filewright.converter.jobs.admission import Admission
 from filewright.converter.jobs.answers import OutputFiles
@@ -111,6 +112,8 @@ class Services(Protocol):
     def operations(self) -> Operations: ...
     @property
     def choices(self) -> Choices: ...
+    @property
+    def ids(self) -> IdSource: ...
     @property
     def jobs(self) -> Jobs: ...
     @property
@@ -208,6 +211,7 @@ def create_app(
             convert_endpoint.router(edge, services.uploads, services.jobs, services.converter),
             upload_endpoints.router(edge, services.uploads, listed),
             job_endpoints.router(edge, services.jobs, services.fetching),
+            batches.router(edge, services.jobs, services.fetching, services.ids),
             webhook_endpoints.router(edge, services.webhooks),
             *_admin_routers(services, edge),
             catalogue.router(listed),

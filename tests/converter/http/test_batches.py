@@ -11,9 +11,8 @@ UNKNOWN = "bat_01jd6qx2v7c8e9f0g1h2j3k4m5"
 
 def test_a_batch_is_a_job_for_each_input(http, upload):
     inputs = [{"upload": upload(f"text {n}".encode(), f"{n}.txt")} for n in range(3)]
-    answer = http.post(
-        "/v1/batches", json={"inputs": inputs, "to": "md", "tag": "b"}, headers={"Idempotency-Key": "b1"}
-    )
+    order, key = {"inputs": inputs, "to": "md", "tag": "b"}, {"Idempotency-Key": "b1"}
+    answer = http.post("/v1/batches", json=order, headers=key)
     assert answer.status_code == 202, answer.text
     batch = answer.json()
     assert answer.headers["location"] == f"/v1/batches/{batch['id']}"

@@ -1,1 +1,1 @@
-"""The product: files in, the form a person needs out. Start reading at `bootstrap.py`."""
+"""The product: files in, the form a person needs out. Start reading at `bootstrap`."""

@@ -1,0 +1,136 @@
+"""What converts: the sandbox, the scanner before it, and the slots that run jobs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from filewright.chassis.clock import Clock
+from filewright.chassis.queue.port import LANES
+from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
+from filewright.chassis.sandbox.runner import open_sandbox
+from filewright.chassis.sandbox.workspace import Workspace, sweep
+from filewright.chassis.scanning.address import parse_addresses
+from filewright.chassis.scanning.nothing import NoScanner
+from filewright.chassis.scanning.port import Scanner
+from filewright.chassis.scanning.several import ClamdPool
+from filewright.chassis.telemetry.logs import get_logger
+from filewright.chassis.telemetry.metrics import Metrics
+from filewright.converter.bootstrap.features import Features
+from filewright.converter.bootstrap.platform import Platform
+from filewright.converter.conversion.converter import Converter
+from filewright.converter.engines.font_packs import read_fonts, with_fonts
+from filewright.converter.engines.libreoffice_warm import standing, try_warm
+from filewright.converter.engines.plugins.gathering import gather
+from filewright.converter.engines.registry import Registry
+from filewright.converter.jobs.lease import LeaseRules
+from filewright.converter.jobs.readiness import Readiness
+from filewright.converter.jobs.runner import JobRunner
+from filewright.converter.jobs.sealing import Sealer
+from filewright.converter.jobs.worker import Worker, WorkerRules
+from filewright.converter.operations.chains import Operations
+from filewright.converter.operations.registry import Operators
+from filewright.converter.operations.standard import standard_operators
+from filewright.converter.settings import Settings, SettingsError
+
+log = get_logger(__name__)
+_LEVELS = {level.name.lower(): level for level in SandboxLevel}
+
+
+MakeConverter = Callable[[Sandbox, Clock], Converter]
+"""What each process is given to convert with, or to plan with where it runs no engine, instead of what is installed."""
+
+
+def operations_on(on: Platform, converter: Converter, sandbox: Sandbox) -> Operations:
+    """Everything else that can be done with files here."""
+    return Operations(Operators(standard_operators()), converter, sandbox, clock=on.clock)
+
+
+def converter_on(on: Platform, sandbox: Sandbox, make: MakeConverter | None) -> Converter:
+    """Drives every engine that is installed here. Raises SettingsError for a broken plug-in, if it is to be strict."""
+    if make is not None:
+        return make(sandbox, on.clock)
+    found = gather(on.settings.engines_dir)
+    if found.problems and on.settings.engines_strict:
+        raise SettingsError("\n".join(["FILEWRIGHT_ENGINES_STRICT: mend these engines", *map(str, found.problems)]))
+    for problem in found.problems:
+        log.warning("engine_left_out", problem=str(problem))
+    return Converter(Registry(found.engines), sandbox, clock=on.clock)
+
+
+@asynccontextmanager
+async def opened_sandbox(on: Platform) -> AsyncIterator[Sandbox]:
+    sweep(on.jobs_dir)
+    fonts = on.settings.fonts
+    common = with_fonts(fonts, on.jobs_dir)
+    sandbox = await open_sandbox(jobs_dir=on.jobs_dir, minimum=_LEVELS[on.settings.sandbox], common=common)
+    try:
+        if fonts is not None:
+            await read_fonts(sandbox, on.jobs_dir)
+        await _prepare_office(on, sandbox)
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
+async def _prepare_office(on: Platform, sandbox: Sandbox) -> None:
+    """By default LibreOffice is warmed when its third document comes: until then it costs no memory."""
+    if on.settings.office == "cold":
+        standing(sandbox).keep_cold("FILEWRIGHT_OFFICE asks for it")
+    elif on.settings.office == "ready":
+        with Workspace.create(on.jobs_dir) as workspace:
+            await try_warm(sandbox, workspace.tmp)
+
+
+def scanner_on(on: Platform) -> Scanner:
+    """What looks at files before they are opened. To convert without any is the operator's choice, and is said."""
+    found = scanner_of(on.settings, on.clock, on.metrics)
+    if not found.active:
+        log.info("files_are_not_scanned", hint="FILEWRIGHT_CLAMD_URL=unix:///run/clamav/clamd.ctl")
+    return found
+
+
+def scanner_of(settings: Settings, clock: Clock, metrics: Metrics) -> Scanner:
+    """The scanner that these settings name."""
+    if settings.clamd_url is None or settings.scanning == "off":
+        return NoScanner()
+    return ClamdPool(parse_addresses(settings.clamd_url), clock, metrics)
+
+
+def worker_on(
+    on: Platform,
+    converter: Converter,
+    operations: Operations,
+    features: Features,
+    scanner: Scanner,
+    lanes: Sequence[str] = LANES,
+) -> Worker:
+    runner = JobRunner(
+        database=on.database,
+        store=on.store,
+        files=features.artifacts,
+        converter=converter,
+        operations=operations,
+        notifier=on.notifier,
+        ids=on.ids,
+        clock=on.clock,
+        sealer=Sealer(on.secret),
+        jobs_dir=on.jobs_dir,
+        instance=on.ids.new("wrk"),
+        metrics=on.metrics,
+        watch=on.watch,
+        rules=_lease_rules(on.settings.lease_seconds),
+        scanner=scanner,
+    )
+    return Worker(
+        runner,
+        on.queue,
+        clock=on.clock,
+        metrics=on.metrics,
+        rules=WorkerRules(slots=on.settings.slots, lanes=lanes),
+        may_claim=Readiness(on.store, on.jobs_dir, on.clock, scanner=scanner),
+    )
+
+
+def _lease_rules(seconds: float) -> LeaseRules:
+    return LeaseRules(lease=seconds, heartbeat=seconds / 6, margin=seconds / 3)

@@ -12,9 +12,6 @@ from filewright.converter.errors import CorruptInput, EngineMissing, InvalidOpti
 from filewright.converter.operations.words import TESSERACT
 
 pytestmark = pytest.mark.engine("tesseract")
-installed = pytest.mark.skipif(
-    not TESSERACT.check().available, reason="tesseract is no part of the usual set: apt-get install tesseract-ocr"
-)
 
 
 def run(*command):
@@ -55,20 +52,17 @@ def a_pdf(turn=0, words=None):
     return buffer.getvalue()
 
 
-@installed
 async def test_a_scan_becomes_text(made_of):
     [product] = await made_of("ocr", a_scan(), "png", "txt")
     assert "Quarterly invoice 2041" in product.read_text(encoding="utf-8")
 
 
-@installed
 async def test_a_scan_becomes_a_pdf_that_can_be_searched(made_of):
     [product] = await made_of("ocr", a_scan("JPEG"), "jpg")
     assert "Quarterly invoice 2041" in run("pdftotext", product, "-")
     assert len(run("pdfimages", "-list", product).splitlines()) == 2 + 1
 
 
-@installed
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
 async def test_a_page_without_words_gets_them_where_they_are_seen(made_of, turn):
     [product] = await made_of("ocr", a_pdf(turn), "pdf", options={"dpi": 200})
@@ -83,7 +77,6 @@ async def test_a_page_without_words_gets_them_where_they_are_seen(made_of, turn)
     assert subprocess.run(["qpdf", "--check", product], check=False, capture_output=True).returncode == 0
 
 
-@installed
 async def test_what_cannot_be_read_is_named(made_of):
     with pytest.raises(CorruptInput):
         await made_of("ocr", a_scan()[:300], "png", "txt")

@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from xdist.remote import Producer
@@ -19,8 +20,16 @@ pytest_plugins = [
     "shapekit.plugin",
 ]
 
-SHARED = ("chaos/test_judge", "e2e/page", "stack", "distributed", "deploy")
+SHARED = (
+    "chaos/test_judge", "e2e/page", "stack", "distributed", "deploy", "converter/http", "converter/site/test_replicas",
+    "converter/commands/test_remote", "chassis/db/test_replicas", "e2e/test_page", "hostile/test_server",
+)  # fmt: skip
 """Where modules each start something that their tests share, and that is better started by one process only."""
+ON_EACH_DATABASE = tuple(
+    f"tests/converter/{where}"
+    for where in ("jobs/test_repository", "jobs/test_accepting", "jobs/test_machine", "migrations", "rowsecurity")
+)
+"""Whose subject is what the database does."""
 
 
 class _Together(LoadScopeScheduling):
@@ -46,14 +55,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     """What takes long begins first, so that at the end no process of several waits for another."""
-    _leave_out(items)
+    turn = int(os.environ.get("FILEWRIGHT_TEST_SEED", "1"))
+    _leave_out_cases(items, turn)
+    _leave_out_databases(items, turn)
     yield  # to what puts all in an order by chance, and what leaves out
     items.sort(key=_seconds, reverse=True)
 
 
-def _leave_out(items: list[pytest.Item]) -> None:
+def _leave_out_cases(items: list[pytest.Item], turn: int) -> None:
     """Of many cases of one thing, all are `long` but every so manieth; which, goes round with the seed."""
-    turn = int(os.environ.get("FILEWRIGHT_TEST_SEED", "1"))
     count: Counter[str] = Counter()
     for item in items:
         if sampled := item.get_closest_marker("sampled"):
@@ -61,6 +71,18 @@ def _leave_out(items: list[pytest.Item]) -> None:
             if (count[function] + turn) % sampled.args[0]:
                 item.add_marker(pytest.mark.long)
             count[function] += 1
+
+
+def _leave_out_databases(items: list[pytest.Item], turn: int) -> None:
+    """What stands on the database's own tests runs on one of both, and on the other with the next seed."""
+    runs: dict[str, dict[str, pytest.Item]] = defaultdict(dict)
+    for item in items:
+        database = getattr(item, "callspec", None) and item.callspec.params.get("database_url")
+        if database and item.nodeid.startswith("tests/converter/") and not item.nodeid.startswith(ON_EACH_DATABASE):
+            runs[item.nodeid.replace(database, "")][database] = item
+    for case, both in runs.items():
+        if len(both) > 1:
+            both[sorted(both)[(crc32(case.encode()) + turn) % 2]].add_marker(pytest.mark.long)
 
 
 def _seconds(item: pytest.Item) -> float:

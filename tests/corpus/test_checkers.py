@@ -36,6 +36,7 @@ SELF = [case for case in samples() if not case.refused_for and case.filename.spl
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in SELF])
+@pytest.mark.sampled(4)
 def test_a_file_keeps_its_facts_when_it_is_its_own_product_and_loses_wrong_ones(case, places):
     path = case.place(places)
     target = case.filename.split(".", 1)[1]

@@ -19,7 +19,7 @@ KNOWN_LOSSES = {
 
 
 @pytest.mark.requirement("D5", "Q15", "S16")
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(10)
 async def test_a_file_becomes_what_people_ask_for_and_keeps_its_facts(bench, good, cases, places):
     """Files of one family share the work, so that all of them together are made into all that is asked for."""
     family = [case.name for case in cases if case.family == good.family and not case.refused_for]

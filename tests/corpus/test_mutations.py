@@ -48,7 +48,7 @@ OTHER_ENDINGS = {"png": ".docx", "docx": ".mp3", "pdf": ".png", "csv": ".zip", "
 @pytest.mark.slow
 @pytest.mark.requirement("B31", "B29", "B35")
 @pytest.mark.parametrize("share", range(ROUNDS))
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 async def test_a_damaged_file_gives_a_product_or_an_error_that_says_why(bench, cases, places, tmp_path, share):
     chance = random.Random(SEED + share)
     good = [case for case in cases if not case.refused_for and case.family != "video"]

@@ -34,13 +34,14 @@ def twins() -> Iterator[object]:
 
 
 @pytest.mark.parametrize(("attack", "target"), list(attacks()))
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(10)
 async def test_an_attack_reaches_nothing(arena: Arena, attack: Attack, target: str) -> None:
     verdict = await arena.attack(attack, target)
     assert verdict.complaints == []
 
 
 @pytest.mark.parametrize("twin", list(twins()))
+@pytest.mark.sampled(5)
 async def test_a_harmless_twin_converts(arena: Arena, twin: Twin) -> None:
     verdict = await arena.twin(twin)
     assert (verdict.answer, verdict.error) == (CONVERTED, "")

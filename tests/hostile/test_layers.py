@@ -144,6 +144,7 @@ async def test_the_bait_is_real(
 
 @pytest.mark.parametrize("level", [SandboxLevel.CONFINED, SandboxLevel.ISOLATED], ids=lambda level: level.name.lower())
 @pytest.mark.parametrize("case", cases())
+@pytest.mark.sampled(4)
 async def test_the_sandbox_alone_holds_engines_that_trust_everything(
     case: Case, level: SandboxLevel, levels: Callable[[SandboxLevel], Sandbox], bait: Bait, jobs_dir: Path
 ) -> None:
@@ -153,6 +154,7 @@ async def test_the_sandbox_alone_holds_engines_that_trust_everything(
 
 
 @pytest.mark.parametrize("case", cases())
+@pytest.mark.sampled(3)
 async def test_careful_engines_alone_are_not_fooled(
     case: Case, levels: Callable[[SandboxLevel], Sandbox], bait: Bait, jobs_dir: Path
 ) -> None:

@@ -58,7 +58,7 @@ def convert(
 
 
 @pytest.mark.parametrize(("attack", "target"), _handful())
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 def test_an_attack_by_http_reaches_nothing_and_the_next_job_is_fine(
     server: Service, bait: Bait, attack: Attack, target: str
 ) -> None:

@@ -179,6 +179,7 @@ async def test_a_store_whose_folder_was_taken_away_is_unavailable(store, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_a_gibibyte_in_and_out_needs_little_memory(store):
     chunk = os.urandom(65536)
 

@@ -54,6 +54,7 @@ async def test_a_wrong_key_is_refused_and_told_without_secrets(s3_server):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_a_large_upload_needs_little_memory(store):
     chunk = os.urandom(65536)
 

@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 
-PATHS = ["/v1/jobs/nope", "/nope", "/v1", "/v1/jobs/", "/v1/batches", "/v1/auth",
+PATHS = ["/v1/jobs/nope", "/nope", "/v1", "/v1/jobs/", "/v1/flocks", "/v1/auth",
     "/v1/me/nope", "//"]  # fmt: skip
 
 

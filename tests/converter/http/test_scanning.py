@@ -98,6 +98,7 @@ def test_settings_that_would_scan_nothing_are_refused(settings: dict[str, str], 
 
 
 @pytest.mark.slow(5)
+@pytest.mark.long
 def test_the_doctor_asks_the_scanner(clamd_server: PrivateClamd, tmp_path: Any) -> None:
     asked = subprocess.run(
         [sys.executable, "-m", "filewright", "doctor", "--json"],

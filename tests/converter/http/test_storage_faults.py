@@ -103,6 +103,7 @@ def test_a_bit_that_flips_in_a_small_file_is_an_error_and_not_the_file(http, pro
 
 
 @pytest.mark.requirement("F17")
+@pytest.mark.long
 def test_a_bit_that_flips_in_a_large_file_breaks_the_download_off(http, proxy, finished):
     path = output_of(finished)
     proxy.arm(Fault(flip_down_at=MIB))

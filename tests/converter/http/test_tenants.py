@@ -336,12 +336,18 @@ def test_for_anothers_thing_the_same_is_asked_of_the_database_as_for_one_that_ne
         theirs = {name: things[prefix] for name, prefix in kinds.items()}
         never = {name: unknown(prefix) for name, prefix in kinds.items()}
         for who, headers in others.items():
-            body, traces = body_of(document, method, path), []
-            for ids in (theirs, never):
-                number = secrets.token_hex(16)
-                answer = ask(http, method, path, ids, {**headers, "X-Request-ID": number}, body)
-                assert answer.status_code == 404
-                traces.append(statements.pop(number, []))
+            body = body_of(document, method, path)
+
+            def trace(ids, headers=headers, method=method, path=path, body=body):
+                while True:  # until it is known who asks; every now and then that is looked up anew
+                    number = secrets.token_hex(16)
+                    answer = ask(http, method, path, ids, {**headers, "X-Request-ID": number}, body)
+                    assert answer.status_code == 404
+                    asked = statements.pop(number, [])
+                    if not any("FROM api_keys JOIN" in statement for statement in asked):
+                        return asked
+
+            traces = [trace(theirs), trace(never)]
             assert traces[0] == traces[1], f"{who}: {method} {path}"
             counted += bool(traces[0])
     assert counted > 20

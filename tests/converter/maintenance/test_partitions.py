@@ -39,6 +39,7 @@ TABLES = {"audit_logs": (AuditLogRow, audit_row), "user_sessions": (UserSessionR
 
 @pytest.mark.requirement("E6", "S28")
 @pytest.mark.slow(6)
+@pytest.mark.sampled(2)
 async def test_a_year_goes_by_and_each_table_keeps_what_it_should(database, clock):
     metrics, tables = Metrics(), partitioned()
     upkeep = Partitions(database, metrics, tables)

@@ -76,6 +76,7 @@ async def columns_of(database: Database) -> dict[str, list[str]]:
         return found
 
 
+@pytest.mark.sampled(2)
 async def test_the_way_back_leaves_each_revision_as_it_was_on_the_way_up(database, database_url):
     """Row by row is another matter: what only a later schema can hold is gone."""
     url = dialect.async_url(database_url)

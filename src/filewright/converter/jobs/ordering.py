@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -118,6 +118,8 @@ class Ordering:
     async def accept_all(self, caller: Caller, orders: Sequence[JobOrder], within: WithinAll | None) -> list[Job]:
         """All of them or none."""
         every = [await self._ordered(caller, order) for order in orders]
+        ids = sorted(each.id for each in every)  # of one millisecond, and they are listed in the order of their ids
+        every = [replace(each, id=job_id) for each, job_id in zip(every, ids, strict=True)]
         async with self._database.write() as session:
             jobs = [await self._accept_in(session, caller, ordered, at_once=False) for ordered in every]
             if within is not None:

@@ -76,7 +76,7 @@ def test_an_upload_goes_on_from_where_it_was_after_the_server_was_killed(visits,
 
 
 @pytest.mark.parametrize("reloaded", [False, True])
-@pytest.mark.sampled(2)
+@pytest.mark.long
 def test_no_row_is_lost_and_no_job_doubled_when_the_server_is_killed_at_work(
     visits, service, files: Files, tmp_path: Path, reloaded: bool
 ):
@@ -110,6 +110,7 @@ def resumed(request: Request) -> bool:
     return request.url.endswith("/v1/jobs/events") and "last-event-id" in request.all_headers()
 
 
+@pytest.mark.long
 def test_work_goes_on_while_the_page_is_away(visit, served, files: Files):
     visit.pick(files("lakeside.md"), files("photo.jpg"))
     visit.until_all("ready")

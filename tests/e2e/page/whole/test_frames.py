@@ -128,6 +128,7 @@ def test_news_is_shown_in_beats_however_much_of_it_there_is(seen: Seen):
     assert seen.layouts <= beats + 2
 
 
+@pytest.mark.long
 def test_nothing_runs_between_two_beats(seen: Seen):
     assert seen.moving == 0
 

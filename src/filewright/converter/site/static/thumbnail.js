@@ -97,6 +97,7 @@ async function frame(/** @type {string} */ url) {
     // The very first picture is often black.
     film.currentTime = Math.min(1, (Number.isFinite(film.duration) ? film.duration : 0) / 3);
     await event(film, 'seeked');
+    await drawable(film);
     return film.videoWidth ? await painted(film, ...fitted(film.videoWidth, film.videoHeight)) : null;
   } finally {
     film.removeAttribute('src');
@@ -121,6 +122,16 @@ async function firstPage(/** @type {File} */ file, /** @type {any} */ api, /** @
 function fitted(/** @type {number} */ width, /** @type {number} */ height) {
   const scale = Math.min(1, (SIDE * Math.min(2, devicePixelRatio)) / Math.max(width, height));
   return [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+}
+
+/** A browser may call a film ready a moment before there is anything to draw of it. */
+async function drawable(/** @type {HTMLVideoElement} */ film) {
+  const dot = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+  for (let turns = 0; turns < 40; turns += 1) {
+    dot?.drawImage(film, 0, 0, 1, 1);
+    if (dot?.getImageData(0, 0, 1, 1).data[3]) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
 }
 
 /** @returns {Promise<Blob|null>} */

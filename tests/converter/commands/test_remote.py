@@ -46,6 +46,7 @@ def test_a_server_converts_and_the_result_arrives_whole(server: str, tmp_path: P
     assert shown["route"][0]["from"] == "md"
 
 
+@pytest.mark.embedded("where tiers hold, strangers may only convert")
 def test_a_server_merges_what_lies_here(server: str, tmp_path: Path) -> None:
     for name in ("a.md", "b.md"):
         (tmp_path / name).write_text(f"# {name}\n")

@@ -13,10 +13,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from filewright.chassis.cache.optional_redis import OptionalRedis
 from filewright.chassis.clock import Clock
+
+if TYPE_CHECKING:
+    from filewright.chassis.cache.optional_redis import OptionalRedis
 
 MOST_KEYS = 10_000
 """That a process remembers by itself; beyond them those go that were seen the longest ago."""

@@ -12,33 +12,27 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from filewright.chassis import failpoints
 from filewright.chassis.audit.alarms import Alarms, parse_patterns
-from filewright.chassis.audit.bursts import SharedBursts
 from filewright.chassis.audit.log import Audit
 from filewright.chassis.audit.seals import Seals
 from filewright.chassis.audit.watch import Watch
 from filewright.chassis.cache.memory import MemoryCache
-from filewright.chassis.cache.optional_redis import OptionalRedis
 from filewright.chassis.cache.port import NEWS, Cache
-from filewright.chassis.cache.redis_level import RedisLevel
 from filewright.chassis.clock import Clock, SystemClock
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.coordination.port import Notifier
-from filewright.chassis.coordination.redis_notifier import RedisNotifier
 from filewright.chassis.db.database import Database
 from filewright.chassis.egress.client import Egress
 from filewright.chassis.egress.wire import Policy
 from filewright.chassis.flags.service import Flags
 from filewright.chassis.ids import IdSource, RandomIds
-from filewright.chassis.queue.celery_queue import CeleryQueue
 from filewright.chassis.queue.embedded import EmbeddedQueue
 from filewright.chassis.queue.port import LANES, TaskQueue
 from filewright.chassis.quota.memory import MemoryLimiter
 from filewright.chassis.quota.port import Limiter
-from filewright.chassis.quota.shared import SharedLimiter
 from filewright.chassis.storage.encryption.master import MasterKeyFile
 from filewright.chassis.storage.encryption.store import EncryptedStore
 from filewright.chassis.storage.encryption.tenants import TenantKeys
@@ -49,6 +43,9 @@ from filewright.converter.settings import Settings, SettingsError
 from filewright.converter.tier_file import TiersError
 from filewright.converter.tier_file import load as load_tiers
 from filewright.converter.tiers import Tiers
+
+if TYPE_CHECKING:
+    from filewright.converter.bootstrap.shared import Counted
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 _SECRET_BYTES = 48
@@ -129,7 +126,7 @@ async def opened_platform(settings: Settings, lanes: Sequence[str] = LANES) -> A
         metrics, database, seals = Metrics(process=True), database_of(settings), Seals(secret)
         audit = Audit(database, seals)
         counted = _counted(settings, clock)
-        bursts = None if counted is None else SharedBursts(counted, clock)
+        bursts = None if counted is None else counted.bursts
         alarms = Alarms(clock, metrics, parse_patterns(settings.alarms), bursts)
         on = Platform(
             settings=settings,
@@ -148,7 +145,7 @@ async def opened_platform(settings: Settings, lanes: Sequence[str] = LANES) -> A
             audit=audit,
             watch=Watch(database, audit, alarms, clock, metrics),
             flags=Flags(database, cache, audit),
-            limiter=MemoryLimiter(clock) if counted is None else SharedLimiter(counted, clock),
+            limiter=MemoryLimiter(clock) if counted is None else counted.limiter,
             tiers=tiers,
         )
         try:
@@ -185,19 +182,28 @@ def _adapters(settings: Settings, secret: bytes, lanes: Sequence[str]) -> tuple[
     """Embedded: memory, for one process. Distributed: Redis, which may be lost at any moment without losing a job."""
     if settings.redis_url is None:
         return MemoryNotifier(), EmbeddedQueue()
-    return RedisNotifier(settings.redis_url), CeleryQueue(settings.redis_url, secret, lanes=lanes)
+    from filewright.converter.bootstrap import shared  # noqa: PLC0415 - one process needs no Redis in its memory
+
+    return shared.adapters(settings.redis_url, secret, lanes)
 
 
 def _cache(settings: Settings, secret: bytes, clock: Clock, notifier: Notifier) -> MemoryCache:
     """Embedded: this process's memory. Distributed: over a Redis of its own, where there is one; never the broker's."""
-    far = None if settings.cache_url is None else RedisLevel(settings.cache_url, secret, clock)
-    return MemoryCache(clock, far=far, notifier=notifier)
+    if settings.cache_url is None:
+        return MemoryCache(clock, notifier=notifier)
+    from filewright.converter.bootstrap import shared  # noqa: PLC0415 - as above
+
+    return MemoryCache(clock, far=shared.far_cache(settings.cache_url, secret, clock), notifier=notifier)
 
 
-def _counted(settings: Settings, clock: Clock) -> OptionalRedis | None:
+def _counted(settings: Settings, clock: Clock) -> Counted | None:
     """Where all processes count together; that of the cache, if there is one. None: this process counts, alone."""
     url = settings.cache_url or settings.redis_url
-    return None if url is None else OptionalRedis(url, clock)
+    if url is None:
+        return None
+    from filewright.converter.bootstrap import shared  # noqa: PLC0415 - as above
+
+    return shared.Counted(url, clock)
 
 
 def _tiers(settings: Settings) -> Tiers:

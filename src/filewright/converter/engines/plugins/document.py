@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from jsonschema import Draft202012Validator
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from filewright.converter.engines.plugins.arguments import PLACES, VALUE, OptionArguments, Piece, placeholders
@@ -124,6 +123,8 @@ class OptionInFile(_Part):
             raise ValueError("text needs `enum`, or `pattern` and `maxLength`: it becomes an argument of a program")
         if self.pattern is not None:
             _compiled(self.pattern)
+        from jsonschema import Draft202012Validator  # noqa: PLC0415 - large, and most have no such file
+
         validator = Draft202012Validator(dict(self.json_schema()))
         for value in (*(self.enum or ()), *(() if self.default is None else (self.default,))):
             for error in validator.iter_errors(value):

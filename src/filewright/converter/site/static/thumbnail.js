@@ -89,15 +89,19 @@ async function picture(/** @type {string} */ url, /** @type {Blob|null} */ pixel
 
 async function frame(/** @type {string} */ url) {
   const film = document.createElement('video');
-  film.muted = true;
   film.preload = 'auto';
   film.src = url;
   try {
     await event(film, 'loadeddata');
     // The very first picture is often black.
-    film.currentTime = Math.min(1, (Number.isFinite(film.duration) ? film.duration : 0) / 3);
+    film.currentTime = Math.min(1, film.duration / 3 || 0);
     await event(film, 'seeked');
-    await drawable(film);
+    // It may be called ready before there is anything to draw.
+    const dot = new OffscreenCanvas(1, 1).getContext('2d');
+    for (let turns = 40; dot && turns; turns -= dot.getImageData(0, 0, 1, 1).data[3] ? turns : 1) {
+      await new Promise((next) => setTimeout(next, 9));
+      dot.drawImage(film, 0, 0, 1, 1);
+    }
     return film.videoWidth ? await painted(film, ...fitted(film.videoWidth, film.videoHeight)) : null;
   } finally {
     film.removeAttribute('src');
@@ -122,16 +126,6 @@ async function firstPage(/** @type {File} */ file, /** @type {any} */ api, /** @
 function fitted(/** @type {number} */ width, /** @type {number} */ height) {
   const scale = Math.min(1, (SIDE * Math.min(2, devicePixelRatio)) / Math.max(width, height));
   return [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
-}
-
-/** A browser may call a film ready a moment before there is anything to draw of it. */
-async function drawable(/** @type {HTMLVideoElement} */ film) {
-  const dot = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
-  for (let turns = 0; turns < 40; turns += 1) {
-    dot?.drawImage(film, 0, 0, 1, 1);
-    if (dot?.getImageData(0, 0, 1, 1).data[3]) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
 }
 
 /** @returns {Promise<Blob|null>} */

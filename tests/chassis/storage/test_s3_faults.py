@@ -47,6 +47,14 @@ async def test_a_server_that_refuses_for_a_while_is_asked_again(store, proxy, tm
     assert await read(store, "two") == CONTENT[:1000]
 
 
+async def test_a_delete_whose_answer_is_lost_is_said_again(store, proxy):
+    await store.put("one", CONTENT[:1000])
+    proxy.arm(Fault(cut_down_after=0), times=1)
+    await store.delete("one")
+    proxy.heal()
+    assert await keys(store) == set()
+
+
 @pytest.mark.requirement("F15")
 async def test_a_server_that_refuses_for_good_is_unavailable(store, proxy):
     proxy.arm(Fault(status=503))

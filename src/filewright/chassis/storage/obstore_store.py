@@ -145,7 +145,7 @@ class ObstoreStore:
     async def delete(self, key: str) -> None:
         try:
             with _telling_failures(key):
-                await self._store.delete_async(check_key(key))
+                await self._delete(check_key(key))
         except ObjectMissing:
             return
 
@@ -154,12 +154,23 @@ class ObstoreStore:
             some = [check_key(key) for key in keys[start : start + DELETED_AT_ONCE]]
             try:
                 with _telling_failures(some[0]):
-                    await self._store.delete_async(some)
+                    await self._delete(some)
             except (
                 ObjectMissing
             ):  # a store that minds, and says so of the first: what comes after it may still be there
                 for key in some:
                     await self.delete(key)
+
+    async def _delete(self, keys: str | list[str]) -> None:
+        """A second time if need be: to delete twice is to delete once, and what is sent as POST the client does not
+        repeat when an idle connection was cut just then.
+        """
+        try:
+            await self._store.delete_async(keys)
+        except FileNotFoundError:
+            raise
+        except BaseError:
+            await self._store.delete_async(keys)
 
     async def copy(self, source: str, target: str) -> None:
         with _telling_failures(source):

@@ -10,7 +10,7 @@ from typing import Any
 
 from filewright.converter.engines.archives import BSDTAR, rar_as_tar
 from filewright.converter.engines.port import Availability, Loss
-from filewright.converter.operations.library import LibraryOperator, made
+from filewright.converter.operations.library import LibraryOperator, carried_out
 from filewright.converter.operations.port import ANY, MAX_INPUTS, Ability, Errand, Made
 
 _FUNCTION = "filewright.converter.operations.inside.archives:operate"
@@ -60,20 +60,7 @@ class Rar:
     async def operate(self, work: Errand) -> Sequence[Made]:
         """To a tar, and then as any tar."""
         tar = await rar_as_tar(work)
-        untrusted = await work.python(
-            _FUNCTION,
-            warm=_WARM,
-            operation=work.ability.operation,
-            sources=[work.inside(tar)],
-            names=list(work.names),
-            source_format="tar",
-            target=work.conversion.target,
-            options=dict(work.options),
-            password=None,
-            max_pixels=work.max_pixels,
-            max_pages=work.max_pages,
-        )
-        return made(work, untrusted)
+        return await carried_out(work, _FUNCTION, [tar], warm=_WARM, source_format="tar")
 
 
 RAR = Rar()

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from filewright.converter.engines.library import check_packages, products
-from filewright.converter.engines.port import Availability
+from filewright.converter.engines.port import Availability, FormatId
 from filewright.converter.errors import OutputInvalid
 from filewright.converter.operations.port import Ability, Errand, Made
 
@@ -39,20 +40,35 @@ class LibraryOperator:
 
     async def operate(self, work: Errand) -> Sequence[Made]:
         """Call the function in the sandbox and take the files it names."""
-        untrusted = await work.python(
-            self.function,
-            warm=self.warm,
-            operation=work.ability.operation,
-            sources=[work.inside(source) for source in work.sources],
-            names=list(work.names),
-            source_format=work.conversion.source,
-            target=work.conversion.target,
-            options=dict(work.options),
-            password=work.password,
-            max_pixels=work.max_pixels,
-            max_pages=work.max_pages,
-        )
-        return made(work, untrusted)
+        return await carried_out(work, self.function, work.sources, warm=self.warm)
+
+
+async def carried_out(
+    work: Errand,
+    function: str,
+    sources: Sequence[Path],
+    *,
+    warm: tuple[str, ...] = (),
+    source_format: FormatId | None = None,
+) -> Sequence[Made]:
+    """Call the function in the sandbox on these files, and take what it says it made.
+
+    `source_format`: what they are, where another program made them of the errand's; no password opens those.
+    """
+    untrusted = await work.python(
+        function,
+        warm=warm,
+        operation=work.ability.operation,
+        sources=[work.inside(source) for source in sources],
+        names=list(work.names),
+        source_format=source_format or work.conversion.source,
+        target=work.conversion.target,
+        options=dict(work.options),
+        password=work.password if source_format is None else None,
+        max_pixels=work.max_pixels,
+        max_pages=work.max_pages,
+    )
+    return made(work, untrusted)
 
 
 def made(work: Errand, untrusted: Any) -> Sequence[Made]:

@@ -14,7 +14,7 @@ from filewright.converter.engines.ffmpeg import FFmpeg
 from filewright.converter.engines.ffmpeg_formats import FILMS
 from filewright.converter.engines.pixels import WARM
 from filewright.converter.engines.port import Availability, Conversion, Loss
-from filewright.converter.operations.library import LibraryOperator, made
+from filewright.converter.operations.library import LibraryOperator, carried_out
 from filewright.converter.operations.pictures import PICTURES
 from filewright.converter.operations.port import Ability, Errand, Made
 
@@ -109,20 +109,7 @@ class FilmThumbnails:
         still = Conversion(work.conversion.source, "png", work.conversion.cost)
         options = {"at": work.options["at"]} if "at" in work.options else {}
         frame = await FFmpeg().frame(replace(work, conversion=still, options=options))
-        untrusted = await work.python(
-            _FUNCTION,
-            warm=WARM,
-            operation=work.ability.operation,
-            sources=[work.inside(frame)],
-            names=list(work.names),
-            source_format="png",
-            target=work.conversion.target,
-            options=dict(work.options),
-            password=None,
-            max_pixels=work.max_pixels,
-            max_pages=work.max_pages,
-        )
-        return made(work, untrusted)
+        return await carried_out(work, _FUNCTION, [frame], warm=WARM, source_format="png")
 
 
 FILM_THUMBNAILS = FilmThumbnails()

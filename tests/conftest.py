@@ -55,11 +55,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     """What takes long begins first, so that at the end no process of several waits for another."""
-    turn = int(os.environ.get("FILEWRIGHT_TEST_SEED", "1"))
-    _leave_out_cases(items, turn)
-    _leave_out_databases(items, turn)
+    _leave_out_cases(items, _turn())
+    _leave_out_databases(items, _turn())
     yield  # to what puts all in an order by chance, and what leaves out
     items.sort(key=_seconds, reverse=True)
+
+
+def _turn() -> int:
+    return int(os.environ.get("FILEWRIGHT_TEST_SEED", "1"))
+
+
+@pytest.fixture(scope="session")
+def turn() -> int:
+    """Whose turn it is among the cases of which one run has only some."""
+    return _turn()
 
 
 def _leave_out_cases(items: list[pytest.Item], turn: int) -> None:

@@ -102,14 +102,20 @@ def spec(point: str, action: str) -> str:
     return ",".join(filter(None, (how.before, f"{point}={action}{hits}")))
 
 
+def some(every: int, turn: int) -> list[str]:
+    """Another part of them with each turn."""
+    return points()[turn % every :: every]
+
+
 @pytest.mark.slow(50)
 @pytest.mark.requirement("F1", "F2", "F4", "A2", "B3")
-def test_a_kill_at_any_point_loses_nothing(serve):
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])
+def test_a_kill_at_any_point_loses_nothing(serve, every, turn):
     """One after the other on the same data: what dies at one point comes back to die at the next."""
     journal, leftovers = Journal(), []
     server = serve()
     with Crowd(server, journal) as crowd:
-        for n, point in enumerate(points()):
+        for n, point in enumerate(some(every, turn)):
             how = PROVOCATIONS.get(point, Provocation())
             prepare(server, crowd, how, f"p{n}-first", leftovers)
             up = server.start(spec(point, "sigkill"))
@@ -127,11 +133,11 @@ def test_a_kill_at_any_point_loses_nothing(serve):
 @pytest.mark.slow(40)
 @pytest.mark.requirement("F19")
 @pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])
-def test_an_error_at_any_point_loses_nothing(serve, every):
+def test_an_error_at_any_point_loses_nothing(serve, every, turn):
     """A disk that is full for one moment: whoever asks again is served, and the server lives on."""
     journal, leftovers = Journal(), []
     server = serve()
-    waiting = points()[::every]
+    waiting = some(every, turn)
     with Crowd(server, journal) as crowd:
         for n in range(0, len(waiting), AT_ONCE):
             group = waiting[n : n + AT_ONCE]

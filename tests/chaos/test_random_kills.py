@@ -20,7 +20,7 @@ ERRANDS = (clients.plain, clients.in_pieces, clients.in_one_call)
 
 
 @pytest.mark.requirement("F1", "F2", "F4", "F27", "A2", "B3")
-@pytest.mark.parametrize("kills", [7, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.long)])
 def test_no_job_is_lost_or_doubled_when_the_server_is_killed_while_it_converts(serve, tmp_path, kills):
     chance = random.Random(SEED)
     journal, leftovers, hit = Journal(), [], []

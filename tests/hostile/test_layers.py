@@ -135,6 +135,7 @@ def cases() -> list[object]:
 
 
 @pytest.mark.parametrize("case", cases())
+@pytest.mark.sampled(2)
 async def test_the_bait_is_real(
     case: Case, levels: Callable[[SandboxLevel], Sandbox], bait: Bait, jobs_dir: Path
 ) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -110,12 +111,25 @@ class Bucket:
 
 
 def read_at(database_url: str, bucket: Bucket, places: Iterable[Path]) -> Remains:
-    """Everything of a distributed service that is at rest; `places` are folders in which nothing may lie."""
+    """Everything of a distributed service that is at rest; `places` are folders in which nothing may lie.
+
+    But for what its processes have with them at rest: an engine that is kept warm is told its folder when it begins.
+    """
     with psycopg.connect(database_url, row_factory=dict_row) as database:
         rows = {table: list(database.execute(f"SELECT * FROM {table}")) for table in TABLES}  # type: ignore[arg-type]
     objects = {key: Object(len(data), hashlib.sha256(data).hexdigest()) for key, data in bucket.objects()}
-    strays = [str(path) for place in places if place.exists() for path in place.iterdir()]
-    return Remains(rows, objects, strays)
+    lying = [path for place in places if place.exists() for path in place.iterdir()]
+    told = _told() if lying else b""
+    return Remains(rows, objects, [str(path) for path in lying if path.name.encode() not in told])
+
+
+def _told() -> bytes:
+    """The command lines of all that runs."""
+    lines = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            lines.append(entry.read_bytes())
+    return b"\n".join(lines)
 
 
 def _decoded(row: sqlite3.Row) -> Row:

@@ -5,7 +5,7 @@ import signal
 import uuid
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
 from filewright.chassis.db import dialect
@@ -84,19 +84,26 @@ async def test_a_connection_cut_inside_a_unit_of_work_is_told_as_unavailable(dat
 
 
 async def test_a_server_that_is_down_is_unavailable_and_works_again_when_it_is_back(database):
+    there = Look(lambda _speech: select(literal(1).label("found")))
     server = PrivatePostgres()
     try:
-        own = Database(server.url("postgres"))
+        own, newcomer = Database(server.url("postgres")), Database(server.url("postgres"))
         await own.ping()
+        assert (await own.ask(there))[0].found == 1
         server.signal(signal.SIGQUIT)
         with pytest.raises(DatabaseUnavailable):
             await own.ping()
         with pytest.raises(DatabaseUnavailable):
             async with own.write():
                 pass
+        for asking in (own, newcomer):
+            with pytest.raises(DatabaseUnavailable):
+                await asking.ask(there)
         server.restart()
         await own.ping()
+        assert (await newcomer.ask(there))[0].found == 1
         await own.close()
+        await newcomer.close()
     finally:
         server.stop()
 

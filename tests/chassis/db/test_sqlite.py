@@ -7,10 +7,11 @@ import sys
 import textwrap
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 
 from filewright.chassis.db import dialect
 from filewright.chassis.db.database import Database, DatabaseUnavailable
+from filewright.chassis.db.hot import Look
 from filewright.chassis.testing.conformance.database import Note
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -67,6 +68,8 @@ async def test_a_database_whose_folder_is_gone_is_unavailable(tmp_path, database
     database = Database(f"sqlite:///{tmp_path}/not/there.db")
     with pytest.raises(DatabaseUnavailable):
         await database.ping()
+    with pytest.raises(DatabaseUnavailable):
+        await database.ask(Look(lambda _speech: select(literal(1).label("found"))))
 
 
 @pytest.mark.requirement("F13")

@@ -278,6 +278,7 @@ def test_each_act_that_is_declared_is_brought_about_by_a_test():
 
 @pytest.mark.requirement("S29")
 @pytest.mark.parametrize("act", sorted(set(SCENES) - {"alarm.raised"}))
+@pytest.mark.sampled(2)
 def test_what_is_done_or_refused_is_in_the_log_and_names_nobody(act, service, http, operator, acts, network):
     http.live = service
     wanted = SCENES[act](http, service.world)

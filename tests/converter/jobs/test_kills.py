@@ -53,6 +53,7 @@ def database_schema():
 
 @pytest.mark.parametrize("specification", [*(f"{point}=sigkill" for point in POINTS), *COMMITS])
 @pytest.mark.sampled(8)
+@pytest.mark.sampled(2)
 async def test_what_was_promised_before_the_kill_is_kept_after_it(shop, tmp_path, specification, alice, warm):
     await shop.database.close()
     for old in tmp_path.glob("test*.db*"):

@@ -186,7 +186,7 @@ class Shape:
     def worker_at_work(self) -> str | None:
         """One that has a workspace now."""
         workers = (self.layout.run / "work").glob("worker-*")
-        folders = [folder for worker in workers for folder in (worker / "work").glob("*")]
+        folders = [folder for worker in workers for folder in (worker / "work").glob("[!.]*")]
         return next((folder.parents[1].name for folder in folders), None)
 
     def _port(self, name: str) -> int:

@@ -16,16 +16,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
+
+_CONNECT = "connect"
 
 
 class Connections:
     """The `size` connections of an engine's pool.
 
     `patience`: seconds that somebody waits for a turn; then PoolTimeout is raised.
+    A database that lets nobody in: DBAPIError.
     """
 
     def __init__(self, engine: AsyncEngine, *, size: int, patience: float) -> None:
@@ -91,11 +95,18 @@ class Connections:
             if not _is_cut(connection):
                 return connection
             await _dropped(connection)
-        connection = await self._engine.raw_connection()
+        connection = await self._new()
         if _is_cut(connection):
             await _dropped(connection)
-            connection = await self._engine.raw_connection()
+            connection = await self._new()
         return connection
+
+    async def _new(self) -> PoolProxiedConnection:
+        try:
+            return await self._engine.raw_connection()
+        except (OSError, TimeoutError, self._engine.dialect.loaded_dbapi.Error) as error:
+            # Where a session connects, SQLAlchemy itself says so.
+            raise DBAPIError(_CONNECT, None, error) from error
 
 
 def _is_cut(connection: PoolProxiedConnection) -> bool:

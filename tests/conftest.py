@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 pytest_plugins = [
     "filewright.chassis.testing.fixtures",
     "filewright.chassis.testing.requirements",
+    "sandboxkit.plugin",
     "shapekit.plugin",
 ]
 

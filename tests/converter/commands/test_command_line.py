@@ -21,6 +21,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from filewright.converter.commands import findings
+from filewright.converter.engines import installed
+from filewright.converter.operations.standard import standard_operators
+
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 COMMAND = (sys.executable, "-m", "filewright")
 
@@ -205,9 +209,22 @@ def test_doctor_names_every_engine_and_the_strength_of_the_sandbox(run: Run) -> 
     assert done.returncode == 0
     assert {"pandoc", "pillow", "libreoffice"} <= {engine["name"] for engine in shown["engines"]}
     assert all(engine["version"] if engine["available"] else engine["install"] for engine in shown["engines"])
+    operators = {operator["name"]: operator for operator in shown["operators"]}
+    assert set(operators) == {operator.name for operator in standard_operators()}
+    assert operators["tesseract"]["operations"] == ["ocr"]
+    assert all(operator["version"] if operator["available"] else operator["install"] for operator in operators.values())
     assert shown["sandbox"]["level"] in {"isolated", "confined", "limited"}
     assert all(probe["held"] for probe in shown["sandbox"]["probes"])
-    assert b"sandbox:" in run("doctor").stdout
+    said = run("doctor").stdout.decode()
+    assert "sandbox:" in said
+    assert any(line.split()[:2] == ["ok", "qpdf"] for line in said.partition("operations:")[2].splitlines())
+
+
+def test_doctor_tells_how_to_install_what_an_operation_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "search_path", lambda: str(tmp_path))
+    [reader] = [one for one in findings.operators() if one["name"] == "tesseract"]
+    assert not reader["available"]
+    assert "tesseract-ocr" in reader["install"]
 
 
 def test_help_documents_the_exit_codes_with_examples(run: Run) -> None:

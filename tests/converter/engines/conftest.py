@@ -3,8 +3,7 @@
     async def test_a_page_becomes_a_document(convert):
         [product] = await convert(Pandoc(), b"<h1>Hello</h1>", "html", "docx")
 
-Starting a sandbox and its warm parents costs more than most conversions, so the tests of this folder share one, and
-with it one event loop.
+The sandbox is that of `sandboxkit`.
 """
 
 from __future__ import annotations
@@ -12,16 +11,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from pytest_asyncio import is_async_test
 
-from filewright.chassis.sandbox.port import Limits, Sandbox, SandboxLevel
-from filewright.chassis.sandbox.runner import open_sandbox
+from filewright.chassis.sandbox.port import Limits, Sandbox
 from filewright.chassis.sandbox.workspace import Workspace
 from filewright.converter.engines.libreoffice_warm import standing
 from filewright.converter.engines.port import Engine, Work
@@ -29,25 +25,6 @@ from filewright.converter.formats.catalogue import FORMATS
 
 Convert = Callable[..., Awaitable[list[Path]]]
 LIMITS = Limits(wall_seconds=90, memory_bytes=2 << 30)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents and is_async_test(item):
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-
-
-@pytest.fixture(scope="session")
-def jobs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("jobs")
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def sandbox(jobs_dir: Path) -> AsyncIterator[Sandbox]:
-    opened = await open_sandbox(jobs_dir=jobs_dir, minimum=SandboxLevel.CONFINED)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -513,3 +513,24 @@ class LostAnswer:
             await session.commit()
             raise DatabaseUnavailable
         return row
+
+
+async def test_a_job_that_is_tried_again_after_an_upgrade_says_which_version_was_planned(shop, alice):
+    async def torn(*_):
+        raise CorruptInput
+
+    shop.converter.before = torn
+    job = await shop.order()
+    assert [(step.engine_version, step.planned_version) for step in job.route] == [("1.0", None)]
+    await shop.work()
+    shop.converter.before = None
+    shop.converter.hop = replace(shop.converter.hop, engine_version="2.0")
+    await shop.jobs.retry(alice, job.id)
+    assert await shop.work() == "succeeded"
+    [step] = (await shop.jobs.get(alice, job.id)).route
+    assert (step.engine_version, step.planned_version) == ("2.0", "1.0")
+    unchanged = await shop.order()
+    await shop.work()
+    [step] = (await shop.jobs.get(alice, unchanged.id)).model_dump(mode="json", by_alias=True)["route"]
+    assert step["engine_version"] == "2.0"
+    assert "planned_version" not in step, "nothing was upgraded"

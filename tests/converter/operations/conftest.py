@@ -8,19 +8,14 @@ It goes the way of every order: inspection, choice, operator, checks.
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from pytest_asyncio import is_async_test
 
-from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
-from filewright.chassis.sandbox.runner import open_sandbox
-from filewright.chassis.sandbox.workspace import Workspace
+from filewright.chassis.sandbox.port import Sandbox
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.conversion.orders import Converted, Product
 from filewright.converter.engines.registry import Registry
@@ -36,37 +31,11 @@ Operate = Callable[..., Awaitable[tuple[Product, ...]]]
 CarryOut = Callable[..., Awaitable[Converted]]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents and is_async_test(item):
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-
-
-@pytest.fixture(scope="session")
-def jobs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("jobs")
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def sandbox(jobs_dir: Path) -> AsyncIterator[Sandbox]:
-    opened = await open_sandbox(jobs_dir=jobs_dir, minimum=SandboxLevel.CONFINED)
-    yield opened
-    await opened.close()
-
-
 @pytest.fixture(scope="session")
 def operations(sandbox: Sandbox) -> Operations:
     """Everything that is installed here."""
     converter = Converter(Registry(standard_engines()), sandbox)
     return Operations(Operators(standard_operators()), converter, sandbox)
-
-
-@pytest.fixture
-def new_workspace(jobs_dir: Path) -> Iterator[Callable[[], Path]]:
-    """A fresh workspace at each call, all gone after the test."""
-    with contextlib.ExitStack() as made:
-        yield lambda: made.enter_context(Workspace.create(jobs_dir)).path
 
 
 @pytest.fixture

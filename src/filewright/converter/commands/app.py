@@ -9,9 +9,10 @@ import typer
 from filewright import __version__
 from filewright.converter.commands.admin import admin
 from filewright.converter.commands.convert import convert
+from filewright.converter.commands.doctor import doctor
 from filewright.converter.commands.engines import engines
 from filewright.converter.commands.exits import CODES_EPILOG
-from filewright.converter.commands.look_up import doctor, formats, routes
+from filewright.converter.commands.look_up import formats, routes
 from filewright.converter.commands.operate import operate, operations
 from filewright.converter.commands.oversight import audit, flag, quarantine
 from filewright.converter.commands.roles import (

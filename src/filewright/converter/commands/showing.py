@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Annotated
+
+import typer
 
 from filewright.converter.commands.exits import printable
 
 OnProgress = Callable[[float], None]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 
 
 @contextlib.contextmanager
@@ -34,3 +38,12 @@ def human_size(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} GB"
+
+
+def table(rows: Iterable[Sequence[str]], indent: int = 0) -> None:
+    """Print columns of the width that they need; nothing for no rows."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo(" " * indent + cells.rstrip())

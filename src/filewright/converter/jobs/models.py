@@ -254,7 +254,8 @@ class TenantGateRow(Base):
 
 
 class JobEndingRow(Base):
-    """The end of a job that somebody is to be told of, written by the transaction that ended it.
+    """The end of a job that somebody is to be told of, written by the transaction that ended it. An erase is told only
+    of a job that was still to be done for a batch, whose end it may be.
 
     An outbox of its own: the rows of the other one are hints, which whoever publishes them may throw away.
     """

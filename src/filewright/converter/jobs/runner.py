@@ -205,7 +205,7 @@ class JobRunner:
                 tier=job.tier.name,
                 keep_for=timedelta(seconds=job.tier.retention_seconds),
                 outputs=rows_of(done.stored, job.lease, tenant=job.tenant, ids=self._ids),
-                route=[hop.as_json() for hop in done.converted.route],
+                route=job.route_of(done.converted.route),
                 source_format=done.converted.source_format,
                 measured=None if done.converted.fidelity is None else done.converted.fidelity.as_json(),
             )

@@ -29,6 +29,14 @@ class RouteStep(_Shape):
     engine_version: str
     source: Annotated[str, Field(alias="from")]
     target: Annotated[str, Field(alias="to")]
+    planned_version: Annotated[
+        str | None,
+        Field(
+            exclude_if=_nothing,
+            description="The version that was there when the job was ordered, if another one did the work: the engine "
+            "was upgraded while the job waited, or before it was tried again.",
+        ),
+    ] = None
     lossy: bool
     operation: Annotated[
         str | None, Field(exclude_if=_nothing, description="What is done there, if it is no conversion.")

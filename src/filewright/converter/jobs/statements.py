@@ -160,7 +160,8 @@ def _claim(*, suspects: bool) -> Chain:
 
 _NEEDED = (
     "id", "tenant", "state", "stage", "progress", "revision", "operation", "source_format", "target_format", "options",
-    "steps", "limits", "lane", "attempt", "lease_token", "lease_until", "worker", "crash_count", "transient_count",
+    "steps", "route", "limits", "lane", "attempt", "lease_token", "lease_until", "worker", "crash_count",
+    "transient_count",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -21,7 +21,7 @@ from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.sealing import CannotOpen
 from filewright.chassis.storage.port import ObjectStore
 from filewright.converter.artifacts.models import Artifact, artifact_of
-from filewright.converter.conversion.orders import Assignment, Converted
+from filewright.converter.conversion.orders import Assignment, Converted, Hop
 from filewright.converter.conversion.orders import Stage as ConversionStage
 from filewright.converter.errors import Expired, Infected, PasswordRequired, Timeout
 from filewright.converter.jobs import repository
@@ -64,6 +64,18 @@ class Claimed:
     """The password of its inputs."""
     steps: tuple[OrderedStep, ...] = ()
     """None for a conversion of its one input."""
+    planned: tuple[Mapping[str, Any], ...] = ()
+    """The route, as it was when the job was accepted."""
+
+    def route_of(self, taken: Sequence[Hop]) -> list[dict[str, Any]]:
+        """As a job shows it: a hop says which version was planned where the engine is another one by now."""
+        versions = {(hop["engine"], hop["from"], hop["to"]): hop["engine_version"] for hop in self.planned}
+        hops = [hop.as_json() for hop in taken]
+        for hop in hops:
+            before = versions.get((hop["engine"], hop["from"], hop["to"]), hop["engine_version"])
+            if before != hop["engine_version"]:
+                hop["planned_version"] = before
+        return hops
 
 
 def claimed_of(row: Any) -> Claimed:
@@ -81,6 +93,7 @@ def claimed_of(row: Any) -> Claimed:
         artifact=None if row.input_id is None else artifact_of(row, "input_"),
         sealed=row.sealed,
         steps=tuple(OrderedStep.from_json(step) for step in row.steps or ()),
+        planned=tuple(row.route),
     )
 
 

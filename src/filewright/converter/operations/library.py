@@ -1,12 +1,8 @@
 """An operator that is one function of ours driving Python libraries, as `engines.library.LibraryEngine` is an engine.
 
-The function lives in `operations.inside` and is called, with the workspace as working directory, as
-
-    operate(report=..., operation="rotate", sources=["in/input-0001.pdf"], names=["letter.pdf"], source_format="pdf",
-            target="pdf", options={...}, password=None, max_pixels=200000000, max_pages=5000)
-
-It writes into `out/` and returns what it wrote there, in order: the name of the file (`"output.pdf"`), or, where a
-caller is to see another name, both (`["output-0001", "minutes/May.docx"]`).
+The function lives in `operations.inside` and is called with an `inside.order.Order`, with the workspace as working
+directory. It writes into `out/` and returns what it wrote there, in order: the name of the file (`"output.pdf"`), or,
+where a caller is to see another name, both (`["output-0001", "minutes/May.docx"]`).
 """
 
 from __future__ import annotations
@@ -21,6 +17,7 @@ from filewright.converter.engines.port import Availability, FormatId
 from filewright.converter.errors import OutputInvalid
 from filewright.converter.operations.port import Ability, Errand, Made
 
+_CARRY_OUT = "filewright.converter.operations.inside.order:carry_out"
 _LONGEST_NAME = 4_000
 
 
@@ -56,8 +53,9 @@ async def carried_out(
     `source_format`: what they are, where another program made them of the errand's; no password opens those.
     """
     untrusted = await work.python(
-        function,
+        _CARRY_OUT,
         warm=warm,
+        called=function,
         operation=work.ability.operation,
         sources=[work.inside(source) for source in sources],
         names=list(work.names),

@@ -1,7 +1,8 @@
-"""What can be told, and how a job's end becomes it."""
+"""What can be told, and how the end of a job or of a batch becomes it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -39,6 +40,13 @@ def payload(event: Event, at: datetime, job: Job) -> dict[str, Any]:
 def payload_of_erased(event: str, at: datetime, job_id: str) -> dict[str, Any]:
     """What is left to tell of a job whose owner has erased it."""
     return _body(event, at, {"id": job_id, "status": PublicStatus.EXPIRED.value})
+
+
+def payload_of_batch(at: datetime, batch: str, jobs: Sequence[tuple[str, JobState]]) -> dict[str, Any]:
+    """The body when all jobs of a batch are over: which they were, each with its status, and where the rest is."""
+    told = [{"id": job_id, "status": PUBLIC_STATUS[state].value} for job_id, state in jobs]
+    data = {"id": batch, "status": "finished", "jobs": told, "links": {"self": f"/v1/batches/{batch}"}}
+    return _body(Event.BATCH_FINISHED, at, data)
 
 
 def _body(event: str, at: datetime, data: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ DELIVERY_PREFIX = "dlv"
 OF_JOBS = "jobs"
 """The receiver of deliveries that go to the `webhook_url` of a job and to no webhook."""
 
+OF_BATCH = 0
+"""The revision of deliveries that tell of a batch, by its first job; no job ever ended at it."""
+
 
 class DeliveryState(StrEnum):
     """Where a delivery is."""
@@ -70,7 +73,7 @@ class DeliveryRow(Base):
     event: Mapped[str] = mapped_column(String(32))
     job_id: Mapped[str] = mapped_column(String(40), ForeignKey("jobs.id", ondelete="CASCADE"))
     revision: Mapped[int] = mapped_column(Integer)
-    """Of the job, when it ended."""
+    """Of the job, when it ended; or `OF_BATCH`."""
     payload: Mapped[dict[str, Any] | None] = mapped_column(Json)
     """What is sent; gone with the job's files, or when the delivery is old."""
     state: Mapped[str] = mapped_column(String(16))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from filewright.chassis.egress.targets import MAX_URL_CHARS
 from filewright.converter.webhooks.events import Event
-from filewright.converter.webhooks.models import DeliveryRow, DeliveryState, WebhookRow
+from filewright.converter.webhooks.models import OF_BATCH, DeliveryRow, DeliveryState, WebhookRow
 from filewright.converter.webhooks.service import Wanted
 
 _ID = "whk_01jd6qx2v7c8e9f0g1h2j3k4m5"
@@ -29,6 +29,10 @@ _Events = Annotated[
     Field(max_length=len(Event), description="What to tell; nothing stands for everything, also for what comes later."),
 ]
 _Description = Annotated[str, Field(max_length=500)]
+
+
+def _nothing(value: object) -> bool:
+    return value is None
 
 
 class _Asked(BaseModel):
@@ -149,7 +153,8 @@ class Delivery(BaseModel):
 
     id: Annotated[str, Field(description="The `webhook-id` that the receiver sees, the same at every try.")]
     event: Event
-    job: str
+    job: Annotated[str | None, Field(description="Null when it tells of a batch.")]
+    batch: Annotated[str | None, Field(exclude_if=_nothing, description="The batch that it tells of.")] = None
     state: DeliveryState
     tries: int
     status_code: Annotated[int | None, Field(description="What the receiver answered last.")]
@@ -184,11 +189,12 @@ def shown(row: WebhookRow, secret: str | None = None) -> Webhook:
 
 def shown_delivery(row: DeliveryRow) -> Delivery:
     """The view of a row."""
-    state = DeliveryState(row.state)
+    state, of_batch = DeliveryState(row.state), row.revision == OF_BATCH
     return Delivery(
         id=row.id,
         event=Event(row.event),
-        job=row.job_id,
+        job=None if of_batch else row.job_id,
+        batch=(row.payload or {})["data"]["id"] if of_batch else None,
         state=state,
         tries=row.tries,
         status_code=row.status_code,

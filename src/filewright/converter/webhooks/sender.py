@@ -40,7 +40,7 @@ from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.states import JobState
 from filewright.converter.webhooks import listening
 from filewright.converter.webhooks.events import payload_of_erased
-from filewright.converter.webhooks.models import OF_JOBS, DeliveryRow, DeliveryState, WebhookRow
+from filewright.converter.webhooks.models import OF_BATCH, OF_JOBS, DeliveryRow, DeliveryState, WebhookRow
 from filewright.converter.webhooks.signing import derived_secret, signed_headers
 
 CLAIMED = failpoints.declare("webhooks.claimed", "deliveries are claimed and nothing of them is sent")
@@ -180,7 +180,7 @@ class Sender:
 
     async def _order(self, session: ReadSession, row: DeliveryRow, now: datetime) -> Order:
         url, keys, refusal = await self._receiver(session, row, now)
-        if await self._is_erased(session, row.job_id):
+        if row.revision != OF_BATCH and await self._is_erased(session, row.job_id):
             row.payload = payload_of_erased(row.event, row.created_at, row.job_id)
         return Order(
             id=row.id,

@@ -27,6 +27,7 @@ from filewright.converter.webhooks import listening
 from filewright.converter.webhooks.events import Event
 from filewright.converter.webhooks.models import (
     DELIVERY_PREFIX,
+    OF_BATCH,
     OF_JOBS,
     WEBHOOK_PREFIX,
     DeliveryRow,
@@ -210,6 +211,7 @@ class Webhooks:
                 select(DeliveryRow.id)
                 .join(JobRow, JobRow.id == DeliveryRow.job_id)
                 .where(JobRow.state == JobState.ERASED, DeliveryRow.payload.is_not(None))
+                .where(DeliveryRow.revision != OF_BATCH)  # what is told of a batch is nothing but ids
                 .where(DeliveryRow.state != DeliveryState.PENDING)  # at its next try it tells no more than that
                 .limit(batch)
             )

@@ -37,6 +37,7 @@ from filewright.converter.jobs.repository.looks import (
     shown,
     standing,
     state_at,
+    states_of_batch,
     tenants_of,
 )
 from filewright.converter.jobs.repository.moves import (
@@ -125,6 +126,7 @@ __all__ = [
     "shown",
     "standing",
     "state_at",
+    "states_of_batch",
     "suspect_waits",
     "take_hints",
     "tenants_of",

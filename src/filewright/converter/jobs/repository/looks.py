@@ -149,6 +149,12 @@ async def of_batch(session: ReadSession, tenant: str, batch: str) -> Sequence[Jo
     return (await session.scalars(statement)).all()
 
 
+async def states_of_batch(session: ReadSession, tenant: str, batch: str) -> Sequence[tuple[str, JobState]]:
+    """The same jobs, each with its state and nothing more."""
+    statement = select(JobRow.id, JobRow.state).where(JobRow.tenant == tenant, JobRow.batch == batch)
+    return [(row.id, JobState(row.state)) for row in await session.execute(statement.order_by(JobRow.id))]
+
+
 async def tenants_of(session: ReadSession, job_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
     """Each of these jobs with its tenant."""
     statement = select(JobRow.id, JobRow.tenant).where(JobRow.id.in_(job_ids))

@@ -18,7 +18,7 @@ from filewright.converter.jobs import accepting, statements
 from filewright.converter.jobs.models import AttemptRow, JobEventRow, JobInputRow, JobRow, JobSecretRow
 from filewright.converter.jobs.orders import JobInput
 from filewright.converter.jobs.repository.looks import state_at
-from filewright.converter.jobs.states import Actor, JobState, Stage, is_terminal, sources_of
+from filewright.converter.jobs.states import LIVE, Actor, JobState, Stage, is_terminal, sources_of
 
 LOST = "lost"
 """The outcome of an attempt whose worker was never heard of again."""
@@ -54,13 +54,17 @@ async def move(
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     moved = (await session.scalars(statement)).all()
+    ended = []
     for job in moved:
-        session.add(_event(job, await _state_before(session, job), actor, now))
+        source = await _state_before(session, job)
+        session.add(_event(job, source, actor, now))
+        if is_terminal(target) and (target is not JobState.ERASED or (job.batch is not None and source in LIVE)):
+            ended.append(job.id)
         if is_terminal(target) and target is not JobState.ERASED:
             job.expires_at = now + timedelta(seconds=job.limits["retention_seconds"])
-    if moved and is_terminal(target) and target is not JobState.ERASED:
-        ended = select(JobRow).where(JobRow.id.in_([job.id for job in moved])).subquery()
-        await session.execute(statements.endings_of(ended, literal(now, UtcDateTime())))
+    if ended:
+        those = select(JobRow).where(JobRow.id.in_(ended)).subquery()
+        await session.execute(statements.endings_of(those, literal(now, UtcDateTime())))
     if moved and is_terminal(target):
         await session.execute(delete(JobSecretRow).where(JobSecretRow.job_id.in_([job.id for job in moved])))
     await session.flush()

@@ -7,12 +7,11 @@ ends while it unpacks. Each member is written to a numbered file of ours: no nam
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from filewright.chassis.sandbox.child import Refusal, Report
 from filewright.converter.engines.inside.archives import pack
@@ -21,6 +20,7 @@ from filewright.converter.engines.inside.archives.member import CHUNK, Member, M
 from filewright.converter.engines.inside.archives.names import harmless
 from filewright.converter.engines.inside.archives.unpack import DAMAGE, members
 from filewright.converter.engines.inside.refusals import refusing
+from filewright.converter.operations.inside.order import Order
 
 _MOST = 10_000
 """Files that one job may make."""
@@ -28,23 +28,11 @@ _LONG_AGO = 315_532_800.0
 """1980, which every kind of archive can say. When a file reached us is nobody's business."""
 
 
-def operate(
-    *,
-    report: Report,
-    operation: str,
-    sources: Sequence[str],
-    names: Sequence[str],
-    source_format: str,
-    target: str,
-    options: Mapping[str, Any],
-    password: str | None,
-    max_pixels: int,
-    max_pages: int,
-) -> list[str] | list[list[str]]:
+def operate(order: Order) -> list[str] | list[list[str]]:
     """`archive` makes one file of many; `unarchive` and `extract` give the members."""
-    if operation == "archive":
-        return put_together(report, sources, names, target)
-    return take_apart(report, sources[0], source_format, options.get("members"), password)
+    if order.operation == "archive":
+        return put_together(order.report, order.sources, order.names, order.target)
+    return take_apart(order.report, order.source, order.source_format, order.options.get("members"), order.password)
 
 
 def put_together(report: Report, sources: Sequence[str], names: Sequence[str], target: str) -> list[str]:

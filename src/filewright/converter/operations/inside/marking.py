@@ -7,16 +7,17 @@ brings, which has those of Western languages.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fontTools.ttLib import TTFont, TTLibError
 from PIL import Image, ImageDraw, ImageFont
 
-from filewright.chassis.sandbox.child import Refusal, Report
+from filewright.chassis.sandbox.child import Refusal
 from filewright.converter.engines.inside.pictures.colours import has_alpha
 from filewright.converter.operations.inside import frames
+from filewright.converter.operations.inside.order import Order
 
 _FONTS = Path("/usr/share/fonts")
 _PREFERRED = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "NotoSans-Regular.ttf")
@@ -27,31 +28,19 @@ _SMALLEST = 6
 _OPAQUE = 255
 
 
-def operate(
-    *,
-    report: Report,
-    operation: str,
-    sources: Sequence[str],
-    names: Sequence[str],
-    source_format: str,
-    target: str,
-    options: Mapping[str, Any],
-    password: str | None,
-    max_pixels: int,
-    max_pages: int,
-) -> list[str]:
+def operate(order: Order) -> list[str]:
     """Write `out/output.<target>` with the words on every frame or page."""
-    opened = frames.opened(sources[0], source_format, max_pixels, max_pages)
-    text = " ".join(str(options["text"]).split())
+    opened = frames.opened(order.source, order.source_format, order.max_pixels, order.max_pages)
+    text = " ".join(str(order.options["text"]).split())
     if not text or not text.isprintable():
         raise Refusal("option_text")
     font = _font_for(text)
 
     def marked(frame: Image.Image) -> Image.Image:
-        return _marked(frame, text, font, options)
+        return _marked(frame, text, font, order.options)
 
-    frames.write(opened, f"out/output.{target}", target, {}, report, marked, strip=False)
-    return [f"output.{target}"]
+    frames.write(opened, f"out/output.{order.target}", order.target, {}, order.report, marked, strip=False)
+    return [f"output.{order.target}"]
 
 
 def _marked(frame: Image.Image, text: str, font: Path | None, options: Mapping[str, Any]) -> Image.Image:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
 from PIL import ExifTags, Image
 
-from filewright.chassis.sandbox.child import Refusal, Report
+from filewright.chassis.sandbox.child import Refusal
 from filewright.converter.engines.inside.pictures import reading
 from filewright.converter.operations.inside import frames, stripping
+from filewright.converter.operations.inside.order import Order
 
 _LONGEST = 10_000
 """Letters of one value; more is data, not a note."""
@@ -28,44 +29,35 @@ _ABOUT_OUR_COPY = (
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 
 
-def operate(
-    *,
-    report: Report,
-    operation: str,
-    sources: Sequence[str],
-    names: Sequence[str],
-    source_format: str,
-    target: str,
-    options: Mapping[str, Any],
-    password: str | None,
-    max_pixels: int,
-    max_pages: int,
-) -> list[str]:
+def operate(order: Order) -> list[str]:
     """Write `out/output.json` with what was read, or the picture stripped."""
-    source, out = Path(sources[0]), Path("out") / f"output.{target}"
-    if options["action"] == "strip":
-        _strip(source, source_format, out, max_pixels, max_pages, report)
+    out = Path("out") / f"output.{order.target}"
+    if order.options["action"] == "strip":
+        _strip(order, out)
     else:
-        is_picture = source_format in reading.DECODERS
-        told = _picture(source, source_format, max_pixels, max_pages) if is_picture else _media(source)
-        shown = {"format": source_format, "bytes": source.stat().st_size, **told}
+        told = _picture(order) if order.source_format in reading.DECODERS else _media(Path(order.source))
+        shown = {"format": order.source_format, "bytes": Path(order.source).stat().st_size, **told}
         out.write_text(json.dumps(_plain(shown), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return [out.name]
 
 
-def _strip(source: Path, kind: str, out: Path, max_pixels: int, max_pages: int, report: Report) -> None:
+def _strip(order: Order, out: Path) -> None:
     """Without touching a pixel where the kind of file lets us; else coded again, as finely as it can be."""
-    opened = frames.opened(str(source), kind, max_pixels, max_pages)
+    kind, opened = order.source_format, _opened(order)
     if kind not in stripping.KINDS:
-        frames.write(opened, str(out), kind, {}, report)
+        frames.write(opened, str(out), kind, {}, order.report)
         return
-    for _ in opened.all(report):
+    for _ in opened.all(order.report):
         pass  # only a picture that can be seen to its end is taken apart
-    out.write_bytes(stripping.stripped(source.read_bytes(), kind, opened.orientation))
+    out.write_bytes(stripping.stripped(Path(order.source).read_bytes(), kind, opened.orientation))
 
 
-def _picture(source: Path, kind: str, max_pixels: int, max_pages: int) -> dict[str, Any]:
-    opened = frames.opened(str(source), kind, max_pixels, max_pages)
+def _opened(order: Order) -> frames.Opened:
+    return frames.opened(order.source, order.source_format, order.max_pixels, order.max_pages)
+
+
+def _picture(order: Order) -> dict[str, Any]:
+    opened = _opened(order)
     opened.frame(0)
     picture = opened.picture
     told: dict[str, Any] = {

@@ -16,6 +16,7 @@ from PIL import Image, ImageChops
 from filewright.chassis.sandbox.child import Report
 from filewright.converter.engines.inside.pictures import colours, writing
 from filewright.converter.operations.inside import frames, stripping
+from filewright.converter.operations.inside.order import Order
 
 _QUALITY: Mapping[str, Mapping[str, int]] = {
     "jpg": {"light": 85, "balanced": 75, "strong": 55},
@@ -27,34 +28,22 @@ _GIF_COLOURS = {"light": 256, "balanced": 128, "strong": 64}
 _HARDEST: Mapping[str, Mapping[str, Any]] = {"webp": {"method": 6}, "avif": {"speed": 5}}
 
 
-def operate(
-    *,
-    report: Report,
-    operation: str,
-    sources: Sequence[str],
-    names: Sequence[str],
-    source_format: str,
-    target: str,
-    options: Mapping[str, Any],
-    password: str | None,
-    max_pixels: int,
-    max_pages: int,
-) -> list[str]:
+def operate(order: Order) -> list[str]:
     """Write `out/output.<target>`: the smallest of what can be made of the picture, and of the picture itself."""
-    source = Path(sources[0])
-    opened = frames.opened(str(source), source_format, max_pixels, max_pages)
-    made = Path("tmp") / f"smaller.{target}"
-    _write(opened, target, options, str(made), report)
+    source = Path(order.source)
+    opened = frames.opened(str(source), order.source_format, order.max_pixels, order.max_pages)
+    made = Path("tmp") / f"smaller.{order.target}"
+    _write(opened, order.target, order.options, str(made), order.report)
     found = [made]
-    if target in stripping.KINDS and options["strip"]:
-        bare = Path("tmp") / f"bare.{target}"
-        bare.write_bytes(stripping.stripped(source.read_bytes(), target, opened.orientation))
+    if order.target in stripping.KINDS and order.options["strip"]:
+        bare = Path("tmp") / f"bare.{order.target}"
+        bare.write_bytes(stripping.stripped(source.read_bytes(), order.target, opened.orientation))
         found.append(bare)
     else:
         found.append(source)
     smallest = min((path for path in (*found, source) if path.is_file()), key=lambda path: path.stat().st_size)
-    shutil.copyfile(smallest, f"out/output.{target}")
-    return [f"output.{target}"]
+    shutil.copyfile(smallest, f"out/output.{order.target}")
+    return [f"output.{order.target}"]
 
 
 def _write(opened: frames.Opened, target: str, options: Mapping[str, Any], path: str, report: Report) -> None:

@@ -5,54 +5,40 @@ A drawing and a page are drawn in the size that is wanted, not scaled down; a ph
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from PIL import Image
 
-from filewright.chassis.sandbox.child import Refusal, Report
+from filewright.chassis.sandbox.child import Refusal
 from filewright.converter.engines.inside.pictures import reading, svg, writing
 from filewright.converter.engines.inside.pictures.colours import flattened, has_alpha
+from filewright.converter.operations.inside.order import Order
 
 _LARGEST_SIDE = 4096
 _TURNED = {5, 6, 7, 8}
 _ORIENTATION = 0x0112
 
 
-def operate(
-    *,
-    report: Report,
-    operation: str,
-    sources: Sequence[str],
-    names: Sequence[str],
-    source_format: str,
-    target: str,
-    options: Mapping[str, Any],
-    password: str | None,
-    max_pixels: int,
-    max_pages: int,
-) -> list[str]:
+def operate(order: Order) -> list[str]:
     """Write `out/output.<target>` and give its name."""
-    source = sources[0]
-    box = int(options["width"]), int(options["height"])
-    fit = str(options["fit"])
-    if source_format == "svg":
-        picture = _of_drawing(source, box, fit, max_pixels)
-    elif source_format == "pdf":
-        picture = _of_page(source, int(options.get("page", 1)), box, fit, password, max_pixels, max_pages)
+    source = order.source
+    box = int(order.options["width"]), int(order.options["height"])
+    fit = str(order.options["fit"])
+    if order.source_format == "svg":
+        picture = _of_drawing(source, box, fit, order.max_pixels)
+    elif order.source_format == "pdf":
+        picture = _of_page(order, box, fit)
     else:
-        picture = _of_picture(source, source_format, box, fit, max_pixels)
-    name = f"output.{target}"
-    background = options.get("background")
+        picture = _of_picture(source, order.source_format, box, fit, order.max_pixels)
+    name = f"output.{order.target}"
+    background = order.options.get("background")
     fitted = fitted_into(picture, box, fit, background)
-    kept = {"quality": options["quality"]} if options.get("quality") else {}
+    kept = {"quality": order.options["quality"]} if order.options.get("quality") else {}
     # What a camera wrote, the place among it, has no business in a picture that is shown to everybody.
     writing.save(
         fitted,
         f"out/{name}",
-        target,
+        order.target,
         {**kept, "background": background or "#ffffff", "strip": True},
-        max_pixels=max_pixels,
+        max_pixels=order.max_pixels,
     )
     return [name]
 
@@ -111,14 +97,13 @@ def _of_drawing(source: str, box: tuple[int, int], fit: str, max_pixels: int) ->
     return resvg.drawn_at(drawing, width, height)
 
 
-def _of_page(
-    source: str, page: int, box: tuple[int, int], fit: str, password: str | None, max_pixels: int, max_pages: int
-) -> Image.Image:
+def _of_page(order: Order, box: tuple[int, int], fit: str) -> Image.Image:
     from filewright.converter.engines.inside import pdfium  # noqa: PLC0415 - other thumbnails do without
 
-    document = pdfium.open_document(source, password, max_pages)
+    document = pdfium.open_document(order.source, order.password, order.max_pages)
+    page = int(order.options.get("page", 1))
     if page > len(document):
         raise Refusal("option_page")
     width, height = pdfium.page_size(document, page - 1)
     scale = drawn_size((width, height), box, fit)
-    return pdfium.drawn(document, page - 1, {"width": max(1, round(width * scale))}, max_pixels)
+    return pdfium.drawn(document, page - 1, {"width": max(1, round(width * scale))}, order.max_pixels)

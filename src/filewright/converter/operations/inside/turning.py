@@ -6,14 +6,14 @@ no note of that left. A JPEG is coded again by its own tables, so that nothing i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
-from filewright.chassis.sandbox.child import Report
 from filewright.converter.engines.inside.pictures import reading, writing
 from filewright.converter.operations.inside import frames
+from filewright.converter.operations.inside.order import Order
 
 _TURNS = {
     90: Image.Transpose.ROTATE_270,  # Pillow counts the other way
@@ -25,23 +25,11 @@ _COARSER_ALIKE = {0, 2}
 """Ways of keeping colours coarser that are the same across and down, so that they survive a turn."""
 
 
-def operate(
-    *,
-    report: Report,
-    operation: str,
-    sources: Sequence[str],
-    names: Sequence[str],
-    source_format: str,
-    target: str,
-    options: Mapping[str, Any],
-    password: str | None,
-    max_pixels: int,
-    max_pages: int,
-) -> list[str]:
+def operate(order: Order) -> list[str]:
     """Write `out/output.<target>` with every frame or page turned."""
-    opened = frames.opened(sources[0], source_format, max_pixels, max_pages)
-    path = f"out/output.{target}"
-    steps = _steps(options)
+    opened = frames.opened(order.source, order.source_format, order.max_pixels, order.max_pages)
+    path = f"out/output.{order.target}"
+    steps = _steps(order.options)
 
     def turned(frame: Image.Image) -> Image.Image:
         made = frame
@@ -50,11 +38,11 @@ def operate(
         made.info = frame.info
         return made
 
-    if target == "jpg" and opened.picture.mode in {"L", "RGB", "CMYK"}:
+    if order.target == "jpg" and opened.picture.mode in {"L", "RGB", "CMYK"}:
         _jpg(opened, turned, path)
     else:
-        frames.write(opened, path, target, {}, report, turned, strip=False)
-    return [f"output.{target}"]
+        frames.write(opened, path, order.target, {}, order.report, turned, strip=False)
+    return [f"output.{order.target}"]
 
 
 def _steps(options: Mapping[str, Any]) -> list[Image.Transpose]:

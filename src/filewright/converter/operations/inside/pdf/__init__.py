@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any
 
-from filewright.chassis.sandbox.child import Refusal, Report
+from filewright.chassis.sandbox.child import Refusal
+from filewright.converter.operations.inside.order import Order, Product
 from filewright.converter.operations.inside.pdf import documents
-
-Product = str | list[str]
-"""The name of a file in `out/`; or that, and what a caller may call it."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a function here is asked for."""
-
-    sources: Sequence[str]
-    names: Sequence[str]
-    source_format: str
-    target: str
-    options: Mapping[str, Any]
-    password: str | None
-    max_pixels: int
-    max_pages: int
-    report: Report
-
 
 _MODULES = {
     "merge": "merging",
@@ -40,11 +20,11 @@ _MODULES = {
 }
 
 
-def operate(*, operation: str, **order: Any) -> list[Product]:
+def operate(order: Order) -> list[Product]:
     """Each operation is a function of its name in a module of its own, so that a child loads only what it needs."""
-    module = import_module(f"{__name__}.{_MODULES[operation]}")
-    function: Callable[[Order], list[Product]] = getattr(module, operation)
+    module = import_module(f"{__name__}.{_MODULES[order.operation]}")
+    function: Callable[[Order], list[Product]] = getattr(module, order.operation)
     try:
-        return function(Order(**order))
+        return function(order)
     except documents.BROKEN as error:
         raise Refusal("corrupt_input") from error

@@ -7,7 +7,7 @@ from pathlib import PurePath
 import pikepdf
 
 from filewright.chassis.sandbox.child import Refusal
-from filewright.converter.operations.inside.pdf import Order, Product
+from filewright.converter.operations.inside.order import Order, Product
 from filewright.converter.operations.inside.pdf.bookmarks import Bookmark, read, write
 from filewright.converter.operations.inside.pdf.documents import BROKEN, opened, save
 

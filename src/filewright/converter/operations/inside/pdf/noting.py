@@ -9,7 +9,7 @@ from typing import Any
 
 import pikepdf
 
-from filewright.converter.operations.inside.pdf import Order, Product
+from filewright.converter.operations.inside.order import Order, Product
 from filewright.converter.operations.inside.pdf.documents import BROKEN, opened, save
 
 _LONGEST = 10_000

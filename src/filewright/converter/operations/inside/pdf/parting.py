@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pikepdf
 
 from filewright.chassis.sandbox.child import Refusal
-from filewright.converter.operations.inside.pdf import Order, Product
+from filewright.converter.operations.inside.order import Order, Product
 from filewright.converter.operations.inside.pdf.bookmarks import read, within, write
 from filewright.converter.operations.inside.pdf.documents import BROKEN, opened, ranges, save
 

@@ -13,7 +13,7 @@ import pikepdf
 import typst
 
 from filewright.chassis.sandbox.child import Refusal
-from filewright.converter.operations.inside.pdf import Order, Product
+from filewright.converter.operations.inside.order import Order, Product
 from filewright.converter.operations.inside.pdf.documents import BROKEN, chosen, opened, save
 
 _SHEET = """

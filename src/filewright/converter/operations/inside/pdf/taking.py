@@ -8,7 +8,7 @@ import pikepdf
 
 from filewright.chassis.sandbox.child import Refusal
 from filewright.converter.engines.inside import pdfium
-from filewright.converter.operations.inside.pdf import Order, Product
+from filewright.converter.operations.inside.order import Order, Product
 from filewright.converter.operations.inside.pdf.bookmarks import read, within, write
 from filewright.converter.operations.inside.pdf.documents import chosen, opened, save
 from filewright.converter.operations.inside.pdf.parting import taken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from filewright.converter.operations.inside.pdf import Order, Product
+from filewright.converter.operations.inside.order import Order, Product
 from filewright.converter.operations.inside.pdf.documents import chosen, opened, save
 
 

@@ -6,74 +6,60 @@ Of a picture nothing is kept but its pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from filewright.chassis.sandbox.child import Refusal, Report
+from filewright.chassis.sandbox.child import Refusal
+from filewright.converter.operations.inside.order import Order
 
 _OPEN_DOCUMENT = frozenset({"odt", "ott", "fodt", "ods", "fods", "odp", "fodp", "odg"})
 _OFFICE = frozenset({"docx", "dotx", "docm", "xlsx", "xltx", "xlsm", "pptx", "ppsx", "potx", "pptm"})
 
 
-def operate(
-    *,
-    report: Report,
-    operation: str,
-    sources: Sequence[str],
-    names: Sequence[str],
-    source_format: str,
-    target: str,
-    options: Mapping[str, Any],
-    password: str | None,
-    max_pixels: int,
-    max_pages: int,
-) -> list[str]:
+def operate(order: Order) -> list[str]:
     """Write `out/output.<target>`. Modules are imported as they are needed: each has a large library of its own."""
-    source, out = Path(sources[0]), Path("out") / f"output.{target}"
-    if source_format == "pdf":
-        _pdf(str(source), options, password, max_pixels, max_pages, report)
-    elif source_format in _OFFICE | _OPEN_DOCUMENT:
-        _office(source, source_format, out, password, report)
-    elif source_format in {"html", "svg"}:
+    source, out = Path(order.source), Path("out") / f"output.{order.target}"
+    if order.source_format == "pdf":
+        _pdf(order)
+    elif order.source_format in _OFFICE | _OPEN_DOCUMENT:
+        _office(order, source, out)
+    elif order.source_format in {"html", "svg"}:
         from filewright.converter.operations.inside.sanitizing import markup  # noqa: PLC0415
 
-        (markup.clean_page if source_format == "html" else markup.clean_drawing)(source, out)
+        (markup.clean_page if order.source_format == "html" else markup.clean_drawing)(source, out)
     else:
-        _picture(str(source), source_format, target, max_pixels, max_pages, report)
+        _picture(order, out)
     return [out.name]
 
 
-def _pdf(
-    source: str, options: Mapping[str, Any], password: str | None, max_pixels: int, max_pages: int, report: Report
-) -> None:
+def _pdf(order: Order) -> None:
     from filewright.converter.operations.inside.sanitizing import pdf  # noqa: PLC0415
 
+    source, options = order.source, order.options
     if options.get("mode") == "pixels":
-        pdf.redraw(source, password, int(options["dpi"]), int(options["quality"]), max_pixels, max_pages, report)
+        fineness = int(options["dpi"]), int(options["quality"])
+        pdf.redraw(source, order.password, *fineness, order.max_pixels, order.max_pages, order.report)
     else:
-        pdf.clean(source, password, max_pages, report)
+        pdf.clean(source, order.password, order.max_pages, order.report)
 
 
-def _office(source: Path, source_format: str, out: Path, password: str | None, report: Report) -> None:
+def _office(order: Order, source: Path, out: Path) -> None:
     from filewright.converter.engines.inside import office_lock  # noqa: PLC0415
     from filewright.converter.operations.inside.sanitizing import ooxml, opendocument  # noqa: PLC0415
 
     plain = Path("tmp/plain")
-    if office_lock.unlock_file(str(source), str(plain), password, report):
+    if office_lock.unlock_file(str(source), str(plain), order.password, order.report):
         source = plain
-    if source_format in _OPEN_DOCUMENT:
-        opendocument.clean(source, out, report)
+    if order.source_format in _OPEN_DOCUMENT:
+        opendocument.clean(source, out, order.report)
         return
     with source.open("rb") as file:
         if file.read(2) != b"PK":
             raise Refusal("corrupt_input")
-    ooxml.clean(source, out, report)
+    ooxml.clean(source, out, order.report)
 
 
-def _picture(source: str, source_format: str, target: str, max_pixels: int, max_pages: int, report: Report) -> None:
+def _picture(order: Order, out: Path) -> None:
     from filewright.converter.operations.inside import frames  # noqa: PLC0415
 
-    frames.write(
-        frames.opened(source, source_format, max_pixels, max_pages), f"out/output.{target}", target, {}, report
-    )
+    opened = frames.opened(order.source, order.source_format, order.max_pixels, order.max_pages)
+    frames.write(opened, str(out), order.target, {}, order.report)

@@ -1,4 +1,7 @@
-"""A real sandbox for the tests of this folder, and one event loop with it: starting one costs more than a test."""
+"""A real sandbox, and one event loop with it, for the tests of engines, conversions and operations.
+
+Starting a sandbox and its warm parents costs more than most conversions, so all of these tests share one.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,26 @@ from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
 from filewright.chassis.sandbox.runner import open_sandbox
 from filewright.chassis.sandbox.workspace import Workspace
 
+_CONVERTER = Path(__file__).parent.parent / "converter"
+_TOGETHER = frozenset(_CONVERTER / folder for folder in ("engines", "conversion", "operations"))
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
+    """Run them in the loop that the sandbox was opened in."""
     for item in items:
-        if here in item.path.parents and is_async_test(item):
+        if not _TOGETHER.isdisjoint(item.path.parents) and is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
 def jobs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where workspaces are."""
     return tmp_path_factory.mktemp("jobs")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def sandbox(jobs_dir: Path) -> AsyncIterator[Sandbox]:
+    """The strongest that this machine gives."""
     opened = await open_sandbox(jobs_dir=jobs_dir, minimum=SandboxLevel.CONFINED)
     yield opened
     await opened.close()

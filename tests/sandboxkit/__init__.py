@@ -1,0 +1,1 @@
+"""One real sandbox for the tests of several folders."""

@@ -8,6 +8,8 @@ import pikepdf
 import pytest
 from PIL import Image
 
+from filewright.converter.engines import libreoffice_filters as filters
+from filewright.converter.engines.inside.office.samples import SAMPLES
 from filewright.converter.errors import CorruptInput, ImageTooLarge, InvalidOptions
 from filewright.converter.tiers import LOCAL
 
@@ -106,3 +108,20 @@ async def test_a_film_is_shown_by_one_of_its_pictures(made_of, a_film):
     assert identify(later) == "PNG 160x120"
     with pytest.raises(CorruptInput):
         await made_of("thumbnail", b"\0\0\0\x18ftypmp42" + bytes(500), "mp4", "jpg")
+
+
+@pytest.mark.engine("libreoffice")
+async def test_for_the_first_page_of_a_document_no_other_is_made(made_of, monkeypatch):
+    exported = []
+    in_earnest = filters.export
+
+    def noted(conversion, options):
+        exported.append(options["preview"])
+        return in_earnest(conversion, options)
+
+    monkeypatch.setattr(filters, "export", noted)
+    letter = SAMPLES[0].document.encode()
+    assert identify((await made_of("thumbnail", letter, "fodt", "png"))[0]).startswith("PNG ")
+    with pytest.raises(InvalidOptions):
+        await made_of("thumbnail", letter, "fodt", "png", {"page": 2})
+    assert exported == [True, False]

@@ -18,7 +18,7 @@ MEASURED = frozenset(
 )  # fmt: skip
 """Formats that a PDF can be held against."""
 _LARGEST = 64 << 20
-_OF_A_PART = frozenset({"pages", "sheet", "sheets"})
+_OF_A_PART = frozenset({"pages", "preview", "sheet", "sheets"})
 _MOST_FONTS = 64
 _LONGEST_NAME = 64
 _LARGEST_COUNT = 1 << 31

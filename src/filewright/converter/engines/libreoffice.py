@@ -18,6 +18,7 @@ from filewright.converter.engines import office_lock
 from filewright.converter.engines.libreoffice_filters import READERS, Kind, Reader
 from filewright.converter.engines.libreoffice_installation import MINIMUM, installation
 from filewright.converter.engines.libreoffice_office import Answer, Office, Order
+from filewright.converter.engines.libreoffice_preview import from_the_beginning, keep_first_page
 from filewright.converter.engines.libreoffice_warm import BestOffice
 from filewright.converter.engines.port import Availability, Conversion, Work
 from filewright.converter.errors import CorruptInput, EngineMissing, OutputInvalid
@@ -62,6 +63,8 @@ class LibreOffice:
         products = _products(work, answer)
         if reader.kind is Kind.PICTURE:
             await work.python(f"{_METAFILE}:crop", warm=(_METAFILE,), drawing=work.inside(products[0]))
+        if work.options.get("preview"):
+            await keep_first_page(work, products[0])
         if work.conversion.target == "ppsx":
             await work.python(f"{_SLIDE_SHOW}:mark", warm=(_SLIDE_SHOW,), show=work.inside(products[0]))
         return products
@@ -78,6 +81,9 @@ async def _open(office: Office, work: Work, document: Path, reader: Reader) -> A
     """The first filter that opens the document has converted it. None when no filter does."""
     if not _begins_well(document, reader):
         return None
+    beginning = await from_the_beginning(office, work, document, reader)
+    if beginning is not None:
+        return beginning
     if work.conversion.source == "xlsb":
         document = await _published(work, document)
     export = filters.export(work.conversion, work.options)

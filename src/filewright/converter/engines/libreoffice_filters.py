@@ -74,10 +74,16 @@ def export(conversion: Conversion, options: Mapping[str, Any]) -> Export:
 
 def _export_options(conversion: Conversion, writer: Writer, options: Mapping[str, Any]) -> str:
     if conversion.target == "pdf":
-        return _pdf_options(options)
+        return _pdf_options(_of_first_page(conversion, options) if options.get("preview") else options)
     if conversion.target == "csv":
         return f"{writer.options},{-1 if options.get('sheets') == 'all' else int(options.get('sheet', 0))}"
     return writer.options
+
+
+def _of_first_page(conversion: Conversion, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A show's first slide may be hidden, and then nothing is page 1; of a show, all pages are made."""
+    pages = "" if READERS[conversion.source].kind is Kind.IMPRESS else "1"
+    return {**options, "pages": pages, "tagged": False}
 
 
 _RANGE = r"[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?"
@@ -112,6 +118,12 @@ _PDF_OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "type": "boolean",
         "default": True,
         "description": "Keep headings, lists and tables readable for screen readers",
+    },
+    "preview": {
+        "type": "boolean",
+        "default": False,
+        "description": "Only the first page, soon: what comes after it is not read where that can be told beforehand. "
+        "`pages` and `tagged` do not count, and what speaks of the whole document (how many pages) may say less",
     },
 }
 _DOCUMENT_PDF: Mapping[str, Mapping[str, Any]] = {

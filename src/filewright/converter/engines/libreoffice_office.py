@@ -6,6 +6,7 @@ a fresh `soffice.bin` for each; `libreoffice_warm` has a way that costs a quarte
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,3 +97,12 @@ def _answer(outcome: Outcome) -> Answer:
     if outcome.ending is not Ending.COMPLETED and "Error" not in messages:
         raise EngineCrashed
     return Answer(opened=True, untrusted_lines=messages.splitlines())
+
+
+def emptied(directory: Path) -> None:
+    """After an attempt that another one follows."""
+    for entry in directory.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

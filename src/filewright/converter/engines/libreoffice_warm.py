@@ -29,7 +29,7 @@ from filewright.chassis.sandbox.port import (
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.engines.inside.office.samples import SAMPLES, Sample
 from filewright.converter.engines.libreoffice_installation import Installation, installation
-from filewright.converter.engines.libreoffice_office import Answer, ColdOffice, Order
+from filewright.converter.engines.libreoffice_office import Answer, ColdOffice, Order, emptied
 from filewright.converter.engines.port import Work
 from filewright.converter.errors import EngineCrashed
 
@@ -156,7 +156,7 @@ class BestOffice:
             except EngineCrashed:
                 # It may have been the document, or something that a fork does not have. A process of its own tells.
                 _log.warning("office_fork_crashed", source=work.conversion.source, target=work.conversion.target)
-            _empty(work.out)
+            emptied(work.out)
         return await ColdOffice(self.installed).convert(work, order)
 
 
@@ -224,11 +224,3 @@ async def _trouble_with(sample: Sample, parent: WarmParent, sandbox: Sandbox, pl
         return f"{outcome.ending} {outcome.untrusted_stderr[-300:].decode(errors='replace')!r}"
     said = product.read_text(encoding="utf-8", errors="replace") if product.is_file() else ""
     return "" if sample.says in said else "what came out is not what went in"
-
-
-def _empty(directory: Path) -> None:
-    for entry in directory.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()

@@ -181,7 +181,7 @@ class Operations:
         for number, item in enumerate(items):
             if item.format is not None and self.offers.leads(choice.ability, item.format):
                 begin = bounds[0] + number * share
-                as_source = OrderedStep(CONVERT, choice.ability.source)
+                as_source = self.offers.lead(choice, item.format)
                 ready.extend(await self._converted(course, as_source, item, password, (begin, begin + share)))
             else:
                 ready.append(item)

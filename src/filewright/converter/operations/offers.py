@@ -24,11 +24,12 @@ from filewright.converter.errors import (
     UnsupportedFormat,
 )
 from filewright.converter.formats.kinship import also
-from filewright.converter.operations.orders import OrderedStep
+from filewright.converter.operations.orders import CONVERT, OrderedStep
 from filewright.converter.operations.port import ANY, OPERATIONS, Ability
 from filewright.converter.operations.registry import Operators
 
 _SHOWN = 12
+_PREVIEW = "preview"
 Formats = Sequence[FormatId | None]
 """Of the files of an order; None for one that nobody recognises."""
 
@@ -99,6 +100,13 @@ class Offers:
             return False
         return self._has_good_way(found, ability.source)
 
+    def lead(self, choice: Choice, found: FormatId) -> OrderedStep:
+        """The conversion that comes first: of the first page alone where no other is wanted and one can say so."""
+        ability = choice.ability
+        first = ability.shows_page and choice.options.get("page") == 1
+        options = {_PREVIEW: True} if first and self._can_preview(found, ability.source) else {}
+        return OrderedStep(CONVERT, ability.source, options)
+
     def hop(self, offer: Offer) -> Hop:
         """As a route shows it."""
         ability = offer.ability
@@ -135,6 +143,10 @@ class Offers:
         return UnsupportedFormat(
             f"The operation {operation} does not take files of {together} together, in this order."
         )
+
+    @cache  # noqa: B019 - as below
+    def _can_preview(self, source: FormatId, target: FormatId) -> bool:
+        return _PREVIEW in self._converter.planner.cheapest(source, target).options
 
     @cache  # noqa: B019 - as long as the process, like the routes it is asked of
     def _has_good_way(self, source: FormatId, target: FormatId) -> bool:

@@ -73,6 +73,8 @@ class Ability(Conversion):
     converts: bool = field(default=False, kw_only=True)
     """Whether files of other formats are converted to `source` first, if there is a way that loses no more than the
     layout's fine points. For operations that make one file of many, such as a PDF of letters and photos."""
+    shows_page: bool = field(default=False, kw_only=True)
+    """Whether it looks at the one page that its option `page` names, so that others need not be made for it."""
     required: tuple[str, ...] = field(default=(), kw_only=True)
     """Options without which there is nothing to do."""
 

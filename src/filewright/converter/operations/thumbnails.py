@@ -88,7 +88,7 @@ STILL_THUMBNAILS = LibraryOperator(
     abilities=(
         *(ability for source in PICTURES for ability in _abilities(source, 30, {})),
         *_abilities("svg", 130, {}),
-        *_abilities("pdf", 30, _PAGE, converts=True),
+        *_abilities("pdf", 30, _PAGE, converts=True, shows_page=True),
     ),
     warm=WARM,
 )

@@ -20,8 +20,8 @@ import * as units from './units.js';
 /**
  * @typedef {{id: string, name: string, family: string, targets: string[]}} Format
  * @typedef {import('./preview_jobs.js').Output} Output
- * @typedef {{output: Output, source: {job: string, output: number}, format: Format, width?: number, height?: number}} Item
- *   an output, and how to name it to the service
+ * @typedef {{output: Output, source: {job: string, output: number}, format: Format, width?: number, height?: number, stage?: any}} Item
+ *   an output, how to name it to the service, and where it is shown
  * @typedef {{element: HTMLElement, note?: string, zoom?: (step: number) => void, turn?: (step: number) => void}} View
  *   `zoom` enlarges (1), makes smaller (-1) or fits (0); `turn` goes to another page
  */
@@ -53,7 +53,7 @@ export function openPreview({ row, api, catalogue, onClose }) {
     parts.stage.replaceChildren();
     await attempt(async () => {
       const mine = bench;
-      const made = await viewOf(mine, items[n], row, attempt);
+      const made = await viewOf(mine, { ...items[n], stage: parts.stage }, row, attempt);
       if (mine.signal.aborted) return;
       view = made;
       parts.stage.replaceChildren(view.element);

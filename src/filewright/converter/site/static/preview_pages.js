@@ -3,14 +3,16 @@
  * Documents as their pages: one large, all in a strip beside it.
  *
  * Pages are drawn by the service, a few at a time and only those that somebody is about to see. What is no PDF becomes
- * one first, once, so that an office program runs once and not for each handful of pages.
+ * one first, once, so that an office program runs once and not for each handful of pages; until then its first page is
+ * shown, which the service makes out of the beginning alone.
  */
 import { h, text } from './dom.js';
 import { t } from './i18n.js';
 import { isAbort } from './preview_jobs.js';
-import { zoomFrame } from './preview_pictures.js';
+import { converted, pictureView, zoomFrame } from './preview_pictures.js';
 
-const BATCH = 4;
+/** The first page waits for the others of its batch. */
+const BATCH = 2;
 const SIZE = { width: 1200, height: 1600 };
 const FINE_SIZE = { width: 2800, height: 3600 };
 const FINE_FROM = 2;
@@ -26,8 +28,8 @@ export async function pagesView(bench, item, onProblem) {
   const pdf = await asPdf(bench, item);
   const drawer = new Drawer(bench, pdf.source, pdf.pages);
   const pages = [...Array(pdf.pages).keys()].map((n) => n + 1);
-  const first = await drawer.page(1);
-  const frame = zoomFrame(t('preview.page', { n: 1, all: pdf.pages }));
+  await drawer.page(1);
+  const frame = zoomFrame('');
   const position = h('output', { class: 'preview-position' });
   const strip = pdf.pages > 1 ? pageStrip(pages, { choose: turnTo, seen: fill, left: (n) => drawer.forget(n) }) : null;
   let current = 0;
@@ -69,7 +71,6 @@ export async function pagesView(bench, item, onProblem) {
     scale = event.detail;
     sharpen();
   });
-  display(1, first);
   turnTo(1);
   return {
     element: h('div', { class: strip ? 'preview-pages with-strip' : 'preview-pages' }, strip?.element, frame.element, strip && position),
@@ -79,8 +80,10 @@ export async function pagesView(bench, item, onProblem) {
 }
 
 /** @returns {Promise<{source: Source, pages: number}>} */
-async function asPdf(/** @type {Bench} */ bench, /** @type {import('./preview.js').Item} */ { format, source, output }) {
+async function asPdf(/** @type {Bench} */ bench, /** @type {import('./preview.js').Item} */ { format, source, output, stage }) {
   if (format.id === 'pdf') return { source, pages: output.pages ?? 1 };
+  converted(bench, source, { preview: true, ...SIZE })
+    .then((picture) => stage.firstChild || stage.append(pictureView(picture, output.name).element), () => {}); // not every format has it
   const { job, outputs } = await bench.convert(source, 'pdf');
   return { source: { job, output: 0 }, pages: outputs[0].pages ?? 1 };
 }

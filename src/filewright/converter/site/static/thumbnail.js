@@ -117,7 +117,6 @@ async function firstPage(/** @type {File} */ file, /** @type {any} */ api, /** @
     const { outputs } = await bench.convert({ file, from: 'pdf' }, 'webp', { pages: '1', width: 2 * SIDE, height: 2 * SIDE });
     return await bench.bytes(outputs[0].url);
   } finally {
-    signal?.removeEventListener('abort', close);
     close();
   }
 }

@@ -192,8 +192,8 @@ function pageStrip(pages, on) {
   return {
     element,
     fill(/** @type {number} */ n, /** @type {string} */ url) {
-      const paper = buttons[n - 1].querySelector('.leaf-paper');
-      if (paper && !paper.firstChild) paper.append(pageImage(url, ''));
+      const paper = /** @type {Element} */ (buttons[n - 1].firstChild);
+      if (!paper.firstChild) paper.append(pageImage(url, ''));
     },
     mark(/** @type {number} */ n) {
       for (const button of buttons) button.removeAttribute('aria-current');

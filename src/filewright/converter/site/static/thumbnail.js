@@ -111,13 +111,12 @@ async function frame(/** @type {string} */ url) {
 
 async function firstPage(/** @type {File} */ file, /** @type {any} */ api, /** @type {AbortSignal|undefined} */ signal) {
   const bench = new Bench(api);
-  const close = () => bench.close();
-  signal?.addEventListener('abort', close);
+  signal?.addEventListener('abort', () => bench.close());
   try {
     const { outputs } = await bench.convert({ file, from: 'pdf' }, 'webp', { pages: '1', width: 2 * SIDE, height: 2 * SIDE });
     return await bench.bytes(outputs[0].url);
   } finally {
-    close();
+    bench.close();
   }
 }
 

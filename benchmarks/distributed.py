@@ -166,12 +166,19 @@ def be_the_generator() -> None:
 
 @contextlib.contextmanager
 def limits_out_of_the_way() -> Iterator[None]:
-    """The stack takes these tiers from its caller and keeps them: rates are counted, and never reached."""
-    os.environ["FILEWRIGHT_TIERS_FILE"] = str(Path(__file__).with_name("tiers.yaml").resolve())
+    """The stack takes these tiers from its caller and keeps them: rates are counted, and never reached. What is ordered
+    again is worked on again.
+    """
+    chosen = {
+        "FILEWRIGHT_TIERS_FILE": str(Path(__file__).with_name("tiers.yaml").resolve()),
+        "FILEWRIGHT_RESULT_CACHE": "false",
+    }
+    os.environ.update(chosen)
     try:
         yield
     finally:
-        del os.environ["FILEWRIGHT_TIERS_FILE"]
+        for name in chosen:
+            del os.environ[name]
 
 
 class Shape:

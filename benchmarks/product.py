@@ -33,6 +33,7 @@ class Product:
         self._log = data.with_name(f"{data.name}.log")
         began = time.perf_counter()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FILEWRIGHT_")}
+        environment["FILEWRIGHT_RESULT_CACHE"] = "false"  # a file that is converted again is to be converted again
         environment |= {f"FILEWRIGHT_{name}": value for name, value in (settings or {}).items()}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -20,7 +20,11 @@ from filewright.stack.layout import Layout
 from filewright.stack.operations import Stack
 
 COUNTS = {"api": 2, "worker": 2, "beat": 2}
-STEADY = {"FILEWRIGHT_LEARNED_TARGETS": "false", "FILEWRIGHT_UNLIMITED_NETWORKS": "127.0.0.0/8"}
+STEADY = {
+    "FILEWRIGHT_LEARNED_TARGETS": "false",
+    "FILEWRIGHT_UNLIMITED_NETWORKS": "127.0.0.0/8",
+    "FILEWRIGHT_RESULT_CACHE": "false",
+}
 """What one test chooses is not what the next is offered first; and all of them come from one address."""
 
 

@@ -292,6 +292,13 @@ class Settings(BaseModel):
             "besides those of the system. A change of it is seen at the next start.",
         ),
     ] = None
+    result_cache: Annotated[
+        bool,
+        Field(
+            description="Whether an order is answered with what an earlier job of the same owner has made of the same "
+            "files in the same way, as long as that is kept. `false`: every order is worked on.",
+        ),
+    ] = True
     engines_dir: Annotated[
         Path | None,
         Field(

@@ -84,6 +84,7 @@ class Server:
         arguments = ["serve", "--data", str(self.data), "--port", str(self.port), "--slots", str(self._slots)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FILEWRIGHT_")} | {
             "FILEWRIGHT_FAILPOINTS": failpoints,
+            "FILEWRIGHT_RESULT_CACHE": "false",
             "FILEWRIGHT_LOG_FORMAT": "json",
             "TMPDIR": str(self.temp),
         }

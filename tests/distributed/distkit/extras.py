@@ -118,6 +118,7 @@ class Extras:
             "FILEWRIGHT_LEASE_SECONDS": str(self._shape.lease_seconds),
             "FILEWRIGHT_UNLIMITED_NETWORKS": "0.0.0.0/0",
             "FILEWRIGHT_FAILPOINTS": failpoints,
+            "FILEWRIGHT_RESULT_CACHE": "false",
             **more,
         }
         folder = ["--data", str(data or home / "data")] if own_data else []

@@ -71,7 +71,11 @@ class Shape:
     # --- beginning and end ---------------------------------------------------------------------------------------
 
     def start(self, counts: Mapping[str, int], slots: int = 1) -> None:
-        chosen = {"FILEWRIGHT_LEASE_SECONDS": str(self.lease_seconds), "FILEWRIGHT_UNLIMITED_NETWORKS": "0.0.0.0/0"}
+        chosen = {
+            "FILEWRIGHT_LEASE_SECONDS": str(self.lease_seconds),
+            "FILEWRIGHT_UNLIMITED_NETWORKS": "0.0.0.0/0",
+            "FILEWRIGHT_RESULT_CACHE": "false",
+        }
         os.environ.update(chosen)
         try:
             self.stack.up(counts, slots=slots)

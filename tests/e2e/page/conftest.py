@@ -54,7 +54,12 @@ class Service:
     def start(self, failpoints: str = "") -> Service:
         port = self.url.rsplit(":", 1)[1]
         command = ["-m", "filewright", "serve", "--port", port, "--data", str(self._data)]
-        environment = {**os.environ, "FILEWRIGHT_LEARNED_TARGETS": "false", "FILEWRIGHT_FAILPOINTS": failpoints}
+        environment = {
+            **os.environ,
+            "FILEWRIGHT_LEARNED_TARGETS": "false",
+            "FILEWRIGHT_RESULT_CACHE": "false",
+            "FILEWRIGHT_FAILPOINTS": failpoints,
+        }
         with (self._data / "log").open("a") as log:
             self._process = self._python.start(command, environment=environment, stderr=log)
         assert self._process.stdout is not None

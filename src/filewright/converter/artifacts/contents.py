@@ -11,7 +11,7 @@ have.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -20,7 +20,15 @@ from sqlalchemy import delete, select, update
 
 from filewright.chassis.db.database import ReadSession, WriteSession
 from filewright.chassis.db.dialect import insert_or_count
-from filewright.converter.artifacts.models import Artifact, ArtifactRow, FileHashRow, Part, as_json, parts_of
+from filewright.converter.artifacts.models import (
+    Artifact,
+    ArtifactRow,
+    FileHashRow,
+    Part,
+    artifact_of,
+    as_json,
+    parts_of,
+)
 
 
 async def take_part(session: WriteSession, artifact: Artifact) -> Artifact:
@@ -39,6 +47,45 @@ async def take_part(session: WriteSession, artifact: Artifact) -> Artifact:
         counter="uses",
     )
     return replace(artifact, parts=parts_of(row["parts"]), shared=True)
+
+
+async def join(session: WriteSession, artifact_ids: Sequence[str]) -> Mapping[str, Artifact] | None:
+    """One more user of the content of each of these artifacts, which one may not have been shared so far: by its id
+    what the new one is to consist of. None, and nothing is counted, when one of them is erased.
+
+    Artifacts are held first, then contents, each in their order, as in `let_go`.
+    """
+    held = select(ArtifactRow).where(ArtifactRow.id.in_(artifact_ids), ArtifactRow.erased_at.is_(None))
+    held = held.order_by(ArtifactRow.id).with_for_update().execution_options(populate_existing=True)
+    rows = (await session.scalars(held)).all()
+    if len(rows) < len(artifact_ids):
+        return None
+    joined: dict[str, Artifact] = {}
+    for row in sorted(rows, key=lambda row: (row.sha256, row.id)):
+        shared = await _one_more(session, row)
+        if not row.shared and shared.parts == parts_of(row.parts):
+            row.shared = True
+        joined[row.id] = shared
+    await session.flush()
+    return joined
+
+
+async def _one_more(session: WriteSession, row: ArtifactRow) -> Artifact:
+    """A content that nobody shared so far has two users from now on: the artifact, and the new one."""
+    counted = await insert_or_count(
+        session,
+        FileHashRow,
+        {
+            "tenant": row.tenant,
+            "sha256": row.sha256,
+            "parts": row.parts,
+            "bytes": row.bytes,
+            "uses": 2,
+            "created_at": row.created_at,
+        },
+        counter="uses",
+    )
+    return replace(artifact_of(row), parts=parts_of(counted["parts"]), shared=True)
 
 
 async def let_go(session: WriteSession, artifact_ids: Iterable[str], now: datetime) -> None:

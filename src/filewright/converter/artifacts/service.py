@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -35,6 +35,8 @@ from filewright.converter.errors import Expired
 log = get_logger(__name__)
 
 READ_BYTES = 1 << 20
+READ_WHOLE_BYTES = 16 << 20
+"""What is longer is not read to its end only to see whether it is sound; whoever reads it sees that."""
 ERASE_MARKED = failpoints.declare("artifacts.erase.marked", "an artifact is marked as erased and its objects are there")
 
 
@@ -161,6 +163,26 @@ class Artifacts:
             moved = await contents.move(session, shared, own)
         log.error("shared_bytes_lost", artifact_id=shared.id, replaced=moved)
         return not moved
+
+    async def join(self, session: WriteSession, artifact_ids: Sequence[str]) -> Mapping[str, Artifact] | None:
+        """One more of each of these, in the caller's unit of work: what it consists of, for it to be added as shared.
+
+        None, and nothing is counted, when one of them is erased.
+        """
+        return await contents.join(session, artifact_ids)
+
+    async def is_sound(self, artifact: Artifact) -> bool:
+        """Whether its objects are there and, of what is not long, whether they hold what was stored."""
+        if artifact.erased or not artifact.parts:
+            return False
+        try:
+            if artifact.bytes > READ_WHOLE_BYTES:
+                return await self._is_whole(artifact.parts)
+            async for _ in self.read(artifact):
+                pass
+        except (Expired, StoreUnavailable, ObjectDamaged):
+            return False
+        return True
 
     async def keys_in_use(self, artifact_id: str) -> set[str]:
         """The objects of an erased artifact's content that others consist of still."""

@@ -37,13 +37,16 @@ from filewright.converter.billing.invoices import Invoices
 from filewright.converter.bootstrap.platform import Desk, Platform
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
+from filewright.converter.engines.font_packs import SYSTEM_FOLDERS
 from filewright.converter.jobs import repository as jobs_repository
 from filewright.converter.jobs.admission import Admission
 from filewright.converter.jobs.erasing import Eraser
 from filewright.converter.jobs.fetching import Fetching
+from filewright.converter.jobs.known import KnownResults
 from filewright.converter.jobs.lookout import OWN_LOOK_SECONDS
-from filewright.converter.jobs.ordering import JobRules
+from filewright.converter.jobs.ordering import JobRules, Reusing
 from filewright.converter.jobs.quarantine import Quarantine
+from filewright.converter.jobs.result_keys import ResultKeys, Surroundings
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.maintenance.telling import AlarmCalls, AlarmLetters
@@ -111,6 +114,7 @@ def features_on(on: Platform, converter: Converter, operations: Operations) -> F
         chosen=choices.count,
         cache=on.cache,
         rules=JobRules(look_again=OWN_LOOK_SECONDS),
+        reusing=_reusing(on, artifacts),
     )
     idempotency = IdempotencyKeys(on.database, on.ids, on.clock)
     reports = Reports(on.database, on.cache, on.clock)
@@ -151,6 +155,16 @@ def features_on(on: Platform, converter: Converter, operations: Operations) -> F
         quarantine=Quarantine(on.database, on.notifier, eraser, on.audit),
         networks=_networks(on),
     )
+
+
+def _reusing(on: Platform, artifacts: Artifacts) -> Reusing | None:
+    settings = on.settings
+    if not settings.result_cache:
+        return None
+    fonts = SYSTEM_FOLDERS if settings.fonts is None else (*SYSTEM_FOLDERS, settings.fonts)
+    surroundings = Surroundings(fonts, scanned=settings.clamd_url is not None, clock=on.clock)
+    keys = ResultKeys(derived(on.secret, "filewright result keys"), surroundings)
+    return Reusing(keys, KnownResults(on.database, artifacts, on.ids, on.metrics))
 
 
 def _networks(on: Platform) -> NetworkLists:

@@ -29,6 +29,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     update,
@@ -55,10 +56,12 @@ _MONTHS, _CREDITS = table_of(UsageMonthRow), table_of(CreditRow)
 
 OF_TENANT = given("of_tenant", String())
 _OF_ARTIFACT = given("of_artifact", String())
+WANTED = given("wanted", String())
+"""A key of results, if one that is there would do."""
 
 ORDERED = (
     "id", "operation", "source_format", "target_format", "options", "steps", "route", "limits", "included", "tag",
-    "batch", "webhook_url", "estimated_seconds", "lane",
+    "batch", "webhook_url", "estimated_seconds", "lane", "result_key",
 )  # fmt: skip
 _FRESH = {
     "state": JobState.QUEUED.value,
@@ -116,13 +119,30 @@ def credits_left() -> ColumnElement[int]:
     return given_ever.scalar_subquery() - spent.scalar_subquery()
 
 
+def kept(job: FromClause, speech: Speech) -> tuple[ColumnElement[bool], ...]:
+    """The jobs of the tenant whose results are there. The state is written as in the index (`models.KEPT_RESULT`)."""
+    succeeded = job.c.state == literal_column(f"'{JobState.SUCCEEDED.value}'")
+    return (job.c.tenant == OF_TENANT, succeeded, job.c.expires_at > speech.now)
+
+
+def known(speech: Speech, key: ColumnElement[str]) -> Select[Any]:
+    """Those of them whose result is just that, the newest first."""
+    other = _JOBS.alias("known")
+    return select(other.c.id).where(*kept(other, speech), other.c.result_key == key).order_by(other.c.id.desc())
+
+
 def _standing(speech: Speech) -> Any:
-    return select(unfinished().label("unfinished"), used(speech).label("used"), credits_left().label("credits"))
+    return select(
+        unfinished().label("unfinished"),
+        used(speech).label("used"),
+        credits_left().label("credits"),
+        known(speech, WANTED).limit(1).scalar_subquery().label("known"),
+    )
 
 
 STANDING = Look(_standing)
-"""Of `of_tenant`: how many jobs are `unfinished`, how many conversions of this month are `used`, and the `credits` that
-are left."""
+"""Of `of_tenant`: how many jobs are `unfinished`, how many conversions of this month are `used`, the `credits` that are
+left, and the job whose result is what is `wanted`, if there is one."""
 
 
 # --- the job and what belongs to it ------------------------------------------------------------------------------
@@ -161,6 +181,13 @@ def fresh(speech: Speech) -> dict[str, ColumnElement[Any]]:
     }
 
 
+def readable() -> ColumnElement[bool]:
+    """Whether the file that is ordered is there."""
+    return exists().where(
+        _ARTIFACTS.c.id == _OF_ARTIFACT, _ARTIFACTS.c.tenant == OF_TENANT, _ARTIFACTS.c.erased_at.is_(None)
+    )
+
+
 def _insert_job(speech: Speech, *, at_once: bool) -> Any:
     told = dict(to_come(_JOBS, "job", *ORDERED))
     most, included = given("most", Integer()), told["included"]
@@ -170,9 +197,9 @@ def _insert_job(speech: Speech, *, at_once: bool) -> Any:
         **fresh(speech),
         "queued_at": turn(speech),
     }
-    readable = (_ARTIFACTS.c.id == _OF_ARTIFACT, _ARTIFACTS.c.tenant == OF_TENANT, _ARTIFACTS.c.erased_at.is_(None))
     row = select(*(value.label(name) for name, value in values.items())).where(
-        exists().where(*readable),
+        readable(),
+        ~known(speech, WANTED).exists(),
         or_(most.is_(None), unfinished() < most),
         or_(included.is_(None), unfinished() < left + credits_left()),
     )
@@ -191,13 +218,14 @@ def _insert_secret(moved: FromClause, _speech: Speech) -> Change:
     return rows_into(_SECRETS, ["job_id", "tenant", "sealed"], row)
 
 
-def _insert_input(moved: FromClause, _speech: Speech) -> Change:
+def insert_input(moved: FromClause, _speech: Speech) -> Change:
+    """The first of the job."""
     source = to_come(_INPUTS, "input", *SOURCE)
     row = select(moved.c.id, literal(0), moved.c.tenant, _OF_ARTIFACT, *source.values())
     return rows_into(_INPUTS, ["job_id", "n", "tenant", "artifact_id", *source], row)
 
 
-def _keep_artifact(moved: FromClause, speech: Speech) -> Change:
+def keep_artifact(moved: FromClause, speech: Speech) -> Change:
     """As long as the job may take, and its result is kept: what was ordered can be ordered again."""
     until = speech.after("kept_for")
     mine = _ARTIFACTS.c.id == select(_OF_ARTIFACT).select_from(moved).scalar_subquery()
@@ -211,14 +239,14 @@ def _with_its_place(moved: FromClause, speech: Speech) -> Select[Any]:
 def _accept(*, at_once: bool) -> Chain:
     return Chain(
         partial(_insert_job, at_once=at_once),
-        [event(None, Actor.CALLER), hint, _insert_secret, _insert_input, _keep_artifact],
+        [event(None, Actor.CALLER), hint, _insert_secret, insert_input, keep_artifact],
         _with_its_place,
     )
 
 
 ACCEPT = _accept(at_once=False)
 """A new job, queued, with its one input, event, hint and what is `sealed`, unless its tenant has `most` that are
-not over, or as many as the month and its credits have room for, or the file is gone.
+not over, or as many as the month and its credits have room for, or the file is gone, or what is `wanted` is there.
 
 Only under the tenant's gate. Every unfinished job is counted as if it were to succeed, so that what succeeds is never
 more than there was room for. Tells `created_at`, and its `place` in the queue, none beyond `FARTHEST_PLACE` + 1.

@@ -49,6 +49,7 @@ _OF_EACH = tuple(name for name in accepting.ORDERED if name not in _OF_ALL)
 _COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "n": Integer(),
     "of_artifact": String(),
+    "wanted": String(),
     **{f"job_{name}": _JOBS.c[name].type for name in _OF_EACH},
     **{f"input_{name}": _INPUTS.c[name].type for name in accepting.SOURCE},
 }
@@ -86,6 +87,7 @@ def _insert_jobs(speech: Speech, *, at_once: bool) -> Any:
         "queued_at": accepting.turn(speech, asked.c.before),
     }
     row = select(*(value.label(name) for name, value in values.items())).where(
+        ~accepting.known(speech, asked.c.wanted).exists(),
         or_(most.is_(None), unfinished < most),
         or_(included.is_(None), unfinished < left + accepting.credits_left()),
     )

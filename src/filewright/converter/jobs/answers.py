@@ -16,9 +16,10 @@ from stream_zip import ZIP_AUTO, Method, async_stream_zip
 
 from filewright.chassis.db import acting
 from filewright.chassis.web.downloads import DOWNLOAD_HEADERS, Download, content_disposition, safe_name
-from filewright.chassis.web.headers import header
+from filewright.chassis.web.headers import header, headers
 from filewright.chassis.web.preferences import etag_matches, opaque
 from filewright.chassis.web.problems import PROBLEM_JSON, Conflict, request_id_of
+from filewright.converter.jobs.orders import Reuse
 from filewright.converter.jobs.schemas import Job, Output
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.states import PublicStatus
@@ -26,6 +27,10 @@ from filewright.converter.tiers import Caller
 
 _STORED_WELL = ("image/", "audio/", "video/", "application/zip", "application/gzip", "application/epub")
 _LOOK_AGAIN = "1"
+REUSE_MEANING = (
+    "With `Cache-Control: no-cache` it is worked on whatever is there; with `no-store`, its result does not answer "
+    "later orders either."
+)
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,13 @@ def revision_seen(request: Request) -> int | None:
     """The revision of the job that the client's `If-None-Match` came with, when it is a tag of ours."""
     revision, dash, _ = opaque(request.headers.get("if-none-match", "").strip()).partition("-")
     return int(revision) if dash and revision.isascii() and revision.isdigit() and len(revision) < 10 else None
+
+
+def reuse_asked(request: Request) -> Reuse:
+    """What `Cache-Control` of an order says about results that are there already."""
+    said = ",".join(headers(request.scope, b"cache-control")).lower()
+    words = {word.strip() for word in said.split(",")} if said else frozenset()
+    return Reuse.NONE if "no-store" in words else Reuse.FRESH if "no-cache" in words else Reuse.ANY
 
 
 def failure_response(request: Request, job: Job) -> Response:

@@ -19,7 +19,7 @@ from filewright.chassis.web.jsonbody import MAX_JSON_BYTES, JsonBody
 from filewright.chassis.web.openapi import answers, problems
 from filewright.chassis.web.problems import NotFound
 from filewright.chassis.web.scopes import needs
-from filewright.converter.jobs.answers import is_over, model_response
+from filewright.converter.jobs.answers import REUSE_MEANING, is_over, model_response, reuse_asked
 from filewright.converter.jobs.fetching import Fetching
 from filewright.converter.jobs.requests import BatchRequest
 from filewright.converter.jobs.schemas import Batch, Job
@@ -51,7 +51,7 @@ class BatchEndpoints:
             async def keep(session: WriteSession, jobs: Sequence[Job]) -> None:
                 await claim.keep(session, _accepted(batch, jobs))
 
-            asked = replace(order.as_order(), batch=batch)
+            asked = replace(order.as_order(reuse_asked(request)), batch=batch)
             if any(item.url is not None for item in asked.inputs):
                 await self.jobs.check_room(caller)  # nothing is fetched for an order that would be refused
             async with self.fetching.brought(caller, asked) as brought:
@@ -78,7 +78,7 @@ def router(edge: Edge[Caller], jobs: Jobs, fetching: Fetching, ids: IdSource) ->
         operation_id="create_batch",
         openapi_extra=needs("jobs:write"),
         summary="Order the same for many files",
-        description="A job for each input, all of them or none.",
+        description=f"A job for each input, all of them or none. {REUSE_MEANING}",
         status_code=202,
         responses=answers(Batch, "Accepted; `Location` says where it is.", status=202)
         | problems(402, 409, 410, 415, 422),

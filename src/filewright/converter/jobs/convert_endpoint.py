@@ -26,13 +26,15 @@ from filewright.converter.conversion.converter import Converter
 from filewright.converter.errors import Expired, TooLarge, UnsupportedFormat
 from filewright.converter.formats.catalogue import by_name
 from filewright.converter.jobs.answers import (
+    REUSE_MEANING,
     OutputFiles,
     accepted_response,
     failure_response,
     is_over,
     job_link,
+    reuse_asked,
 )
-from filewright.converter.jobs.orders import JobInput, JobOrder
+from filewright.converter.jobs.orders import JobInput, JobOrder, Reuse
 from filewright.converter.jobs.requests import TAG_MEANING
 from filewright.converter.jobs.schemas import Job
 from filewright.converter.jobs.service import Jobs
@@ -66,7 +68,7 @@ class ConvertEndpoint:
             form = await self._receive(request, caller, arrived)
             async with self.edge.once(request, caller, *_content(form)) as claim:
                 if claim.resource is None:
-                    job = await self._order(caller, form, claim)
+                    job = await self._order(caller, form, claim, reuse_asked(request))
                     arrived.clear()  # the file is the job's now
                     return await self._answer(request, caller, claim, job)
                 return await self._answer_again(request, caller, claim, claim.resource)
@@ -101,7 +103,7 @@ class ConvertEndpoint:
         if source is not None:
             self.converter.plan(source.id, _known(target))
 
-    async def _order(self, caller: Caller, form: Form[Completed], claim: Claim) -> Job:
+    async def _order(self, caller: Caller, form: Form[Completed], claim: Claim, reuse: Reuse) -> Job:
         fields, file = form.fields, form.file
         target = fields.get("to")
         if not target:
@@ -113,6 +115,7 @@ class ConvertEndpoint:
             options=_options(fields.get("options")),
             password=fields.get("password") or None,
             tag=fields.get("tag") or None,
+            reuse=reuse,
         )
 
         async def bind(session: WriteSession, job: Job) -> None:
@@ -126,7 +129,7 @@ class ConvertEndpoint:
         if wanted.respond_async:  # also for a job that is over, which whoever began did not live to say
             return await claim.keep_now(accepted_response(job))
         seconds = min(DEFAULT_WAIT_SECONDS if wanted.wait is None else wanted.wait, MAX_WAIT_SECONDS)
-        if seconds:
+        if seconds and not is_over(job):
             waiting = self.jobs.wait_until_over(caller, job.id, seconds)
             job = await self.edge.drain.unless(waiting) or job
         if not is_over(job):
@@ -169,7 +172,7 @@ def router(edge: Edge[Caller], uploads: Uploads, jobs: Jobs, converter: Converte
         operation_id="convert",
         summary="Convert a file in one call",
         description="Waits as long as `Prefer: wait=N` says (30 seconds if it says nothing, at most 120). "
-        "Finished by then: 200 with the bytes, or the problem it ended with. Else: 202 and the job.",
+        "Finished by then: 200 with the bytes, or the problem it ended with. Else: 202 and the job. " + REUSE_MEANING,
         response_class=Response,
         responses=described(200, "The converted bytes; several files come as a ZIP.", {"*/*": _BINARY})
         | described(

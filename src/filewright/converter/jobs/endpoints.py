@@ -23,6 +23,7 @@ from filewright.chassis.web.shortcut import Shortcut
 from filewright.chassis.web.sse import Event, event_stream
 from filewright.converter.errors import Expired
 from filewright.converter.jobs.answers import (
+    REUSE_MEANING,
     OutputFiles,
     accepted_response,
     conditional_response,
@@ -30,6 +31,7 @@ from filewright.converter.jobs.answers import (
     is_over,
     job_response,
     model_response,
+    reuse_asked,
     revision_seen,
 )
 from filewright.converter.jobs.feed import Change
@@ -85,13 +87,13 @@ class JobEndpoints:
 
     async def create(self, request: Request, order: Annotated[JobRequest, Depends(_ORDER)]) -> Response:
         caller = await self.edge.identify(request)
+        asked = order.as_order(reuse_asked(request))
         if order.dry_run:
-            return model_response(await self.jobs.dry_run(caller, order.as_order()))
+            return model_response(await self.jobs.dry_run(caller, asked))
         await self.edge.admit(request, caller, 1)
         async with self.edge.once(request, caller, await read_body(request, MAX_JSON_BYTES)) as claim:
             if claim.replay:
                 return claim.replay.response()
-            asked = order.as_order()
             if any(item.url is not None for item in asked.inputs):
                 await self.jobs.check_room(caller)  # nothing is fetched for an order that would be refused
             async with self.fetching.brought(caller, asked) as brought:
@@ -268,6 +270,8 @@ def _collection(routes: APIRouter, on: JobEndpoints) -> None:
         operation_id="create_job",
         openapi_extra=needs(_WRITE),
         summary="Order a conversion",
+        description=f"What an earlier job of yours has made of the same files in the same way, and is kept, answers at "
+        f"once and costs nothing: `status` is `succeeded` then, and `cache` is `hit`. {REUSE_MEANING}",
         status_code=202,
         responses=answers(Job, "Accepted; `Location` says where it is.", status=202)
         | answers(Quote, "With `dry_run`: what would be done.")

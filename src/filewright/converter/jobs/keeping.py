@@ -10,8 +10,8 @@ from typing_extensions import override
 from filewright.chassis.db.database import WriteSession
 from filewright.chassis.web.idempotency import Claim
 from filewright.converter.jobs.answers import accepted_response
-from filewright.converter.jobs.ordering import Sharing, Within
 from filewright.converter.jobs.schemas import Job
+from filewright.converter.jobs.wishes import Sharing, Within
 
 
 def keeping(claim: Claim) -> Within | None:

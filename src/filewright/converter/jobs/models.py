@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Text,
     false,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,6 +31,8 @@ from filewright.chassis.db.base import Base, Json, UtcDateTime, present
 _ID = String(40)
 _TENANT = String(128)
 _WORD = String(64)
+KEPT_RESULT = text("state = 'succeeded' AND result_key IS NOT NULL")
+"""Whose results may answer the same order again; the condition of an index that knows no others."""
 
 
 class JobRow(Base):
@@ -45,6 +48,7 @@ class JobRow(Base):
         Index("ix_jobs_state_hint_at", "state", "hint_at"),
         Index("ix_jobs_state_deadline_at", "state", "deadline_at"),
         Index("ix_jobs_expires_at", "expires_at"),
+        Index("ix_jobs_result_key", "tenant", "result_key", sqlite_where=KEPT_RESULT, postgresql_where=KEPT_RESULT),
     )
 
     id: Mapped[str] = mapped_column(_ID, primary_key=True)
@@ -72,6 +76,10 @@ class JobRow(Base):
     """What was ordered together has the same."""
     webhook_url: Mapped[str | None] = mapped_column(Text)
     """Who is to be told of its end, beside those that its tenant has registered."""
+    result_key: Mapped[str | None] = mapped_column(_WORD)
+    """What its result follows from (`result_keys.py`); None for one that answers no other order."""
+    cached_from: Mapped[str | None] = mapped_column(_ID)
+    """The job whose result it was answered from, when it was ordered; None: it was worked on."""
     estimated_seconds: Mapped[float | None] = mapped_column(Float)
     fidelity: Mapped[float | None] = mapped_column(Float)
     """Of the first tables; nobody ever wrote it."""

@@ -7,44 +7,31 @@ same owner, pays for more.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from filewright.chassis.db.database import Database, WriteSession
 from filewright.chassis.db.hot import Rows
-from filewright.chassis.errors import ProblemError
 from filewright.chassis.ids import IdSource
 from filewright.chassis.web.problems import Conflict, NotFound
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.errors import Expired
 from filewright.converter.jobs import accepting, accepting_many, lookups, repository, views
-from filewright.converter.jobs.errors import ConcurrencyLimited, QuotaExceeded
 from filewright.converter.jobs.gathering import Gathering
-from filewright.converter.jobs.orders import JobInput, JobOrder
-from filewright.converter.jobs.planning import Planned, Planning, check_shape
+from filewright.converter.jobs.known import Known, KnownResults, NotKeptError
+from filewright.converter.jobs.orders import JobInput, JobOrder, Reuse
+from filewright.converter.jobs.planning import Planning, check_shape
 from filewright.converter.jobs.ports import Sources
+from filewright.converter.jobs.result_keys import ResultKeys
+from filewright.converter.jobs.room import check_room
 from filewright.converter.jobs.schemas import Job, Quote
 from filewright.converter.jobs.sealing import Sealer
+from filewright.converter.jobs.wishes import Ordered, Sharing, Wish, Within, WithinAll
 from filewright.converter.tiers import Caller, Tier
 
-Within = Callable[[WriteSession, Job], Awaitable[None]]
-WithinAll = Callable[[WriteSession, Sequence[Job]], Awaitable[None]]
 _Values = Mapping[str, Any]
-
-
-class Sharing(ABC):
-    """A `Within` that can do for several jobs, in one unit of work, what it does for one."""
-
-    @abstractmethod
-    async def __call__(self, session: WriteSession, job: Job) -> None:
-        """For one job."""
-
-    @abstractmethod
-    async def with_others(self, session: WriteSession, jobs: Sequence[tuple[Sharing, Job]]) -> None:
-        """For each of these, itself among them. Raises Conflict when one of them cannot be done."""
 
 
 @dataclass(frozen=True)
@@ -62,28 +49,11 @@ class JobRules:
 
 
 @dataclass(frozen=True)
-class Ordered:
-    """An order that can be carried out: what it is about and what was planned."""
+class Reusing:
+    """How orders are answered with results that are there."""
 
-    id: str
-    order: JobOrder
-    inputs: tuple[Artifact, ...]
-    planned: Planned
-
-    def accepted(self, row: Any) -> Job:
-        """What its owner sees of it now that it is written down."""
-        place = row.place if row.place <= accepting.FARTHEST_PLACE else None
-        return views.accepted(self.id, self.order, self.inputs, self.planned, at=row.created_at, place=place)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """An order on its way to the database. `within`: see `Jobs.submit`."""
-
-    caller: Caller
-    ordered: Ordered
-    values: _Values
-    within: Within | None
+    keys: ResultKeys
+    known: KnownResults
 
 
 class Ordering:
@@ -100,7 +70,9 @@ class Ordering:
         ids: IdSource,
         sealer: Sealer,
         rules: JobRules,
+        reusing: Reusing | None = None,
     ) -> None:
+        self._reusing = reusing
         self._database = database
         self._sources = sources
         self._planning = planning
@@ -111,20 +83,18 @@ class Ordering:
 
     async def accept(self, caller: Caller, order: JobOrder, within: Within | None) -> Job:
         """See `Jobs.submit`."""
-        ordered = await self._ordered(caller, order)
-        wish = Wish(caller, ordered, self._values(caller, ordered), within)
+        wish = self._wish(caller, await self._ordered(caller, order), within)
         return await self._gathering(caller.tenant, wish, self._kind(wish))
 
     async def accept_all(self, caller: Caller, orders: Sequence[JobOrder], within: WithinAll | None) -> list[Job]:
         """All of them or none."""
         every = [await self._ordered(caller, order) for order in orders]
         ids = sorted(each.id for each in every)  # of one millisecond, and they are listed in the order of their ids
-        every = [replace(each, id=job_id) for each, job_id in zip(every, ids, strict=True)]
-        async with self._database.write() as session:
-            jobs = [await self._accept_in(session, caller, ordered, at_once=False) for ordered in every]
-            if within is not None:
-                await within(session, jobs)
-        return jobs
+        wishes = [self._wish(caller, replace(each, id=job_id)) for each, job_id in zip(every, ids, strict=True)]
+        try:
+            return await self._accept_each(wishes, within, await self._known_for(wishes))
+        except NotKeptError:
+            return await self._accept_each(wishes, within, {})
 
     async def _ordered(self, caller: Caller, order: JobOrder) -> Ordered:
         """Looked up and planned."""
@@ -157,14 +127,40 @@ class Ordering:
         return wish.caller.tier if plain and shares and database.takes_many and not database.has_replicas else None
 
     async def _accept_one(self, wish: Wish) -> Job:
-        caller, ordered, values = wish.caller, wish.ordered, wish.values
-        if wish.within is not None or len(ordered.inputs) > 1:
-            return await self._accept_within(caller, ordered, wish.within)
-        row = await self._database.make(accepting.ACCEPT_AT_ONCE, **values)
+        """If something is against it: with a result that is there; else in turn."""
+        if (job := await self._accept_new(wish, at_once=True)) is not None:
+            return job
+        standing = await repository.standing(self._database, wish.caller.tenant, wanted=wish.values["wanted"])
+        if standing.known is not None and (job := await self._answer(wish, standing.known)) is not None:
+            return job
+        check_room(wish.caller.tier, standing)
+        job = await self._accept_new(wish.to_be_worked_on, at_once=False)
+        assert job is not None
+        return job
+
+    async def _accept_new(self, wish: Wish, *, at_once: bool) -> Job | None:
+        """None: something is against it, which is to be found out. Never so without `at_once`."""
+        if wish.within is None and len(wish.ordered.inputs) == 1:
+            if at_once:
+                row = await self._database.make(accepting.ACCEPT_AT_ONCE, **wish.values)
+            else:
+                row = await self._database.transact(lambda session: _accept_in_turn(session, wish))
+            return None if row is None else wish.ordered.accepted(row)
+        async with self._database.write() as session:
+            job = await self._accept_in(session, wish, at_once=at_once)
+            if job is not None and wish.within is not None:
+                await wish.within(session, job)
+        return job
+
+    async def _accept_in(self, session: WriteSession, wish: Wish, *, at_once: bool) -> Job | None:
+        if at_once:
+            row = await session.make(accepting.ACCEPT_AT_ONCE, **wish.values)
+        else:
+            row = await _accept_in_turn(session, wish)
         if row is None:
-            await self.check_room(caller)
-            row = await self._database.transact(lambda session: _accept_in_turn(session, caller, values))
-        return ordered.accepted(row)
+            return None
+        await _add_inputs(session, wish, row)
+        return wish.ordered.accepted(row)
 
     async def _accept_many(self, wishes: Sequence[Wish]) -> Sequence[Job | None]:
         """Of one owner and tier. Those that are left out are to be tried alone, which tells what is the matter."""
@@ -191,20 +187,55 @@ class Ordering:
         except Conflict:  # of one of them
             return [None] * len(wishes)
 
-    async def _accept_within(self, caller: Caller, ordered: Ordered, within: Within | None) -> Job:
+    async def _accept_each(
+        self, wishes: Sequence[Wish], within: WithinAll | None, known: Mapping[str, Known]
+    ) -> list[Job]:
+        """In one unit of work. Raises NotKeptError."""
+        jobs: list[Job] = []
         async with self._database.write() as session:
-            job = await self._accept_in(session, caller, ordered, at_once=True)
+            for wish in wishes:
+                found = known.get(wish.values["wanted"] or "")
+                if found is not None:
+                    jobs.append(await self._answer_in(session, wish, found))
+                elif (job := await self._accept_in(session, wish.to_be_worked_on, at_once=False)) is not None:
+                    jobs.append(job)
             if within is not None:
-                await within(session, job)
-        return job
+                await within(session, jobs)
+        return jobs
 
-    async def _accept_in(self, session: WriteSession, caller: Caller, ordered: Ordered, *, at_once: bool) -> Job:
-        values = self._values(caller, ordered)
-        row = await session.make(accepting.ACCEPT_AT_ONCE, **values) if at_once else None
-        row = row or await _accept_in_turn(session, caller, values)
-        if len(ordered.inputs) > 1:
-            await _add_inputs(session, caller, ordered, until=row.created_at + values["kept_for"])
-        return ordered.accepted(row)
+    # --- with results that are there -----------------------------------------------------------------------------
+
+    async def _known_for(self, wishes: Sequence[Wish]) -> Mapping[str, Known]:
+        if self._reusing is None:
+            return {}
+        keys = (key for wish in wishes if (key := wish.values["wanted"]) is not None)
+        return await self._reusing.known.find_all(wishes[0].caller.tenant, keys)
+
+    async def _answer(self, wish: Wish, job_id: str) -> Job | None:
+        """With what that job made; None when that would not do after all."""
+        known = await self._reusing.known.find(wish.caller.tenant, job_id) if self._reusing is not None else None
+        if known is None:
+            return None
+
+        async def answer(session: WriteSession) -> Job:
+            job = await self._answer_in(session, wish, known)
+            if wish.within is not None:
+                await wish.within(session, job)
+            return job
+
+        try:
+            return await self._database.transact(answer)
+        except NotKeptError:
+            return None
+
+    async def _answer_in(self, session: WriteSession, wish: Wish, known: Known) -> Job:
+        """Raises NotKeptError."""
+        assert self._reusing is not None
+        row = await self._reusing.known.answer(session, known, wish.values)
+        await _add_inputs(session, wish, row)
+        return await self._reusing.known.shown(session, row)
+
+    # --- below the surface ---------------------------------------------------------------------------------------
 
     async def _resolve(self, caller: Caller, item: JobInput, number: int) -> Artifact:
         if item.job is not None:
@@ -218,6 +249,14 @@ class Ordering:
         if artifact.erased:
             raise _gone()
         return artifact
+
+    def _wish(self, caller: Caller, ordered: Ordered, within: Within | None = None) -> Wish:
+        key = None
+        if self._reusing is not None:
+            key = self._reusing.keys.key_of(caller, ordered.order, ordered.inputs, ordered.planned)
+        wanted = key if ordered.order.reuse is Reuse.ANY else None
+        values = {**self._values(caller, ordered), "job_result_key": key, "wanted": wanted}
+        return Wish(caller, ordered, values, within)
 
     def _values(self, caller: Caller, ordered: Ordered) -> _Values:
         order, plan, tier = ordered.order, ordered.planned.plan, caller.tier
@@ -249,17 +288,21 @@ class Ordering:
             "apart": accepting.TURN_SECONDS / tier.weight,
             "deadline": self._rules.deadline,
             "first_hint": self._rules.first_hint,
+            "keep_for": timedelta(seconds=tier.retention_seconds),
             "kept_for": self._rules.deadline + timedelta(seconds=tier.retention_seconds),
         }
 
 
-async def _add_inputs(session: WriteSession, caller: Caller, ordered: Ordered, *, until: datetime) -> None:
+async def _add_inputs(session: WriteSession, wish: Wish, row: Any) -> None:
     """All but the first, which the job was accepted with. Raises what says that one of them is gone."""
-    ids = {file.id for file in ordered.inputs}
-    if await repository.keep_readable(session, caller.tenant, ids, until=until) < len(ids):
+    tenant, ordered = wish.caller.tenant, wish.ordered
+    if len(ordered.inputs) == 1:
+        return
+    ids, until = {file.id for file in ordered.inputs}, row.created_at + wish.values["kept_for"]
+    if await repository.keep_readable(session, tenant, ids, until=until) < len(ids):
         raise _gone()
     more = zip(ordered.order.inputs, ordered.inputs, strict=True)
-    repository.add_inputs(session, ordered.id, caller.tenant, list(more)[1:])
+    repository.add_inputs(session, ordered.id, tenant, list(more)[1:])
 
 
 async def _accept_many_in_turn(session: WriteSession, tenant: str, values: _Values) -> Rows:
@@ -274,8 +317,9 @@ def _accepted(wishes: Sequence[Wish], rows: Rows) -> Sequence[Job | None]:
     return [ordered.accepted(found[ordered.id]) if ordered.id in found else None for ordered in orders]
 
 
-async def _accept_in_turn(session: WriteSession, caller: Caller, values: _Values) -> Any:
+async def _accept_in_turn(session: WriteSession, wish: Wish) -> Any:
     """After whoever else accepts a job for this tenant. Raises what says why there is no room, or nothing to read."""
+    caller, values = wish.caller, wish.values
     now = await repository.hold_gate(session, caller.tenant)
     row = await session.make(accepting.ACCEPT, **values)
     if row is None:
@@ -285,24 +329,6 @@ async def _accept_in_turn(session: WriteSession, caller: Caller, values: _Values
     if row is None:
         raise _gone()
     return row
-
-
-def check_room(tier: Tier, standing: Any) -> None:
-    """As `accepting.ACCEPT` decides. Raises ConcurrencyLimited, QuotaExceeded."""
-    if (refusal := _refusal(tier, standing)) is not None:
-        raise refusal
-
-
-def _refusal(tier: Tier, standing: Any) -> ProblemError | None:
-    if standing.unfinished >= tier.max_queued_jobs:
-        return ConcurrencyLimited(retry_after=5.0)
-    included = tier.monthly_conversions
-    if included is None or standing.unfinished < max(included - standing.used, 0) + standing.credits:
-        return None
-    return QuotaExceeded(
-        f"The {included} conversions of this month are spent or under way, and {standing.credits} "
-        "credits are left. Buy credits, take a larger tier, or come back when the next month begins (UTC)."
-    )
 
 
 def _gone() -> Expired:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from filewright.converter.operations.orders import CONVERT, OrderedStep
 
-__all__ = ["CONVERT", "JobInput", "JobOrder", "OrderedStep"]
+__all__ = ["CONVERT", "JobInput", "JobOrder", "OrderedStep", "Reuse"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,16 @@ class JobInput:
     """Which output of `job`, counted from 0."""
     source_format: str | None = None
     """The caller's word on what the file is (`from`); None: by content."""
+
+
+class Reuse(StrEnum):
+    """What an order may have to do with results that are there already."""
+
+    ANY = "any"
+    FRESH = "fresh"
+    """It is to be worked on; its own result may answer the next."""
+    NONE = "none"
+    """Nor may its own answer any other."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class JobOrder:
     """Who is to be told of the end."""
     steps: tuple[OrderedStep, ...] = ()
     """Instead of one operation: several, each of what the one before made."""
+    reuse: Reuse = Reuse.ANY
 
     @property
     def is_conversion(self) -> bool:

@@ -105,6 +105,16 @@ class Files(Protocol):
         """How to read the bytes straight from the store, for one without keys; None where that is not possible."""
         ...
 
+    async def is_sound(self, artifact: Artifact) -> bool:
+        """Whether the bytes are there and, of what is not long, whether they are those that were stored."""
+        ...
+
+    async def join(self, session: WriteSession, artifact_ids: Sequence[str]) -> Mapping[str, Artifact] | None:
+        """Count one more user of the contents of each of these artifacts, in the caller's unit of work: what it is to
+        consist of. None, and nothing is counted, when one of them is erased.
+        """
+        ...
+
     async def mark_erased(self, session: WriteSession, artifact_ids: Sequence[str]) -> None:
         """Make these unreadable, in the caller's unit of work; `erase` deletes their bytes afterwards."""
         ...

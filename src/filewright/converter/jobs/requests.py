@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from filewright.chassis.egress.targets import MAX_URL_CHARS
 from filewright.chassis.web.jsonbody import WholeNumber
-from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder, OrderedStep
+from filewright.converter.jobs.orders import CONVERT, JobInput, JobOrder, OrderedStep, Reuse
 from filewright.converter.operations.plans import MAX_STEPS
 from filewright.converter.operations.port import MAX_INPUTS, OPERATIONS
 
@@ -124,7 +124,7 @@ class OrderRequest(_Asked):
         ),
     ] = None
 
-    def as_order(self) -> JobOrder:
+    def as_order(self, reuse: Reuse = Reuse.ANY) -> JobOrder:
         return JobOrder(
             inputs=tuple(item.as_input() for item in self.inputs),
             to=self.to,
@@ -134,6 +134,7 @@ class OrderRequest(_Asked):
             tag=self.tag,
             webhook_url=self.webhook_url,
             steps=tuple(OrderedStep(step.operation, step.to, step.options) for step in self.steps),
+            reuse=reuse,
         )
 
 

@@ -131,7 +131,13 @@ class Job(_Shape):
         Field(exclude_if=_nothing, description="1 is next. The answer to an order tells it up to 100, a look always."),
     ] = None
     estimated_seconds: Annotated[float | None, Field(exclude_if=_nothing)] = None
-    cache: Literal["hit", "miss"] = "miss"
+    cache: Annotated[
+        Literal["hit", "miss"],
+        Field(
+            description="`hit`: answered with what an earlier job of yours had made of the same files, without work "
+            "and without charge. An order with `Cache-Control: no-cache` is always worked on."
+        ),
+    ] = "miss"
     tag: str | None
     created_at: datetime
     started_at: datetime | None

@@ -32,16 +32,18 @@ from filewright.converter.jobs.errors import stored
 from filewright.converter.jobs.feed import Change, Feed
 from filewright.converter.jobs.lookups import JOB_PREFIX, check_id
 from filewright.converter.jobs.models import JobEventRow, JobRow
-from filewright.converter.jobs.ordering import JobRules, Ordering, Within, WithinAll, check_room
+from filewright.converter.jobs.ordering import JobRules, Ordering, Reusing
 from filewright.converter.jobs.orders import JobOrder
 from filewright.converter.jobs.patience import Patience
 from filewright.converter.jobs.planning import Planning
 from filewright.converter.jobs.ports import Files, Operations, Planner, Sources
 from filewright.converter.jobs.quarantine import keep_inputs
+from filewright.converter.jobs.room import check_room
 from filewright.converter.jobs.schemas import Job, JobEvent, JobPage, OpenedOutput, Output, Quote
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.statements import TASK_KIND
 from filewright.converter.jobs.states import PUBLIC_STATUS, Actor, JobState, PublicStatus, sources_of, stored_states
+from filewright.converter.jobs.wishes import Within, WithinAll
 from filewright.converter.operations.nothing import NoOperations
 from filewright.converter.tiers import Caller
 
@@ -75,7 +77,7 @@ def _by_the_way(_source: str, _target: str) -> None:
 
 class Jobs:
     """The service. `erase_files` empties an erased job; the pruner does it again for what a crash left. `chosen` is
-    told the source and the target of each job that is accepted.
+    told the source and the target of each job that is accepted. Without `reusing`, every order is worked on.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Jobs:
         chosen: Callable[[str, str], None] = _by_the_way,
         cache: Cache | None = None,
         rules: JobRules | None = None,
+        reusing: Reusing | None = None,
     ) -> None:
         self._database = database
         self._files = files
@@ -110,6 +113,7 @@ class Jobs:
             ids=ids,
             sealer=sealer,
             rules=self._rules,
+            reusing=reusing,
         )
 
     # --- ordering ------------------------------------------------------------------------------------------------

@@ -283,6 +283,8 @@ _ENDED = ("id", "tenant", "state", "attempt", "progress", "revision", "expires_a
 
 
 def _succeed(speech: Speech) -> Any:
+    """What came about in another way than was planned does not answer other orders."""
+    taken = given("taken_route", _JOBS.c.route.type)
     return (
         update(_JOBS)
         .where(held(JobState.RUNNING))
@@ -297,7 +299,8 @@ def _succeed(speech: Speech) -> Any:
             stage=None,
             finished_at=func.coalesce(_JOBS.c.finished_at, speech.now),
             expires_at=speech.after("keep_for"),
-            route=given("taken_route", _JOBS.c.route.type),
+            route=taken,
+            result_key=case((_JOBS.c.route == taken, _JOBS.c.result_key)),
             measured=given("as_measured", _JOBS.c.measured.type),
             source_format=func.coalesce(given("found_format", String()), _JOBS.c.source_format),
         )

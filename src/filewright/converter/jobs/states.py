@@ -95,6 +95,7 @@ def _move(source: JobState | None, target: JobState, actors: str, why: str) -> M
 
 MOVES: tuple[Move, ...] = (
     _move(None, _S.QUEUED, "caller", "Accepted: the job, its inputs and its outbox row are one commit."),
+    _move(None, _S.SUCCEEDED, "caller", "Answered at once with what an earlier job of its owner had made."),
     _move(_S.QUEUED, _S.RUNNING, "worker", "Claimed: a new attempt number, a new token, a lease."),
     _move(_S.QUEUED, _S.CANCELLED, "caller", "Cancelled before any work."),
     _move(_S.QUEUED, _S.OVERDUE, "rescuer", "Its deadline passed while it waited."),

@@ -184,6 +184,7 @@ def _job(row: Any, inputs: Sequence[Input], outputs: Sequence[Output]) -> Job:
         error=JobProblem.model_validate(problem_of_job(row.error, row.id)) if row.error and not waits else None,
         attempt=row.attempt,
         estimated_seconds=_time_left(row) if waits else None,
+        cache="miss" if row.cached_from is None else "hit",
         tag=row.tag,
         created_at=row.created_at,
         started_at=row.started_at,

@@ -129,7 +129,7 @@ def serving(ground: Ground, data: Path, *, settings: Mapping[str, Any] | None = 
         closing.callback(redis.stop)
         closing.callback(cache.stop)
         addresses = {"redis_url": redis.url(), "cache_url": cache.url()}
-        shared = {**ground.place(data), **addresses, "slots": SLOTS, **(settings or {})}
+        shared = {**ground.place(data), **addresses, "slots": SLOTS, "result_cache": False, **(settings or {})}
         met = Manner(**{**manner, "trusted": (FRONT, *manner.get("trusted", ()))})
         roles = [_Role(name, n) for n, name in enumerate(ROLES)]
         closing.callback(_end_all, roles)

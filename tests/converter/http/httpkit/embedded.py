@@ -83,7 +83,7 @@ class _Thread(threading.Thread):
         super().__init__(daemon=True)
         self._data = data
         self._manner = manner
-        self._settings = Settings(data_dir=data, slots=SLOTS, **settings)
+        self._settings = Settings(data_dir=data, slots=SLOTS, **{"result_cache": False, **settings})
         self.up = threading.Event()
         self.live: Live | None = None
         self.failure: BaseException | None = None

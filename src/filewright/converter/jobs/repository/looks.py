@@ -192,9 +192,13 @@ async def has_a_right_to(session: ReadSession, artifact_id: str) -> bool:
     return False
 
 
-async def standing(on: ReadSession | Database, tenant: str, *, now: datetime | None = None) -> Any:
-    """How the tenant stands: `unfinished` jobs, conversions `used` of the month, and `credits` left."""
-    return (await on.ask(accepting.STANDING, of_tenant=tenant, now=now))[0]
+async def standing(
+    on: ReadSession | Database, tenant: str, *, wanted: str | None = None, now: datetime | None = None
+) -> Any:
+    """How the tenant stands: `unfinished` jobs, conversions `used` of the month, and `credits` left; and the job that
+    has the `wanted` result, if one is `known`.
+    """
+    return (await on.ask(accepting.STANDING, of_tenant=tenant, wanted=wanted, now=now))[0]
 
 
 def counters_of(job: JobRow) -> Counters:

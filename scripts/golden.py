@@ -1,15 +1,11 @@
 """Keep how the first pages of the corpus' office documents look now, as tests/corpus/golden.json.
 
-    scripts/golden.py              convert all, and write down how they look
-    scripts/golden.py --compare    write nothing; say which look otherwise than is kept, the least alike first
-
-With another version of an engine installed, `--compare` holds the two versions side by side. FILEWRIGHT_CORPUS names
-the folder with the corpus.
+FILEWRIGHT_CORPUS names the folder with the corpus. To see first what another version of an engine makes of it:
+`filewright engines compare`.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -24,20 +20,15 @@ sys.path[0] = str(ROOT / "tests")  # in place of scripts/
 
 from corpus.bench import open_bench  # noqa: E402
 from corpus.cases import from_corpus  # noqa: E402
-from corpus.golden import ALIKE, OFFICE, STORED, likeness, pages_of, stored  # noqa: E402
+from corpus.golden import OFFICE, STORED, pages_of  # noqa: E402
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--compare", action="store_true", help="write nothing; say what looks otherwise")
-    arguments = parser.parse_args()
     folder = os.environ.get("FILEWRIGHT_CORPUS")
     if not folder:
         print("FILEWRIGHT_CORPUS must name the folder with the corpus and its manifest.json.", file=sys.stderr)
         return 2
     found = asyncio.run(looks(Path(folder)))
-    if arguments.compare:
-        return compared(found)
     lines = (f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in sorted(found.items()))
     STORED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     print(f"{len(found)} documents")
@@ -59,19 +50,6 @@ async def looks(folder: Path) -> Mapping[str, Mapping[str, Any]]:
                     pages, first = await asyncio.to_thread(pages_of, ending.products[0])
                     found[case.name] = {"pages": pages, "first": first}
     return found
-
-
-def compared(found: Mapping[str, Mapping[str, Any]]) -> int:
-    """1 when anything looks otherwise."""
-    differ = []
-    for name, (pages, first) in stored().items():
-        now = found.get(name, {"pages": 0, "first": []})
-        alike = min(map(likeness, first, now["first"]), default=0.0)
-        if alike < ALIKE or now["pages"] != pages:
-            differ.append((alike, f"{name}: {alike:.3f} alike, {pages} pages before and {now['pages']} now"))
-    for _, line in sorted(differ):
-        print(line)
-    return bool(differ)
 
 
 if __name__ == "__main__":

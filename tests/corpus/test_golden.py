@@ -7,7 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from corpus.golden import ALIKE, OFFICE, likeness, pages_of, stored
+from corpus.golden import OFFICE, likeness, pages_of, stored
+from filewright.converter.conversion.inside.fidelity.likeness import ALIKE
 
 _BLANK = "f" * 48 * 48
 

@@ -1,4 +1,4 @@
-"""A real sandbox, and one event loop with it, for the tests of engines, conversions and operations.
+"""A real sandbox, and one event loop with it, for the tests of engines, conversions, operations and comparisons.
 
 Starting a sandbox and its warm parents costs more than most conversions, so all of these tests share one.
 """
@@ -18,7 +18,7 @@ from filewright.chassis.sandbox.runner import open_sandbox
 from filewright.chassis.sandbox.workspace import Workspace
 
 _CONVERTER = Path(__file__).parent.parent / "converter"
-_TOGETHER = frozenset(_CONVERTER / folder for folder in ("engines", "conversion", "operations"))
+_TOGETHER = frozenset(_CONVERTER / folder for folder in ("comparing", "engines", "conversion", "operations"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

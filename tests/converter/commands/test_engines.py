@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from filewright.converter.commands.app import app
@@ -66,6 +67,36 @@ def test_what_is_wrong_is_shown_with_what_the_program_said(comic, tmp_path):
     assert "BROKEN  cbz to pdf" in done.stdout
     assert "'mutool' 'convert' '-F' 'nonsense' '-o' 'out/output.pdf' 'in/input.cbz'" in done.stdout
     assert "| error: " in done.stdout
+
+
+def test_what_an_engine_makes_is_kept_and_compared_with(tmp_path):
+    pictures, kept, sheet = tmp_path / "pictures", tmp_path / "kept", tmp_path / "sheet.html"
+    pictures.mkdir()
+    Image.effect_noise((90, 60), 90).save(pictures / "noise.png")
+    whole = (pictures / "noise.png").read_bytes()
+    (pictures / "torn.png").write_bytes(whole[:200] + bytes(400) + whole[600:])
+    done = run("engines", "compare", "pillow", pictures, "--save", kept, "--to", "webp")
+    assert done.exit_code == 0, done.output
+    assert "noise.png: " in done.stderr
+    assert "1 failed" in done.stdout
+    told = run("engines", "compare", "pillow", pictures, "--against", kept, "--to", "webp", "--json", "--sheet", sheet)
+    assert told.exit_code == 0, told.output
+    shown = json.loads(told.stdout)
+    assert {one["source"]: one["verdict"] for one in shown["files"]} == {
+        "torn.png": "fails as before",
+        "noise.png": "same",
+    }
+    assert shown["before"] == shown["now"]
+    assert "fails as before" in sheet.read_text()
+
+
+@pytest.mark.parametrize("options", [[], ["--against", "."], ["--save", "."]])
+def test_a_comparison_needs_a_place_for_results_or_some_to_compare_with(tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").touch()
+    done = run("engines", "compare", "pillow", tmp_path, *options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "filewright engines compare: " in done.stderr
 
 
 def test_routes_know_what_the_folder_brings(monkeypatch):

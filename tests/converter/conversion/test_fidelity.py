@@ -93,7 +93,7 @@ async def test_the_font_of_numbers_is_told_although_no_word_shows_it(to_pdf) -> 
 
 
 def test_each_format_that_is_measured_has_a_reader() -> None:
-    assert set(measure._READERS) == MEASURED
+    assert set(measure.READERS) == MEASURED
 
 
 @pytest.mark.parametrize(("source", "target", "options", "size", "wanted"), [

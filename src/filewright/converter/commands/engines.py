@@ -1,4 +1,4 @@
-"""`filewright engines check` and `test`: for those who write engines."""
+"""`filewright engines check` and `test`, for those who write engines, and `compare`, for those who upgrade them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from filewright.converter.commands.engine_comparison import compare
 from filewright.converter.commands.exits import described
+from filewright.converter.commands.installed import Which, engine_called
 
 if TYPE_CHECKING:
     from filewright.converter.commands.engine_trials import Trial
     from filewright.converter.engines.port import Engine
 
-engines = typer.Typer(name="engines", help="Check and try engines that you write yourself.", no_args_is_help=True)
-
-Which = Annotated[
-    str, typer.Argument(metavar="ENGINE", help="An engine file (`*.yaml`), or the name of an engine that is installed.")
-]
+engines = typer.Typer(name="engines", help="Check and try engines, and compare what they make.", no_args_is_help=True)
+engines.command()(compare)
 
 
 @engines.command()
@@ -31,7 +30,7 @@ def check(which: Which) -> None:
     Examples:
       filewright engines check mupdf.yaml
     """  # noqa: D301 - click keeps the lines after this mark
-    engine = _engine(which)
+    engine = engine_called(which)
     found = engine.check()
     state = f"ok, {found.version}".rstrip(", ") if found.available else f"{found.missing} is missing: {found.install}"
     typer.echo(f"{engine.name}: {state}")
@@ -65,7 +64,7 @@ def try_sample(
     from filewright.chassis.sandbox.port import SandboxUnavailable  # noqa: PLC0415
     from filewright.converter.settings import SettingsError  # noqa: PLC0415
 
-    engine = _engine(which)
+    engine = engine_called(which)
     try:
         trials = asyncio.run(_trials(engine, sample, source, target, show=not as_json))
     except (ProblemError, SandboxUnavailable, SettingsError, OSError) as error:
@@ -107,26 +106,3 @@ def _show(trial: Trial) -> None:
         typer.echo(f"          {trial.command}")
         for line in trial.said:
             typer.echo(f"          | {line}")
-
-
-def _engine(which: str) -> Engine:
-    """Of a file by its path, or of those that are installed by its name; ends the command when there is none."""
-    from filewright.converter.engines.plugins.engine_files import ENDINGS, read_engine  # noqa: PLC0415 - quick --help
-    from filewright.converter.engines.plugins.gathering import gather  # noqa: PLC0415
-    from filewright.converter.engines.plugins.problem import PluginError  # noqa: PLC0415
-    from filewright.converter.engines.standard import standard_engines  # noqa: PLC0415
-    from filewright.converter.settings import load  # noqa: PLC0415
-
-    if which.endswith(ENDINGS):
-        try:
-            return read_engine(Path(which), taken={engine.name for engine in standard_engines()})
-        except PluginError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(1) from None
-    found = {engine.name: engine for engine in gather(load().engines_dir).engines}
-    if which not in found:
-        typer.echo(
-            f"There is no engine called {which!r}; `filewright doctor` lists them. A file ends in .yaml.", err=True
-        )
-        raise typer.Exit(2)
-    return found[which]

@@ -32,7 +32,7 @@ def measure(source: Path, source_format: str, product: Path) -> dict[str, Any] |
     patience = Patience(_PATIENCE_SECONDS)
     told = Told(patience)
     try:
-        _READERS[source_format](source, told)
+        READERS[source_format](source, told)
         with closing(Drawn(product, patience)) as shown:
             return _compared(told, shown, product)
     except NotMeasured:
@@ -106,7 +106,7 @@ def _flat(path: Path, told: Told) -> None:
     opendocument.read_flat(parsed(path.read_bytes()), told)
 
 
-_READERS: Mapping[str, Callable[[Path, Told], None]] = {
+READERS: Mapping[str, Callable[[Path, Told], None]] = {
     **dict.fromkeys(("docx", "docm", "dotx"), _zipped(word.read)),
     **dict.fromkeys(("xlsx", "xlsm", "xltx"), _zipped(sheets.read)),
     **dict.fromkeys(("pptx", "pptm", "ppsx", "potx"), _zipped(slides.read)),

@@ -2,13 +2,22 @@
 
 import io
 import os
+import struct
 import subprocess
 import tarfile
 import zipfile
+import zlib
 
 import pytest
 
-from filewright.converter.errors import ArchiveBomb, CorruptInput, InvalidOptions, PasswordRequired, WrongPassword
+from filewright.converter.errors import (
+    ArchiveBomb,
+    CorruptInput,
+    InvalidOptions,
+    PasswordRequired,
+    UnsupportedConversion,
+    WrongPassword,
+)
 
 NAMES = ["report.txt", "report.txt", "CON.txt", "-rf.txt", "übung.txt"]
 
@@ -123,3 +132,43 @@ async def test_damage_and_passwords_are_named(operate_on, tmp_path):
 async def test_what_is_no_rar_is_damaged(operate_on):
     with pytest.raises(CorruptInput):
         await operate_on("unarchive", b"Rar!\x1a\x07\x01\x00" + bytes(100), "rar")
+
+
+def _number(value):
+    """As RAR 5 writes one: seven bits a byte."""
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + _number(value >> 7)
+
+
+def _block_4(kind, flags, body, data=b""):
+    rest = struct.pack("<BHH", kind, flags, 7 + len(body)) + body
+    return struct.pack("<H", zlib.crc32(rest) & 0xFFFF) + rest + data
+
+
+def _block_5(*fields, data=b""):
+    body = b"".join(_number(field) if isinstance(field, int) else field for field in fields)
+    header = _number(len(body)) + body
+    return struct.pack("<I", zlib.crc32(header)) + header + data
+
+
+def a_locked_rar(version, *, whole):
+    """With one member, of which the content is encrypted, or of which even the name is."""
+    data, name = b"\x11" * 16, b"a.txt"
+    if version == 4:
+        member = struct.pack("<IIBIIBBHI", len(data), 5, 3, zlib.crc32(b"hello"), 0, 29, 0x30, len(name), 0o100644)
+        rest = bytes(64) if whole else _block_4(0x74, 0x8004, member + name, data) + _block_4(0x7B, 0x4000, b"")
+        return b"Rar!\x1a\x07\x00" + _block_4(0x73, 0x80 if whole else 0, bytes(6)) + rest
+    mark = b"Rar!\x1a\x07\x01\x00"
+    if whole:
+        return mark + _block_5(4, 0, 0, 0, 15, bytes(16)) + bytes(64)
+    record = bytes((1, 0, 0, 15)) + bytes(32)
+    extra = _number(len(record)) + record
+    member = (2, 3, len(extra), len(data), 4, 5, 0o100644, struct.pack("<I", zlib.crc32(b"hello")), 0, 1, len(name))
+    return mark + _block_5(1, 0, 0) + _block_5(*member, name, extra, data=data) + _block_5(5, 0, 0)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["content", "names"])
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("password", [None, "right"])
+async def test_a_rar_with_a_password_is_said_to_be_one_that_nobody_here_opens(operate_on, version, whole, password):
+    with pytest.raises(UnsupportedConversion, match="protected by a password"):
+        await operate_on("unarchive", a_locked_rar(version, whole=whole), "rar", password=password)

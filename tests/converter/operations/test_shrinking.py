@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from filewright.converter.errors import CorruptInput, ImageTooLarge
+from filewright.converter.errors import CorruptInput, ImageTooLarge, UnsupportedConversion
 from filewright.converter.tiers import LOCAL
 
 
@@ -146,3 +146,30 @@ async def test_sound_gets_smaller(made_of, a_sound):
     assert product.stat().st_size < source.stat().st_size * 0.6
     with pytest.raises(CorruptInput):
         await made_of("compress", b"ID3\4\0\0\0\0\0\0" + bytes(400), "mp3")
+
+
+def samples_of(path):
+    """The sound itself, decoded by ffmpeg as 24 bits."""
+    return subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", path, "-f", "s24le", "-c:a", "pcm_s24le", "-"],
+        check=True, capture_output=True, timeout=60,
+    ).stdout  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [("wav", ("-c:a", "pcm_s24le")), ("aiff", ()), ("flac", ("-compression_level", "0"))],
+)
+async def test_plain_samples_get_smaller_and_every_one_is_kept(made_of, a_sound, kind, settings):
+    source = a_sound(kind, *settings)
+    [product] = await made_of("compress", source, kind, options={"level": "strong"})
+    seen = probe(product)
+    assert seen["format"]["format_name"] == "flac"
+    assert seen["format"]["tags"].get("title", seen["format"]["tags"].get("TITLE")) == "A secret place"
+    assert product.stat().st_size < source.stat().st_size
+    assert samples_of(product) == samples_of(source)
+
+
+async def test_samples_that_flac_would_round_are_refused(made_of, a_sound):
+    with pytest.raises(UnsupportedConversion, match="FLAC"):
+        await made_of("compress", a_sound("wav", "-c:a", "pcm_f32le"), "wav")

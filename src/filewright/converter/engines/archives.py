@@ -6,6 +6,7 @@ writes it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from filewright.chassis.sandbox.port import Ending
 from filewright.converter.engines.installed import check_programs
 from filewright.converter.engines.library import LibraryEngine, every_pair, products
 from filewright.converter.engines.port import Availability, Conversion, Loss, Work
-from filewright.converter.errors import CorruptInput, PasswordRequired
+from filewright.converter.errors import CorruptInput, UnsupportedConversion
+from filewright.converter.formats.rar import is_locked
 
 _TARS = ("tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst")
 _ARCHIVES = ("zip", "7z", *_TARS)
@@ -21,6 +23,13 @@ _STREAMS = ("gz", "bz2", "xz", "zst")
 _LISTS = ("txt", "json")
 _FUNCTION = "filewright.converter.engines.inside.archives.convert:convert"
 _WARM = ("filewright.converter.engines.inside.archives.convert",)
+
+_LOCKED = (
+    "This RAR is protected by a password, and no program here can open such a one, whatever the password. Unpack it "
+    "yourself, or pack its files as ZIP or 7z."
+)
+_CUT_SHORT = b"Truncated write"
+"""What bsdtar says, and no more, when it could not read a member to its end; the rest of it is zeros then."""
 
 ARCHIVES = LibraryEngine(
     name="archives",
@@ -37,7 +46,7 @@ ARCHIVES = LibraryEngine(
 
 
 class Bsdtar:
-    """Reads RAR 4 and 5. Passwords it can not be given other than where every process may read them."""
+    """Reads RAR 4 and 5, but nothing in them that takes a password: that no free program can."""
 
     name = "bsdtar"
     conversions: Sequence[Conversion] = (
@@ -65,12 +74,15 @@ class Bsdtar:
 
 
 async def rar_as_tar(work: Work) -> Path:
-    """The members of a RAR as a tar in `tmp/`."""
+    """The members of a RAR as a tar in `tmp/`. Raises UnsupportedConversion for one that takes a password."""
+    if await asyncio.to_thread(is_locked, work.source):
+        raise UnsupportedConversion(_LOCKED)
     tar = work.workspace / "tmp" / "members.tar"
     outcome = await work.command("bsdtar", "--format=pax", "-cf", work.inside(tar), f"@{work.inside(work.source)}")
-    if outcome.ending is not Ending.COMPLETED:
-        encrypted = b"encrypt" in outcome.untrusted_stderr.lower() or b"passphrase" in outcome.untrusted_stderr.lower()
-        raise PasswordRequired() if encrypted else CorruptInput()
+    if b"encrypt" in outcome.untrusted_stderr.lower():
+        raise UnsupportedConversion(_LOCKED)
+    if outcome.ending is not Ending.COMPLETED or _CUT_SHORT in outcome.untrusted_stderr:
+        raise CorruptInput
     return tar
 
 

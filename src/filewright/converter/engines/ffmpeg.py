@@ -26,6 +26,8 @@ from filewright.converter.errors import (
 
 _LONGEST_SECONDS = 48 * 3600
 _LONGEST_ANIMATION_SECONDS = 300
+_HARDEST = ("-compression_level", "12")
+_FLAC_BITS, _FLAC_CHANNELS = 24, 8
 _ENOUGH = 0.9
 """Of the promised length. Less was cut off; a little less is how some recorders count."""
 _SLACK_SECONDS = 0.1
@@ -77,6 +79,28 @@ class FFmpeg:
         )
         _refuse_too_much(work, recipe)
         _refuse_nothing_to_convert(recipe)
+        return await _write(work, recipe, demuxer, may_copy=False)
+
+    async def packed(self, work: Work) -> Path:
+        """Sound in as few bytes as FLAC can, every sample as it was. Raises UnsupportedConversion where FLAC has no
+        room for the samples.
+        """
+        demuxer, sheet = await _look(work)
+        recipe = Recipe(sheet, work.conversion.source, work.conversion.target, {}, more=_HARDEST)
+        _refuse_too_much(work, recipe)
+        _refuse_nothing_to_convert(recipe)
+        sound = recipe.sound
+        if (
+            sound is None
+            or not sound.is_lossless
+            or sound.is_float
+            or sound.bits > _FLAC_BITS
+            or sound.channels > _FLAC_CHANNELS
+        ):
+            raise UnsupportedConversion(
+                f"Nothing can be kept as it is here: FLAC has at most {_FLAC_BITS} bits a sample, no fractions, and "
+                f"{_FLAC_CHANNELS} channels."
+            )
         return await _write(work, recipe, demuxer, may_copy=False)
 
     async def bare(self, work: Work) -> Path:

@@ -38,6 +38,8 @@ class Recipe:
     source: str
     target: str
     options: Mapping[str, Any]
+    more: tuple[str, ...] = ()
+    """Arguments for the encoders, beside those that follow from the options."""
 
     @property
     def writer(self) -> Writer:
@@ -115,6 +117,7 @@ class Recipe:
         return (
             *self._picture_arguments(may_copy=may_copy),
             *self._sound_arguments(may_copy=may_copy),
+            *self.more,
             *("-sn", "-dn"),
             *self._length_arguments(),
             *self.writer.arguments,

@@ -1,4 +1,4 @@
-"""Pictures, sound and films in fewer bytes, in the format they have.
+"""Pictures, sound and films in fewer bytes, in the format they have; but plain samples as FLAC, which loses nothing.
 
 The product is never larger than what came in: when coding it again gives no less, the file comes back as it is.
 """
@@ -9,6 +9,7 @@ import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from filewright.converter.engines.ffmpeg import FFmpeg
@@ -75,6 +76,8 @@ _KBPS_PER_CHANNEL: Mapping[str, Mapping[str, int]] = {
     "wmav2": {"light": 64, "balanced": 48, "strong": 32},
 }
 _SOUNDS = ("mp3", "m4a", "aac", "ogg", "opus", "wma", "ac3")
+_SAMPLES = ("flac", "wav", "aiff")
+"""Sound of which nothing is lost; as FLAC it takes the fewest bytes."""
 _FILMS = tuple(film for film in FILMS if film in WRITERS)
 _FILM_SIZE: Mapping[str, Schema] = {
     name: {
@@ -106,6 +109,7 @@ class MediaShrunk:
             for kind in _SOUNDS
             for ability in same_format("compress", (kind,), cost=500, options={**_LEVEL, **_bit_rate(WRITERS[kind])})
         ),
+        *(Ability(kind, "flac", 400, Loss.NONE, operation="compress", options=_LEVEL) for kind in _SAMPLES),
         *(
             ability
             for kind in _FILMS
@@ -120,16 +124,23 @@ class MediaShrunk:
         return FFmpeg().check()
 
     async def operate(self, work: Errand) -> Sequence[Made]:
-        """Code it again, and give the smaller of both."""
+        """Code it again, and give the smaller of both where they are of one format."""
+        if work.conversion.target == "flac":
+            product = await FFmpeg().packed(work)
+        else:
+            product = await self._coded_again(work)
+        alike = work.conversion.source == work.conversion.target
+        if alike and product.stat().st_size >= work.source.stat().st_size:
+            await asyncio.to_thread(shutil.copyfile, work.source, product)
+        return [Made(product)]
+
+    async def _coded_again(self, work: Errand) -> Path:
         writer, level = WRITERS[work.conversion.target], str(work.options["level"])
         rates = _KBPS_PER_CHANNEL.get(writer.sound.encoder) if writer.sound is not None else None
-        product = await FFmpeg().smaller(
+        return await FFmpeg().smaller(
             replace(work, options=_settings(writer, level, work.options)),
             kbps_per_channel=rates[level] if rates else None,
         )
-        if product.stat().st_size >= work.source.stat().st_size:
-            await asyncio.to_thread(shutil.copyfile, work.source, product)
-        return [Made(product)]
 
 
 def _settings(writer: Writer, level: str, options: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,10 +10,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pypdfium2
+from PIL import Image
 
-from filewright.converter.conversion.inside.fidelity.likeness import Grey, greys
+from filewright.converter.conversion.inside.fidelity.likeness import greys
 from filewright.converter.conversion.inside.fidelity.likeness import likeness as alike
 
 STORED = Path(__file__).parent / "golden.json"
@@ -48,8 +48,10 @@ def _small(page: pypdfium2.PdfPage) -> str:
     scale = _DRAWN_AT / max(page.get_size())
     picture = page.render(scale=scale, grayscale=True).to_pil()  # type: ignore[misc]
     page.close()
-    return "".join(f"{round(grey / _STEP):x}" for grey in greys(picture, _SIDE).ravel())
+    return "".join(f"{round(grey / _STEP):x}" for grey in greys(picture, _SIDE).tobytes())
 
 
-def _greys(page: str) -> Grey:
-    return np.array([int(digit, 16) * _STEP for digit in page]).reshape(_SIDE, _SIDE)
+def _greys(page: str) -> Image.Image:
+    picture = Image.new("F", (_SIDE, _SIDE))
+    picture.putdata([int(digit, 16) * _STEP for digit in page])
+    return picture

@@ -277,14 +277,25 @@ class Settings(BaseModel):
         ),
     ] = "confined"
     office: Annotated[
-        Literal["auto", "ready", "cold"],
+        Literal["auto", "ready", "fork", "daemon", "cold"],
         Field(
             description="How LibreOffice is run. `auto`: when the third document comes, it is loaded into a process "
-            "that then forks a sandboxed child for each conversion; where that does not prove itself, it is started "
-            "anew for each. `ready`: the same, when the service starts. `cold`: started anew for each conversion, "
-            "which takes four times the CPU.",
+            "that then forks a sandboxed child for each conversion; where that does not prove itself, one that listens "
+            "converts document after document of one owner; where that does not either, it is started anew for each. "
+            "`ready`: the same, when the service starts. `fork`: without the one that listens. `daemon`: without the "
+            "one that forks. `cold`: started anew for each conversion, which takes four times the CPU.",
         ),
     ] = "auto"
+    office_documents: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="How many documents a child of the LibreOffice that forks converts, all of one owner. More "
+            "than 1 saves up to a quarter of the CPU, and a document that takes LibreOffice over then sees those of "
+            "the same owner that follow.",
+        ),
+    ] = 1
     fonts: Annotated[
         Path | None,
         Field(

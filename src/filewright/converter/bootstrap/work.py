@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from filewright.chassis.clock import Clock
 from filewright.chassis.queue.port import LANES
@@ -20,7 +21,8 @@ from filewright.converter.bootstrap.features import Features
 from filewright.converter.bootstrap.platform import Platform
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.font_packs import read_fonts, with_fonts
-from filewright.converter.engines.libreoffice_warm import standing, try_warm
+from filewright.converter.engines.libreoffice_installation import installation
+from filewright.converter.engines.libreoffice_warm import Rules, standing, try_warm
 from filewright.converter.engines.plugins.gathering import gather
 from filewright.converter.engines.registry import Registry
 from filewright.converter.jobs.lease import LeaseRules
@@ -70,16 +72,29 @@ async def opened_sandbox(on: Platform) -> AsyncIterator[Sandbox]:
         await _prepare_office(on, sandbox)
         yield sandbox
     finally:
+        await standing(sandbox).close()
         await sandbox.close()
 
 
 async def _prepare_office(on: Platform, sandbox: Sandbox) -> None:
     """By default LibreOffice is warmed when its third document comes: until then it costs no memory."""
+    now = standing(sandbox)
+    now.rules, now.is_missing = office_rules(on.settings, on.jobs_dir), installation() is None
     if on.settings.office == "cold":
-        standing(sandbox).keep_cold("FILEWRIGHT_OFFICE asks for it")
+        now.keep_cold("FILEWRIGHT_OFFICE asks for it")
     elif on.settings.office == "ready":
         with Workspace.create(on.jobs_dir) as workspace:
             await try_warm(sandbox, workspace.tmp)
+
+
+def office_rules(settings: Settings, jobs_dir: Path) -> Rules:
+    """Which ways to run LibreOffice these settings allow."""
+    return Rules(
+        fork=settings.office != "daemon",
+        daemon=settings.office != "fork",
+        documents=settings.office_documents,
+        jobs_dir=jobs_dir.resolve(),
+    )
 
 
 def scanner_on(on: Platform) -> Scanner:

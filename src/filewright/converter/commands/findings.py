@@ -93,14 +93,21 @@ async def _sandbox() -> dict[str, Any]:
 async def _office(sandbox: Sandbox, jobs_dir: Path) -> Mapping[str, str]:
     """How LibreOffice would be run here, tried now."""
     from filewright.chassis.sandbox.workspace import Workspace  # noqa: PLC0415 - keeps --help quick
-    from filewright.converter.engines.libreoffice_warm import try_warm  # noqa: PLC0415
+    from filewright.converter.bootstrap.work import office_rules  # noqa: PLC0415
+    from filewright.converter.engines.libreoffice_warm import standing, try_warm  # noqa: PLC0415
     from filewright.converter.settings import SettingsError, load  # noqa: PLC0415
 
+    now = standing(sandbox)
     with contextlib.suppress(SettingsError):
-        if load().office == "cold":
+        settings = load()
+        if settings.office == "cold":
             return {"way": "cold", "reason": "FILEWRIGHT_OFFICE asks for it"}
-    with Workspace.create(jobs_dir) as workspace:
-        return (await try_warm(sandbox, workspace.tmp)).facts()
+        now.rules = office_rules(settings, jobs_dir)
+    try:
+        with Workspace.create(jobs_dir) as workspace:
+            return (await try_warm(sandbox, workspace.tmp)).facts()
+    finally:
+        await now.close()
 
 
 async def _database() -> dict[str, Any]:

@@ -263,6 +263,7 @@ class Converter:
             cancel=attempt.cancel,
             max_pixels=tier.max_pixels,
             max_pages=tier.max_pages,
+            party=attempt.assignment.party,
         )
         products = await self.registry.engine(step.engine).convert(work)
         await asyncio.to_thread(

@@ -76,6 +76,8 @@ class Assignment:
     """The caller's word on what the file is; None: by content."""
     options: Mapping[str, Any] = field(default_factory=dict)
     password: str | None = field(default=None, repr=False)
+    party: str = ""
+    """Whose it is; see `Work.party`."""
 
 
 @dataclass(frozen=True)

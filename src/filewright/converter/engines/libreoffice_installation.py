@@ -26,6 +26,8 @@ _CONFIGURATION = (
     "/var/cache/fontconfig",
 )
 
+_DEBIANS = ((Path("/usr/bin/python3"), Path("/usr/lib/python3/dist-packages")),)
+
 
 @dataclass(frozen=True)
 class Installation:
@@ -44,6 +46,14 @@ class Installation:
     def readable(self) -> tuple[Path, ...]:
         """What it reads besides the system: itself, and where distributions put its parts."""
         return (self.root, *(Path(place) for place in _CONFIGURATION if Path(place).exists()))
+
+
+def interpreter_of(installed: Installation) -> tuple[Path, Path] | None:
+    """The Python that its `uno` was built for, and where that module is; None when it is not installed."""
+    for interpreter, modules in (*_DEBIANS, (installed.root / "program" / "python", installed.root / "program")):
+        if interpreter.exists() and (modules / "uno.py").exists():
+            return interpreter, modules
+    return None
 
 
 def installation() -> Installation | None:

@@ -30,6 +30,11 @@ class Order:
     import_filter: str
     export: Export
 
+    @property
+    def tells_names(self) -> bool:
+        """Whether what it prints is needed: every sheet becomes a file of its own, in the order in which it says so."""
+        return self.export.extension == "csv" and self.export.options.endswith(",-1")
+
 
 @dataclass(frozen=True)
 class Answer:

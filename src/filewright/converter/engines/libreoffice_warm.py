@@ -1,8 +1,9 @@
 """LibreOffice out of a warm parent: a fork for each conversion, at a quarter of what a start from cold costs.
 
 `WarmOffice` is that. `BestOffice` is what the engine uses: once there is more than a document or two to convert, it has
-the warm parent prove itself, uses it for as long as it works, and otherwise goes by `soffice.bin` and can say why.
-Nothing that a caller sees depends on which it was, but for the time.
+the warm parent prove itself and uses it for as long as it works; else a `soffice.bin` that listens, if that proves
+itself; else one that is started for each document. It can say why. Nothing that a caller sees depends on which it was,
+but for the time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from weakref import finalize
 
@@ -28,15 +29,15 @@ from filewright.chassis.sandbox.port import (
 )
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.engines.inside.office.samples import SAMPLES, Sample
-from filewright.converter.engines.libreoffice_installation import Installation, installation
-from filewright.converter.engines.libreoffice_office import Answer, ColdOffice, Order, emptied
+from filewright.converter.engines.libreoffice_daemon import daemons, trouble_with
+from filewright.converter.engines.libreoffice_helpers import Helpers
+from filewright.converter.engines.libreoffice_installation import Installation, installation, interpreter_of
+from filewright.converter.engines.libreoffice_office import Answer, ColdOffice, Office, Order, emptied
 from filewright.converter.engines.port import Work
 from filewright.converter.errors import EngineCrashed
 
 _log = get_logger(__name__)
 _INSIDE = "filewright.converter.engines.inside.office"
-_DEBIANS_MODULES = Path("/usr/lib/python3/dist-packages")
-_DEBIANS_PYTHON = Path("/usr/bin/python3")
 _CHILDREN = 500
 _GROWTH_BYTES = 64 << 20
 _SECONDS = 3600.0
@@ -49,21 +50,21 @@ _TRIAL = Limits(wall_seconds=60, cpu_seconds=30, write_bytes=64 << 20)
 
 def warm_parent(installed: Installation) -> WarmParent | None:
     """A parent with LibreOffice in it; None when the Python that its `uno` was built for is not there."""
-    places = ((_DEBIANS_PYTHON, _DEBIANS_MODULES), (installed.root / "program" / "python", installed.root / "program"))
-    for interpreter, modules in places:
-        if interpreter.exists() and (modules / "uno.py").exists():
-            return WarmParent(
-                arguments=(str(installed.root),),
-                main=f"{_INSIDE}.warm_parent",
-                interpreter=str(interpreter),
-                python_path=(str(modules),),
-                readable=installed.readable,
-                has_directory=True,
-                children=_CHILDREN,
-                growth_bytes=_GROWTH_BYTES,
-                seconds=_SECONDS,
-            )
-    return None
+    found = interpreter_of(installed)
+    if found is None:
+        return None
+    interpreter, modules = found
+    return WarmParent(
+        arguments=(str(installed.root),),
+        main=f"{_INSIDE}.warm_parent",
+        interpreter=str(interpreter),
+        python_path=(str(modules),),
+        readable=installed.readable,
+        has_directory=True,
+        children=_CHILDREN,
+        growth_bytes=_GROWTH_BYTES,
+        seconds=_SECONDS,
+    )
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,29 @@ def _answer(outcome: Outcome) -> Answer:
     return Answer(value.get("opened") is True, outcome.untrusted_stdout.decode("utf-8", "replace").splitlines())
 
 
+@dataclass(frozen=True)
+class Rules:
+    """Which ways the operator allows. The last one, a start from cold for each document, always is."""
+
+    fork: bool = True
+    daemon: bool = True
+    documents: int = 1
+    """That a child of the warm parent converts, all of one party."""
+    jobs_dir: Path | None = None
+    """Where what outlives a document has its own directory; None: nothing does."""
+
+
 @dataclass
 class Standing:
-    """How far the warm parent is to be trusted in one sandbox."""
+    """How far the ways that are not cold are to be trusted in one sandbox."""
 
+    rules: Rules = field(default_factory=Rules)
+    children: Helpers | None = None
+    daemons: Helpers | None = None
+    daemons_trouble: str = ""
+    daemons_paused_until: float = 0.0
+    is_missing: bool = False
+    """LibreOffice is not here at all."""
     trying: asyncio.Lock = field(default_factory=asyncio.Lock)
     documents: int = 0
     proven: bool = False
@@ -113,14 +133,58 @@ class Standing:
         _log.warning("office_is_cold", reason=trouble)
 
     def keep_cold(self, reason: str) -> None:
-        """No warm parent in this sandbox, because somebody wants it so."""
+        """Nothing but cold starts in this sandbox, because somebody wants it so."""
+        self.rules = replace(self.rules, daemon=False)
         self.proven, self.trouble, self.paused_until = False, reason, math.inf
 
     def facts(self) -> dict[str, str]:
         """For those who ask how documents are converted here."""
+        if self.is_missing:
+            return {
+                "way": "basic",
+                "reason": "LibreOffice is not installed; office2pdf makes PDFs of docx, pptx and xlsx",
+            }
+        if self.trouble and self.daemons is not None:
+            return {"way": "daemon", "reason": self.trouble}
         if self.trouble:
-            return {"way": "cold", "reason": self.trouble}
+            beside = f"; and no daemon: {self.daemons_trouble}" if self.daemons_trouble else ""
+            return {"way": "cold", "reason": f"{self.trouble}{beside}"}
         return {"way": "warm" if self.proven else "not warm yet"}
+
+    def children_of(self, parent: WarmParent, sandbox: Sandbox) -> Office:
+        """A child for each document, or for several if that is what the operator wants."""
+        if self.rules.documents == 1 or self.rules.jobs_dir is None:
+            return WarmOffice(parent)
+        if self.children is None:
+            call = PythonCall(f"{_INSIDE}.helper:serve", {}, parent)
+            self.children = Helpers(sandbox, self.rules.jobs_dir, lambda: call, documents=self.rules.documents)
+        return self.children
+
+    async def leave(self, office: Office, trouble: str) -> None:
+        """That way is no way any more."""
+        if office is self.daemons:
+            await self.leave_daemons(trouble)
+        else:
+            self.fail(trouble)
+
+    async def leave_daemons(self, trouble: str) -> None:
+        """They did not prove themselves, or do not start any more; for a while none is tried."""
+        self.daemons_trouble, self.daemons_paused_until = trouble, time.monotonic() + _PAUSE_SECONDS
+        _log.warning("office_daemon_is_off", reason=trouble)
+        await self.dismiss_daemons()
+
+    async def dismiss_daemons(self) -> None:
+        """They are not needed for now."""
+        daemons, self.daemons = self.daemons, None
+        if daemons is not None:
+            await daemons.close()
+
+    async def close(self) -> None:
+        """End what lasts longer than a document; before the sandbox is closed."""
+        for helpers in (self.children, self.daemons):
+            if helpers is not None:
+                await helpers.close()
+        self.children = self.daemons = None
 
 
 _standings: dict[int, Standing] = {}
@@ -138,26 +202,36 @@ def standing(sandbox: Sandbox) -> Standing:
 
 @dataclass(frozen=True)
 class BestOffice:
-    """Warm where that has proven itself here, cold otherwise."""
+    """The best way that has proven itself here."""
 
     installed: Installation
 
     async def convert(self, work: Work, order: Order) -> Answer:
         now = standing(work.sandbox)
         now.documents += 1
-        parent = None
-        if now.proven or now.documents > _FIRST_COLD:
-            parent = await proven_parent(self.installed, work.sandbox, work.workspace / "tmp")
-        if parent is not None:
+        office = None
+        if now.proven or now.daemons is not None or now.documents > _FIRST_COLD:
+            office = await self._proven(work, order, now)
+        if office is not None:
             try:
-                return await WarmOffice(parent).convert(work, order)
+                return await office.convert(work, order)
             except SandboxUnavailable as error:
-                now.fail(str(error))
+                await now.leave(office, str(error))
             except EngineCrashed:
-                # It may have been the document, or something that a fork does not have. A process of its own tells.
-                _log.warning("office_fork_crashed", source=work.conversion.source, target=work.conversion.target)
+                # It may have been the document, or something that this way does not have. A fresh process tells.
+                _log.warning("office_crashed", source=work.conversion.source, target=work.conversion.target)
             emptied(work.out)
         return await ColdOffice(self.installed).convert(work, order)
+
+    async def _proven(self, work: Work, order: Order, now: Standing) -> Office | None:
+        scratch = work.workspace / "tmp"
+        parent = await proven_parent(self.installed, work.sandbox, scratch)
+        if parent is not None:
+            await now.dismiss_daemons()
+            return now.children_of(parent, work.sandbox) if not order.tells_names else WarmOffice(parent)
+        if order.tells_names:
+            return None
+        return await proven_daemons(self.installed, work.sandbox, scratch)
 
 
 async def proven_parent(installed: Installation, sandbox: Sandbox, scratch: Path) -> WarmParent | None:
@@ -170,7 +244,9 @@ async def proven_parent(installed: Installation, sandbox: Sandbox, scratch: Path
         if now.trouble and time.monotonic() < now.paused_until:
             return None
         parent = warm_parent(installed)
-        if parent is None:
+        if not now.rules.fork:
+            now.trouble, now.paused_until = "FILEWRIGHT_OFFICE asks for it", math.inf
+        elif parent is None:
             now.fail("Python's uno is missing (on Debian: apt-get install python3-uno)")
         elif sandbox.level < SandboxLevel.CONFINED:
             now.fail("this sandbox has no warm parents")
@@ -182,13 +258,37 @@ async def proven_parent(installed: Installation, sandbox: Sandbox, scratch: Path
         return parent if now.proven else None
 
 
+async def proven_daemons(installed: Installation, sandbox: Sandbox, scratch: Path) -> Helpers | None:
+    """LibreOffices that listen, once one has made of our own documents what it should; None: not here, or not now."""
+    now = standing(sandbox)
+    async with now.trying:
+        rules = now.rules
+        if now.daemons is not None or not rules.daemon or rules.jobs_dir is None:
+            return now.daemons
+        if time.monotonic() < now.daemons_paused_until:
+            return None
+        try:
+            found = daemons(installed, sandbox, rules.jobs_dir)
+            trouble = await trouble_with(found, scratch)
+        except SandboxUnavailable as error:
+            trouble = str(error)
+        else:
+            now.daemons = found
+        if trouble:
+            await now.leave_daemons(trouble)
+        else:
+            now.daemons_trouble = ""
+            _log.warning("office_is_a_daemon", reason=now.trouble)
+        return now.daemons
+
+
 async def try_warm(sandbox: Sandbox, scratch: Path) -> Standing:
     """Have the warm parent started and proven now, if LibreOffice is here at all."""
     found = installation()
     if found is None:
-        standing(sandbox).keep_cold("LibreOffice is not installed")
-    else:
-        await proven_parent(found, sandbox, scratch)
+        standing(sandbox).is_missing = True
+    elif await proven_parent(found, sandbox, scratch) is None:
+        await proven_daemons(found, sandbox, scratch)
     return standing(sandbox)
 
 

@@ -90,6 +90,8 @@ class Work:
     cancel: asyncio.Event | None = None
     max_pixels: int = 200_000_000
     max_pages: int = 5_000
+    party: str = ""
+    """Whose file it is: what outlives a conversion never sees files of two parties."""
 
     @property
     def out(self) -> Path:
@@ -118,9 +120,7 @@ class Work:
             on_progress=self.on_progress,
             cancel=self.cancel,
         )
-        error = _ENDINGS.get(outcome.ending)
-        if error is not None:
-            raise error()
+        raise_for(outcome.ending)
         return outcome
 
     async def command(self, *argv: str, on_line: Callable[[bytes], None] | None = None, **more: Any) -> Outcome:
@@ -167,6 +167,13 @@ def refusal_error(code: str | None) -> Exception:
     if kind is not None and issubclass(kind, (InputError, LimitError, OutputInvalid)):
         return kind()
     return EngineCrashed()
+
+
+def raise_for(ending: Ending) -> None:
+    """The error that a caller would see; nothing for a program that ended by itself."""
+    error = _ENDINGS.get(ending)
+    if error is not None:
+        raise error()
 
 
 _ENDINGS: Mapping[Ending, type[Exception]] = {

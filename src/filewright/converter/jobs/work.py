@@ -194,7 +194,7 @@ class JobWork:
             async with asyncio.timeout(job.tier.max_wall_seconds + _GRACE_SECONDS):
                 if job.steps:
                     given = tuple(Given(item.path, item.artifact.filename, item.said) for item in inputs)
-                    task = Task(given, job.steps, job.tier, password)
+                    task = Task(given, job.steps, job.tier, password, job.tenant)
                     return await self.operations.carry_out(task, workspace=workspace.path, **hooks)
                 assignment = _assignment(job, inputs[0], password)
                 return await self.converter.convert(assignment, workspace=workspace.path, **hooks)
@@ -233,4 +233,5 @@ def _assignment(job: Claimed, item: Fetched, password: str | None) -> Assignment
         options=job.options,
         tier=job.tier,
         password=password,
+        party=job.tenant,
     )

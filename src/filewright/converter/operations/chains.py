@@ -199,6 +199,7 @@ class Operations:
                 source_format=item.format,
                 options=step.options,
                 password=password,
+                party=course.task.party,
             ),
             workspace=course.next_workspace(),
             on_progress=course.progress.part(*bounds),
@@ -248,6 +249,7 @@ class Operations:
             cancel=course.cancel,
             max_pixels=tier.max_pixels,
             max_pages=tier.max_pages,
+            party=course.task.party,
         )
 
     async def _checked(self, course: _Course, work: Errand, made: Sequence[Made], filename: str) -> Sequence[Product]:

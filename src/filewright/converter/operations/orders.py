@@ -55,3 +55,5 @@ class Task:
     tier: Tier
     password: str | None = field(default=None, repr=False)
     """Of those inputs that have one."""
+    party: str = ""
+    """Whose they are; see `Work.party`."""

@@ -29,6 +29,16 @@ def enter() -> None:
     _held["scratch"] = tuple(entry.name for entry in Path("tmp").iterdir() if entry.is_dir())
 
 
+def enter_at(pipe: str) -> None:
+    """Get hold of a LibreOffice that runs beside this process and listens there. Raises while it does not yet."""
+    uno: Any = importlib.import_module("uno")
+    local = uno.getComponentContext()
+    resolver = local.ServiceManager.createInstanceWithContext("com.sun.star.bridge.UnoUrlResolver", local)
+    context = resolver.resolve(f"uno:pipe,name={pipe};urp;StarOffice.ComponentContext")
+    desktop = context.ServiceManager.createInstanceWithContext("com.sun.star.frame.Desktop", context)
+    _held.update(uno=uno, context=context, desktop=desktop, scratch=())
+
+
 def _forget_the_locale() -> None:
     """LibreOfficeKit sets one, and with it the paper of documents that name none: letter, where from cold it is A4."""
     where = _value("nodepath", "/org.openoffice.Setup/L10N")
@@ -93,6 +103,16 @@ def convert(
         return {"opened": False}
     complaint = store(opened, Path(product), export_filter, options)
     ctypes.CDLL(None).fflush(None)  # what filters print, which the end of this process would lose
+    return {"opened": True, "complaint": complaint[:1000]}
+
+
+def carry_out(*, document: str, import_filter: str, product: str, export_filter: str, options: str) -> dict[str, Any]:
+    """One conversion of several, for `helper`: nothing of the document stays open."""
+    opened = open_document(Path(document), import_filter)
+    if opened is None:
+        return {"opened": False}
+    complaint = store(opened, Path(product), export_filter, options)
+    opened.close(True)
     return {"opened": True, "complaint": complaint[:1000]}
 
 

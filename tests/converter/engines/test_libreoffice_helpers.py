@@ -113,6 +113,7 @@ async def test_where_no_fork_proves_itself_one_that_listens_converts(opened, job
     assert [path.name for path in (jobs / next(jobs.iterdir()).name / "in").iterdir()] == []
 
 
+@pytest.mark.long
 async def test_another_owners_document_comes_to_a_fresh_one(opened, jobs, cold_starts):
     sandbox = opened(fork=False)
     await converted(sandbox, jobs, SHEET, "fods", "csv", party="one")
@@ -135,6 +136,7 @@ async def test_a_call_that_hangs_is_ended_at_its_time_and_the_next_is_served(ope
     assert cold_starts == []
 
 
+@pytest.mark.long
 async def test_a_cancelled_document_ends_it(opened, jobs):
     sandbox, cancel = opened(fork=False), asyncio.Event()
     await converted(sandbox, jobs, SHEET, "fods", "csv")
@@ -157,6 +159,7 @@ async def test_a_document_on_which_it_dies_is_tried_once_more_from_cold(opened, 
     assert cold_starts == ["input.fods"]
 
 
+@pytest.mark.long
 async def test_what_says_something_else_is_not_used(opened, jobs, monkeypatch, cold_starts):
     async def lies(*_):
         return "nothing of the kind"
@@ -177,7 +180,11 @@ async def test_where_a_program_may_call_no_other_none_listens(opened, jobs):
     assert "no program may call another" in facts["reason"]
 
 
-@pytest.mark.parametrize("level", [SandboxLevel.ISOLATED, SandboxLevel.CONFINED], ids=lambda level: level.name.lower())
+@pytest.mark.parametrize(
+    "level",
+    [pytest.param(SandboxLevel.ISOLATED, marks=pytest.mark.long), SandboxLevel.CONFINED],
+    ids=lambda level: level.name.lower(),
+)
 async def test_a_child_converts_as_many_documents_of_one_owner_as_is_allowed(
     opened, jobs, monkeypatch, cold_starts, level
 ):

@@ -93,6 +93,7 @@ class LocalConverter:
                 route=[hop.as_json() for hop in converted.route],
                 outputs=outputs,
                 seconds=time.monotonic() - started,
+                fidelity=None if converted.fidelity is None else converted.fidelity.as_json(),
             )
 
     def _given(self, source: str, workspace: Workspace) -> tuple[Path, str]:

@@ -28,6 +28,7 @@ _PROBE = "filewright.converter.conversion.inside.probe"
 _WARM = (
     _PROBE,
     "filewright.converter.conversion.inside.fidelity.measure",
+    "filewright.converter.conversion.inside.fidelity.pages",
     "pypdfium2",
     "pymediainfo",
     # A reader of pictures that is not there yet makes Pillow import all that it has.
@@ -98,15 +99,36 @@ async def probe_beside(
 
     Should the child not live through the comparison, the product is opened once more without.
     """
-    call = PythonCall(
-        f"{_PROBE}:compare",
-        {
-            **_looked_at(products, target, workspace),
-            "original": str(original.path.relative_to(workspace)),
-            "original_format": original.format,
-        },
-        _WARM,
-    )
+    more = {"original": str(original.path.relative_to(workspace)), "original_format": original.format}
+    call = PythonCall(f"{_PROBE}:compare", {**_looked_at(products, target, workspace), **more}, _WARM)
+    return await _compared(call, products, target, sandbox, workspace, limits)
+
+
+async def probe_pages_beside(
+    product: Path,
+    originals: Sequence[Path],
+    *,
+    password: str | None,
+    seconds: float,
+    looks: bool,
+    sandbox: Sandbox,
+    workspace: Path,
+    limits: Limits,
+) -> tuple[Sequence[Sheet], Fidelity | None]:
+    """The same of a PDF that was made of PDFs, in no more than so many seconds of CPU; `looks`: pages are drawn."""
+    more = {
+        "originals": [str(path.relative_to(workspace)) for path in originals],
+        "password": password,
+        "seconds": seconds,
+        "looks": looks,
+    }
+    call = PythonCall(f"{_PROBE}:compare_pages", {**_looked_at([product], "pdf", workspace), **more}, _WARM)
+    return await _compared(call, [product], "pdf", sandbox, workspace, limits)
+
+
+async def _compared(
+    call: PythonCall, products: Sequence[Path], target: str, sandbox: Sandbox, workspace: Path, limits: Limits
+) -> tuple[Sequence[Sheet], Fidelity | None]:
     outcome = await sandbox.run(call, workspace=workspace, limits=limits)
     said = outcome.untrusted_value
     if outcome.ending is Ending.COMPLETED and isinstance(said, Mapping):

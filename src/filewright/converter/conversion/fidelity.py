@@ -1,6 +1,7 @@
 """How true a product is to its source, as data: what `inside/fidelity` measured, believed as far as it can be.
 
-Measured are office documents that became a PDF, where the document's own XML says what has to be on the pages.
+Measured are office documents that became a PDF, where the document's own XML says what has to be on the pages, and
+operations that make a PDF of PDFs.
 """
 
 from __future__ import annotations
@@ -53,16 +54,22 @@ class Fidelity:
     missing_glyphs: int
     """Letters that are drawn as a box, because no font had a shape for them."""
     substituted_fonts: tuple[Substitution, ...]
+    source_pages: int | None = None
+    """Of the files that it was made of, together; None where they have none of their own."""
+    likeness: float | None = None
+    """How alike the pages look before and after, of those drawn the one that is the least; None: none were."""
 
     def as_json(self) -> dict[str, Any]:
         """The shape of the API."""
-        return {
+        shown: dict[str, Any] = {
             "pages": self.pages,
             "words": self.words,
             "text_recall": self.text_recall,
             "missing_glyphs": self.missing_glyphs,
             "substituted_fonts": [{"asked": font.asked, "got": font.got} for font in self.substituted_fonts],
         }
+        more = {"source_pages": self.source_pages, "likeness": self.likeness}
+        return {**shown, **{name: value for name, value in more.items() if value is not None}}
 
 
 def is_measured(source_format: str, target: str, options: Collection[str], *, size: int) -> bool:
@@ -78,9 +85,15 @@ def fidelity_of(untrusted: object) -> Fidelity | None:
     recall, fonts = untrusted.get("text_recall"), untrusted.get("substituted_fonts")
     if pages is None or words is None or glyphs is None or not isinstance(fonts, Sequence):
         return None
-    if recall is not None and not (isinstance(recall, int | float) and 0 <= recall <= 1):
+    before, likeness = _count(untrusted.get("source_pages")), untrusted.get("likeness")
+    if not _is_part(recall) or not _is_part(likeness):
         return None
-    return Fidelity(pages, words, recall, glyphs, tuple(_substitutions(fonts[:_MOST_FONTS])))
+    return Fidelity(pages, words, recall, glyphs, tuple(_substitutions(fonts[:_MOST_FONTS])), before, likeness)
+
+
+def _is_part(value: object) -> bool:
+    """Of a whole; or nothing at all."""
+    return value is None or (isinstance(value, int | float) and 0 <= value <= 1)
 
 
 def _count(value: object) -> int | None:

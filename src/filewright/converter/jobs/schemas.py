@@ -80,7 +80,9 @@ class FontSubstitution(_Shape):
 
 
 class Fidelity(_Shape):
-    """How true the product is to its source. Measured for office documents that become a PDF."""
+    """How true the product is to its source. Measured for office documents that become a PDF, and for operations that
+    make one PDF of PDFs.
+    """
 
     pages: Annotated[int, Field(examples=[3])]
     words: Annotated[int, Field(description="Of the source, those that must be seen.", examples=[812])]
@@ -92,6 +94,21 @@ class Fidelity(_Shape):
         int, Field(description="Letters drawn as a box, because no font here has a shape for them.", examples=[0])
     ]
     substituted_fonts: tuple[FontSubstitution, ...]
+    source_pages: Annotated[
+        int | None,
+        Field(exclude_if=_nothing, description="Of the files that it was made of, if those are PDFs.", examples=[3]),
+    ] = None
+    likeness: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=1,
+            exclude_if=_nothing,
+            description="How alike the pages look before and after an operation (SSIM), of a few drawn pages the one "
+            "that is the least alike; 1 is the same.",
+            examples=[0.997],
+        ),
+    ] = None
 
 
 class JobProblem(_Shape):

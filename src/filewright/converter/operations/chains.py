@@ -10,7 +10,7 @@ Each step has a workspace and a sandbox of its own. All of them share the tier's
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from filewright.chassis.sandbox.port import Sandbox
 from filewright.converter.conversion import checks
 from filewright.converter.conversion.attempt import Attempt, OnProgress, Progress
 from filewright.converter.conversion.converter import Converter, hand_over, product_of
+from filewright.converter.conversion.fidelity import Fidelity
 from filewright.converter.conversion.inspection import inspect_unknown
 from filewright.converter.conversion.names import harmless, unique
 from filewright.converter.conversion.orders import Assignment, Converted, Hop, Plan, Product, Stage
 from filewright.converter.errors import CorruptInput, EmptyInput, OutputInvalid, TooLarge
 from filewright.converter.formats.catalogue import FORMATS
 from filewright.converter.formats.detection import claimed_format, detect
+from filewright.converter.operations import measuring
 from filewright.converter.operations.names import names_of
 from filewright.converter.operations.offers import Choice, Offers
 from filewright.converter.operations.orders import CONVERT, Given, OrderedStep, Task
@@ -54,6 +56,8 @@ class _Course(Attempt):
 
     task: Task = field(kw_only=True)
     hops: list[Hop] = field(default_factory=list, kw_only=True)
+    fidelity: Fidelity | None = field(default=None, kw_only=True)
+    """Of what was made last."""
 
     def took(self, *hops: Hop) -> None:
         """Each hop is shown once, however many files took it."""
@@ -115,6 +119,7 @@ class Operations:
             route=tuple(course.hops),
             products=products,
             seconds=round(self._clock.monotonic() - started, 3),
+            fidelity=course.fidelity if len(products) == 1 and len(task.steps) == 1 else None,
         )
 
     async def _inspected(self, given: Given, task: Task) -> _Item:
@@ -263,12 +268,30 @@ class Operations:
             await asyncio.to_thread(_check, paths, work.out, format_id, course.tier.max_output_bytes)
         if not made:
             raise OutputInvalid("The operation ended without a result.")
-        sheets = await self._probed(course, work, made, formats)
+        sheets, course.fidelity = await self._looked_at(course, work, made, formats)
         names = names_of(work.ability, filename, made)
         return [
             await asyncio.to_thread(_described, item, name, format_id, facts)
             for item, name, format_id, facts in zip(made, names, formats, sheets, strict=True)
         ]
+
+    async def _looked_at(
+        self, course: _Course, work: Errand, made: Sequence[Made], formats: Sequence[str | None]
+    ) -> tuple[Sequence[Mapping[str, float]], Fidelity | None]:
+        """A fact sheet for each; and, of one document made of others, how true it is to them."""
+        if not await asyncio.to_thread(measuring.is_measured, work, made):
+            return await self._probed(course, work, made, formats), None
+        elapsed = course.clock.monotonic() - course.started
+        return await checks.probe_pages_beside(
+            made[0].path,
+            measuring.originals(work),
+            password=work.password,
+            seconds=measuring.seconds_for(elapsed),
+            looks=measuring.is_drawn(work, elapsed),
+            sandbox=self._sandbox,
+            workspace=work.workspace,
+            limits=course.limits(at_most=_PROBE_SECONDS),
+        )
 
     async def _probed(
         self, course: _Course, work: Errand, made: Sequence[Made], formats: Sequence[str | None]
@@ -307,7 +330,7 @@ def _check(paths: Sequence[Path], out: Path, format_id: str | None, max_bytes: i
         checks.check_files(paths, out, format_id, max_bytes=max_bytes)
 
 
-def _described(made: Made, name: str, format_id: str | None, facts: dict[str, float]) -> Product:
+def _described(made: Made, name: str, format_id: str | None, facts: Mapping[str, float]) -> Product:
     if format_id is None:
         found = detect(made.path, name).format or getattr(claimed_format(name), "id", None)
         return product_of(made.path, name, found, facts)

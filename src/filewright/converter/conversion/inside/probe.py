@@ -3,7 +3,7 @@ something that nothing can open.
 
 `probe` gets paths and the format that they should have, and gives a fact sheet for each. To say that a product is
 broken it raises `Refusal("output_invalid")`. Formats that nobody here can open but their own engine pass unseen.
-`compare` does the same for one product, and holds it against its original besides.
+`compare` and `compare_pages` do the same for one product, and hold it against its originals besides.
 """
 
 # ruff: noqa: PLC0415 - a child loads only what its format needs
@@ -53,6 +53,27 @@ def compare(
     try:
         fidelity = measure(Path(original), original_format, Path(paths[0]))
     except Exception:  # noqa: BLE001 - whatever it trips over, the product was opened and is whole
+        fidelity = None
+    return {"sheets": sheets, "fidelity": fidelity}
+
+
+def compare_pages(
+    *,
+    paths: Sequence[str],
+    format_id: str,
+    originals: Sequence[str],
+    password: str | None,
+    seconds: float,
+    looks: bool,
+    report: Report,
+) -> dict[str, Any]:
+    """As `compare`, for a PDF that was made of PDFs."""
+    from filewright.converter.conversion.inside.fidelity.pages import measure
+
+    sheets = probe(paths=paths, format_id=format_id, report=report)
+    try:
+        fidelity = measure(originals, Path(paths[0]), password=password, seconds=seconds, looks=looks)
+    except Exception:  # noqa: BLE001 - as in `compare`
         fidelity = None
     return {"sheets": sheets, "fidelity": fidelity}
 

@@ -17,7 +17,7 @@ import pytest
 from docx import Document
 from openpyxl import Workbook
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Request, expect
+from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 
 PATIENCE = 90_000
 COLOURS = ("red", "lime", "blue", "yellow", "cyan", "magenta")
@@ -88,12 +88,16 @@ class Desk:
 
     def open(self, job: dict[str, Any], file: Path | None = None, media_type: str = "") -> Locator:
         """The dialog, once it has shown what there is to show first."""
+        dialog = self.begin(job, file, media_type)
+        self.wait()
+        return dialog
+
+    def begin(self, job: dict[str, Any], file: Path | None = None, media_type: str = "") -> Locator:
+        """The dialog as it opens."""
         latin = file.read_bytes().decode("latin-1") if file else None
         name = file.name if file else "a file"
         self.page.evaluate(_OPEN, {"job": job, "name": name, "latin": latin, "type": media_type})
-        dialog = self.page.get_by_role("dialog")
-        self.wait()
-        return dialog
+        return self.page.get_by_role("dialog")
 
     def wait(self) -> None:
         busy = self.page.locator(".preview-stage[aria-busy]")
@@ -298,8 +302,22 @@ def test_a_document_is_shown_as_its_pages(desk: Desk, tmp_path: Path):
     document.add_page_break()
     document.add_paragraph("The end.")
     document.save(str(tmp_path / "report.docx"))
-    dialog = desk.open(desk.convert(tmp_path / "report.docx", "odt"))
+    held: list[Route] = []
+
+    def hold_the_whole(route: Route) -> None:
+        if json.loads(route.request.post_data or "{}").get("to") == "pdf":
+            held.append(route)
+        else:
+            route.continue_()
+
+    desk.page.route("**/v1/jobs", hold_the_whole)
+    dialog = desk.begin(desk.convert(tmp_path / "report.docx", "odt"))
+    dialog.get_by_role("img", name="report.odt").wait_for()  # its first page, while the whole is still to come
+    [whole] = held
+    whole.continue_()
+    desk.wait()
     dialog.locator(".zoom-frame").get_by_role("img", name="Page 1 of 2").wait_for()
+    expect(dialog.get_by_role("img", name="report.odt")).to_have_count(0)
 
 
 # --- text and tables -------------------------------------------------------------------------------------------------

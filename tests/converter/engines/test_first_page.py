@@ -119,6 +119,18 @@ async def test_of_a_show_it_is_the_first_slide_that_is_shown(convert, cold_offic
 
 
 @pytest.mark.engine("libreoffice")
+async def test_a_show_whose_beginning_shows_nothing_is_read_whole(convert, cold_office, documents):
+    away = '<style:style style:name="away" style:family="drawing-page"><style:drawing-page-properties '
+    away += 'presentation:visibility="hidden"/></style:style>'
+    show = a_show("First", "Second", "Third").decode()
+    show = show.replace("<office:body>", f"<office:automatic-styles>{away}</office:automatic-styles><office:body>")
+    show = show.replace('draw:name="First"', 'draw:name="First" draw:style-name="away"')
+    [first] = await convert(LibreOffice(), show.encode(), "fodp", "pdf", {"preview": True})
+    assert [words.strip() for words in seen(first)[0]] == ["Second"]
+    assert documents == ["beginning", "input"]
+
+
+@pytest.mark.engine("libreoffice")
 async def test_a_page_that_holds_more_than_expected_is_made_from_the_whole(convert, cold_office, documents):
     poster = Document(io.BytesIO(a_letter(60)))
     poster.sections[0].page_height = poster.sections[0].page_height * 4

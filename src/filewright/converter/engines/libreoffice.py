@@ -63,7 +63,7 @@ class LibreOffice:
         products = _products(work, answer)
         if reader.kind is Kind.PICTURE:
             await work.python(f"{_METAFILE}:crop", warm=(_METAFILE,), drawing=work.inside(products[0]))
-        if work.options.get("preview"):
+        if work.options.get("preview") and reader.kind is Kind.IMPRESS:  # of others, one page was made
             await keep_first_page(work, products[0])
         if work.conversion.target == "ppsx":
             await work.python(f"{_SLIDE_SHOW}:mark", warm=(_SLIDE_SHOW,), show=work.inside(products[0]))

@@ -6,13 +6,12 @@
  */
 import { createApi, createCatalogue } from './api.js';
 import { openChooser } from './chooser.js';
-import { attribute, h, text } from './dom.js';
+import { attribute, h, meter, text } from './dom.js';
 import { createEvents } from './events.js';
 import { formatName, language, languages, onLanguage, preferredLanguage, setLanguage, t, translate } from './i18n.js';
 import { icon } from './icons.js';
 import { filesOfInput, watchIntake } from './intake.js';
 import { createKeep, keepOnly } from './keep.js';
-import { meter } from './meter.js';
 import { openOptions } from './options.js';
 import { createQueue } from './queue.js';
 import { reason, rowView } from './row.js';

@@ -2,8 +2,8 @@
 /**
  * The look at a result without downloading it: one dialog, one output at a time, each shown as what it is.
  *
- * This module has the dialog, its keys and the choice of the view; how pictures, pages, text and sound are shown is in
- * the modules beside it. Nothing of a result ever runs: no frame, no markup from its bytes, drawings only in `<img>`.
+ * This module has the dialog, its keys and the choice of the view, and the players; how pictures, pages and text are
+ * shown is in the modules beside it. Nothing of a result ever runs: no frame, no markup from its bytes, drawings only in `<img>`.
  * What a view asks of the service is given up and erased when another output is shown, or the dialog closes.
  */
 import { openDialog } from './dialog.js';
@@ -11,7 +11,6 @@ import { attribute, h, text } from './dom.js';
 import { formatName, has, t } from './i18n.js';
 import { icon } from './icons.js';
 import { Bench, isAbort } from './preview_jobs.js';
-import { playerView } from './preview_media.js';
 import { pagesView } from './preview_pages.js';
 import { compare, pictureBefore, pictureOf, pictureView } from './preview_pictures.js';
 import { beginning, tableView, textView } from './preview_text.js';
@@ -29,6 +28,8 @@ import * as units from './units.js';
 const PAGED = new Set(['pdf', 'document', 'slides', 'ebook']);
 const DELIMITERS = /** @type {Record<string, string>} */ ({ csv: ',', tsv: '\t' });
 const ZOOMS = /** @type {Record<string, number>} */ ({ '+': 1, '=': 1, '-': -1, 0: 0 });
+/** What browsers play, the best first. */
+const PLAYABLE = { audio: [['mp3', 'audio/mpeg']], video: [['mp4', 'video/mp4; codecs="avc1.42E01E, mp4a.40.2"'], ['webm', 'video/webm; codecs="vp9, opus"']] };
 /** Keys that belong to what they are pressed in. */
 const OWN_KEYS = 'input, audio, video, select, textarea';
 
@@ -192,6 +193,44 @@ function factsView(/** @type {Item} */ { output, format }) {
     element: h('div', { class: 'preview-facts' }, icon(format.family),
       h('dl', {}, facts.map(([key, value]) => [h('dt', {}, t(key)), h('dd', { dir: 'auto' }, value)]))),
   };
+}
+
+/**
+ * Sound and film in the browser's own players, straight from the service, which answers ranges. What the browser
+ * cannot play is said, and a playable copy is offered: making one can take long, so nobody gets it unasked.
+ * @param {Bench} bench
+ * @param {Item} item
+ * @param {(work: () => Promise<void>) => void} attempt runs something that takes a while and may fail
+ */
+function playerView(bench, { output, source, format }, attempt) {
+  const kind = /** @type {'audio'|'video'} */ (format.family);
+  const element = h('div', { class: `preview-player ${kind}` });
+
+  function play(/** @type {string} */ url, /** @type {() => void} */ onRefused) {
+    const player = h(kind, { src: url, controls: true, preload: 'metadata', 'aria-label': output.name });
+    player.addEventListener('error', onRefused);
+    bench.signal.addEventListener('abort', () => {
+      player.pause();
+      player.removeAttribute('src'); // ends the download
+      player.load();
+    });
+    element.replaceChildren(player);
+  }
+
+  function offerCopy() {
+    if (bench.signal.aborted) return;
+    const [to] = PLAYABLE[kind].find(([id, type]) => id !== format.id && format.targets.includes(id) && document.createElement(kind).canPlayType(type)) ?? [];
+    const button = to && h('button', { type: 'button', class: 'button', onclick: () => attempt(() => makeCopy(to)) }, t('preview.playable'));
+    element.replaceChildren(h('p', {}, t('preview.unplayable')), button ?? '');
+  }
+
+  async function makeCopy(/** @type {string} */ to) {
+    const { outputs } = await bench.convert(source, to);
+    play(outputs[0].url, () => element.replaceChildren(h('p', {}, t('preview.unplayable'))));
+  }
+
+  play(output.url, offerCopy);
+  return { element };
 }
 
 /** One line on what an output is. */

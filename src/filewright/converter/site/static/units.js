@@ -40,9 +40,10 @@ export function duration(/** @type {number} */ seconds, /** @type {'short'|'long
   return rest ? `${unit(hours, 'hour', display)} ${unit(rest, 'minute', display)}` : unit(hours, 'hour', display);
 }
 
-/** `45 %`, from a share of 1. Rounded down: what is nearly done is not done. */
-export function percent(/** @type {number} */ share) {
-  return isolated(numbers({ style: 'percent', maximumFractionDigits: 0 }).format(Math.floor(share * 100) / 100));
+/** `45 %`, or `99.8 %` with one digit, from a share of 1. Rounded down: what is nearly done is not done. */
+export function percent(/** @type {number} */ share, digits = 0) {
+  const fine = 10 ** (2 + digits);
+  return isolated(numbers({ style: 'percent', maximumFractionDigits: digits }).format(Math.floor(share * fine + 1e-9) / fine));
 }
 
 /** `−72 %`: how much smaller or larger a product is than its source. */

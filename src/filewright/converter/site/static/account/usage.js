@@ -1,8 +1,7 @@
 // @ts-check
 /** What was used and what may be; invoices, where there are any. What the service does not have is not shown. */
-import { h, text } from '../dom.js';
+import { h, meter, text } from '../dom.js';
 import { locale } from '../i18n.js';
-import { meter } from '../meter.js';
 import * as units from '../units.js';
 import { said, section, tell, wordsOf } from './parts.js';
 import { saveAs } from './privacy.js';

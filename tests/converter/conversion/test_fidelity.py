@@ -14,7 +14,7 @@ from docx.oxml.ns import qn
 from filewright.chassis.sandbox.port import Sandbox
 from filewright.converter.conversion import converter
 from filewright.converter.conversion.fidelity import MEASURED, Fidelity, Substitution, fidelity_of, is_measured
-from filewright.converter.conversion.inside.fidelity import measure, opendocument, sheets, slides, word
+from filewright.converter.conversion.inside.fidelity import measure, opendocument, richtext, sheets, slides, word
 from filewright.converter.conversion.inside.fidelity.package import Package, parsed
 from filewright.converter.conversion.inside.fidelity.told import NotMeasured, Patience, Told
 from filewright.converter.conversion.inside.fidelity.words import recall
@@ -265,6 +265,45 @@ def test_of_an_opendocument_what_is_seen_is_wanted_in_the_fonts_of_its_styles() 
     opendocument.read_flat(parsed(_FLAT.encode()), found)
     assert [text.strip() for text in found.paragraphs] == ["in code", "a note", "page plain", "cell"]
     assert found.asked == {"Fira Code": ["code"], "Bembo": ["page", "plain", "note", "cell"]}
+
+
+_RTF = rb"""{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\froman Bembo{\*\falt Garamond};}{\f1\fcharset204 Futura;}
+{\f2\fcharset2 Wingdings;}}{\colortbl;\red0;}{\stylesheet{\s0 Normal;}}{\info{\title not seen}}
+{\header not on the page}\pard\plain In \'dcbersicht{\v  hidden}{\deleted  gone} \{end\}\par
+{\f1 \'cf\'f0\'e8\'e2\'e5\'f2} \u26085?\u26412? and {\uc0\u55357\u56832}{\f2 lmn}\par
+{\field{\*\fldinst PAGE}{\fldrslt 17}}{\listtext 1.}item{\footnote a note}{\pict 0102}\cell cell\row}"""
+
+
+def test_of_rich_text_the_running_text_is_wanted_in_its_fonts(tmp_path: Path) -> None:
+    path, found = tmp_path / "a.rtf", Told(Patience(60))
+    path.write_bytes(_RTF)
+    richtext.read(path, found)
+    assert [text.strip() for text in found.paragraphs] == [
+        "In \u00dcbersicht {end}",
+        "\u041f\u0440\u0438\u0432\u0435\u0442 \u65e5\u672c and \U0001f600",
+        "item",
+        "cell",
+    ]
+    assert found.asked["Futura"] == ["\u041f\u0440\u0438\u0432\u0435\u0442"]
+    assert {"\u00dcbersicht", "and", "item", "cell"} <= set(found.asked["Bembo"])
+    assert set(found.asked) == {"Bembo", "Futura"}
+
+
+@pytest.mark.parametrize("data", [b"", b"{\\pict", b"{\\rtf1" + b"{" * 600])
+def test_what_is_no_rich_text_or_too_deep_is_not_measured(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.rtf"
+    path.write_bytes(data)
+    with pytest.raises(NotMeasured):
+        richtext.read(path, Told(Patience(60)))
+
+
+@pytest.mark.long
+@pytest.mark.engine("libreoffice")
+async def test_rich_text_that_became_a_pdf_is_held_against_it(to_pdf) -> None:
+    running = _RTF.partition(rb"{\field")[0].replace(rb"{\header not on the page}", b"") + b"}"
+    done = await to_pdf(running, "letter.rtf")
+    assert (done.fidelity.pages, done.fidelity.words, done.fidelity.text_recall) == (1, 7, 1.0)
+    assert {font.asked for font in done.fidelity.substituted_fonts} == {"Bembo", "Futura"}
 
 
 @pytest.mark.parametrize("damage", [

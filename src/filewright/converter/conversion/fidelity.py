@@ -14,7 +14,7 @@ from typing import Any
 MEASURED = frozenset(
     {
         "docx", "docm", "dotx", "xlsx", "xlsm", "xltx", "pptx", "pptm", "ppsx", "potx",
-        "odt", "ott", "ods", "odp", "odg", "fodt", "fods", "fodp",
+        "odt", "ott", "ods", "odp", "odg", "fodt", "fods", "fodp", "rtf",
     }
 )  # fmt: skip
 """Formats that a PDF can be held against."""

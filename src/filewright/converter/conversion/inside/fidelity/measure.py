@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from filewright.converter.conversion.inside.fidelity import opendocument, sheets, slides, word
+from filewright.converter.conversion.inside.fidelity import opendocument, richtext, sheets, slides, word
 from filewright.converter.conversion.inside.fidelity.drawn import Drawn
 from filewright.converter.conversion.inside.fidelity.package import Package, parsed
 from filewright.converter.conversion.inside.fidelity.told import NotMeasured, Patience, Told
@@ -112,5 +112,6 @@ READERS: Mapping[str, Callable[[Path, Told], None]] = {
     **dict.fromkeys(("pptx", "pptm", "ppsx", "potx"), _zipped(slides.read)),
     **dict.fromkeys(("odt", "ott", "ods", "odp", "odg"), _zipped(opendocument.read)),
     **dict.fromkeys(("fodt", "fods", "fodp"), _flat),
+    "rtf": richtext.read,
 }
 """For each of `conversion.fidelity.MEASURED`."""

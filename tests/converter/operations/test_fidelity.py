@@ -58,10 +58,12 @@ async def test_what_is_locked_is_measured_with_its_password(carry_out, tmp_path,
     assert (turned.fidelity.words, turned.fidelity.text_recall) == (2, 1.0)
 
 
-async def test_a_measurement_that_would_take_long_is_left_out_and_the_work_is_done(carry_out, tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "seconds_for", lambda _: -1.0)
-    done = await carry_out([pdf(tmp_path / "a.pdf", "one")], [OrderedStep("rotate", options={"degrees": 90})])
-    assert (done.fidelity, done.products[0].pages) == (None, 1)
+@pytest.mark.parametrize("seconds", [0.0, 1e-9])
+async def test_where_there_is_no_time_for_words_pages_are_counted(carry_out, tmp_path, monkeypatch, seconds):
+    monkeypatch.setattr(measuring, "seconds_for", lambda _: seconds)
+    sources = [pdf(tmp_path / "a.pdf", "one"), pdf(tmp_path / "b.pdf", "two")]
+    found = (await carry_out(sources, [OrderedStep("merge")])).fidelity
+    assert (found.pages, found.source_pages, found.words, found.text_recall) == (2, 2, None, None)
 
 
 async def test_parts_and_chains_are_not_measured(carry_out, tmp_path, patient):
@@ -82,7 +84,8 @@ def test_lost_words_and_other_looks_are_seen(tmp_path):
 
 
 def test_quick_work_stays_quick():
-    assert measuring.seconds_for(0.02) < 0.01
+    assert measuring.seconds_for(0.05) == 0
+    assert measuring.seconds_for(1) == pytest.approx(0.1)
     assert measuring.seconds_for(1000) == 2.0
 
 

@@ -47,8 +47,8 @@ class Fidelity:
     """What can be said of a product beside its source."""
 
     pages: int
-    words: int
-    """Of the source, those that must be seen."""
+    words: int | None
+    """Of the source, those that must be seen; None: there was no time to count them."""
     text_recall: float | None
     """What part of them is in the product; None: there are none."""
     missing_glyphs: int
@@ -83,9 +83,11 @@ def fidelity_of(untrusted: object) -> Fidelity | None:
         return None
     pages, words, glyphs = (_count(untrusted.get(name)) for name in ("pages", "words", "missing_glyphs"))
     recall, fonts = untrusted.get("text_recall"), untrusted.get("substituted_fonts")
-    if pages is None or words is None or glyphs is None or not isinstance(fonts, Sequence):
-        return None
     before, likeness = _count(untrusted.get("source_pages")), untrusted.get("likeness")
+    if pages is None or glyphs is None or not isinstance(fonts, Sequence):
+        return None
+    if words is None and (before is None or untrusted.get("words") is not None):
+        return None
     if not _is_part(recall) or not _is_part(likeness):
         return None
     return Fidelity(pages, words, recall, glyphs, tuple(_substitutions(fonts[:_MOST_FONTS])), before, likeness)

@@ -85,10 +85,18 @@ class Fidelity(_Shape):
     """
 
     pages: Annotated[int, Field(examples=[3])]
-    words: Annotated[int, Field(description="Of the source, those that must be seen.", examples=[812])]
+    words: Annotated[
+        int | None,
+        Field(description="Of the source, those that must be seen; null: there was no time to count.", examples=[812]),
+    ]
     text_recall: Annotated[
         float | None,
-        Field(ge=0, le=1, description="What part of them is in the product; null: there are none.", examples=[1.0]),
+        Field(
+            ge=0,
+            le=1,
+            description="What part of them is in the product; null: there are none, or none were counted.",
+            examples=[1.0],
+        ),
     ]
     missing_glyphs: Annotated[
         int, Field(description="Letters drawn as a box, because no font here has a shape for them.", examples=[0])

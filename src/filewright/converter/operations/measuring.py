@@ -11,10 +11,9 @@ _SAME_WORDS = frozenset({"merge", "rotate", "watermark", "metadata", "compress",
 """Operations after which every word of before is still there."""
 _SAME_LOOKS = frozenset({"compress", "ocr", "sanitize"})
 """And every page looks as before."""
-_WORTH_DRAWING = 0.2
-"""Seconds of work beside which a few drawn pages are little."""
+_LONG = 0.2
+"""Seconds of work beside which it is little to read and to draw a few pages."""
 _LARGEST = 64 << 20
-_LEAST_SECONDS = 0.005
 _SHARE = 0.1
 _MOST_SECONDS = 2.0
 
@@ -40,9 +39,9 @@ def has_same_looks(work: Errand) -> bool:
 
 def is_drawn(work: Errand, elapsed: float) -> bool:
     """Whether they should, and the work took so long that there is time to see."""
-    return has_same_looks(work) and elapsed >= _WORTH_DRAWING
+    return has_same_looks(work) and elapsed >= _LONG
 
 
 def seconds_for(elapsed: float) -> float:
-    """Of CPU, for work that took so long: what is quick stays quick."""
-    return min(_MOST_SECONDS, _LEAST_SECONDS + _SHARE * elapsed)
+    """Of CPU, for the words after work that took so long. What is quick stays quick: its pages are counted, no more."""
+    return min(_MOST_SECONDS, _SHARE * elapsed) if elapsed >= _LONG else 0.0

@@ -23,30 +23,37 @@ _SIDE = 512
 
 def measure(
     sources: Sequence[str], product: Path, *, password: str | None, seconds: float, looks: bool
-) -> dict[str, Any] | None:
+) -> dict[str, Any]:
     """As `measure.measure`, with `source_pages` and, where `looks` is asked for, `likeness`: of the page that is the
-    least alike of a few. None when `seconds` of CPU do not do for the words; fewer pages are drawn when they are over.
+    least alike of a few. When `seconds` of CPU do not do, or are none, pages are counted and no words.
     """
     patience = Patience(seconds)
     with ExitStack() as opened:
-        try:
-            before = [_open(Path(source), password, opened) for source in sources]
-            after = _open(product, password, opened)
-            if sum(map(len, before)) + len(after) > 2 * _MOST_PAGES:
-                return None
-            said = [text for document in before for text in _texts(document, patience)]
-            found = recall(said, "\n".join(_texts(after, patience)))
-        except (NotMeasured, pypdfium2.PdfiumError):
-            return None
+        before = [_open(Path(source), password, opened) for source in sources]
+        after = _open(product, password, opened)
+        counted = sum(map(len, before))
+        words, part = _words(before, after, patience) if seconds > 0 and counted <= _MOST_PAGES else (None, None)
         return {
             "pages": len(after),
-            "source_pages": sum(map(len, before)),
-            "words": 0 if found is None else found[0],
-            "text_recall": None if found is None else round(found[1], 4),
+            "source_pages": counted,
+            "words": words,
+            "text_recall": part,
             "likeness": _likeness(before[0], after, patience) if looks and len(before) == 1 else None,
             "missing_glyphs": 0,
             "substituted_fonts": [],
         }
+
+
+def _words(
+    before: Sequence[pypdfium2.PdfDocument], after: pypdfium2.PdfDocument, patience: Patience
+) -> tuple[int | None, float | None]:
+    """How many there were, and what part of them is left; None when it would take too long."""
+    try:
+        said = [text for document in before for text in _texts(document, patience)]
+        found = recall(said, "\n".join(_texts(after, patience)))
+    except NotMeasured:
+        return None, None
+    return (0, None) if found is None else (found[0], round(found[1], 4))
 
 
 def _open(path: Path, password: str | None, opened: ExitStack) -> pypdfium2.PdfDocument:

@@ -57,7 +57,10 @@ def test_a_dry_run_says_what_would_be_done_and_stores_nothing(http, upload):
     body = {"inputs": [{"upload": upload()}], "to": "html", "dry_run": True, "tag": "dry"}
     answer = http.post("/v1/jobs", json=body)
     assert answer.status_code == 200
-    assert set(answer.json()) == {"route", "engine", "limits", "estimated_seconds", "cost"}
+    assert set(answer.json()) == {
+        "route", "engine", "limits", "estimated_seconds", "queue_seconds", "cost", "credits", "cache",
+    }  # fmt: skip
+
     assert answer.json()["engine"] == "obedient"
     assert http.get("/v1/jobs", params={"tag": "dry"}).json()["data"] == []
 

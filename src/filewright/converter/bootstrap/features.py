@@ -45,6 +45,7 @@ from filewright.converter.jobs.fetching import Fetching
 from filewright.converter.jobs.known import KnownResults
 from filewright.converter.jobs.lookout import OWN_LOOK_SECONDS
 from filewright.converter.jobs.ordering import JobRules, Reusing
+from filewright.converter.jobs.paces import Paces
 from filewright.converter.jobs.quarantine import Quarantine
 from filewright.converter.jobs.result_keys import ResultKeys, Surroundings
 from filewright.converter.jobs.sealing import Sealer
@@ -74,6 +75,7 @@ class Features:
     eraser: Eraser
     reports: Reports
     admission: Admission
+    paces: Paces
     invoices: Invoices
     fetching: Fetching
     people: People
@@ -101,6 +103,7 @@ def features_on(on: Platform, converter: Converter, operations: Operations) -> F
     )
     choices = Choices(on.database, on.clock, learning=on.settings.learned_targets)
     eraser = Eraser(on.database, on.store, artifacts)
+    admission, paces = Admission(on.database, on.clock, scratch, on.metrics), Paces(on.database)
     jobs = Jobs(
         database=on.database,
         sources=uploads,
@@ -115,12 +118,13 @@ def features_on(on: Platform, converter: Converter, operations: Operations) -> F
         cache=on.cache,
         rules=JobRules(look_again=OWN_LOOK_SECONDS),
         reusing=_reusing(on, artifacts),
+        paces=paces,
+        pressure=lambda: admission.pressure,
     )
     idempotency = IdempotencyKeys(on.database, on.ids, on.clock)
     reports = Reports(on.database, on.cache, on.clock)
     fetching = Fetching(Imports(on.egress, uploads), uploads, on.egress, on.flags)
     people = people_on(on, idempotency)
-    admission = Admission(on.database, on.clock, scratch, on.metrics)
     invoices = Invoices(on.database, uploads, jobs)
     oversight = Oversight(on.database, on.audit, on.flags, people.accounts, on.tiers)
     webhooks = Webhooks(on.database, on.egress, Sealer(on.secret), on.secret, on.ids, on.audit)
@@ -145,6 +149,7 @@ def features_on(on: Platform, converter: Converter, operations: Operations) -> F
         eraser=eraser,
         reports=reports,
         admission=admission,
+        paces=paces,
         invoices=invoices,
         fetching=fetching,
         people=people,
@@ -162,7 +167,8 @@ def _reusing(on: Platform, artifacts: Artifacts) -> Reusing | None:
     if not settings.result_cache:
         return None
     fonts = SYSTEM_FOLDERS if settings.fonts is None else (*SYSTEM_FOLDERS, settings.fonts)
-    surroundings = Surroundings(fonts, scanned=settings.clamd_url is not None, clock=on.clock)
+    scanned = settings.clamd_url is not None and settings.scanning != "off"
+    surroundings = Surroundings(fonts, scanned=scanned, clock=on.clock)
     keys = ResultKeys(derived(on.secret, "filewright result keys"), surroundings)
     return Reusing(keys, KnownResults(on.database, artifacts, on.ids, on.metrics))
 

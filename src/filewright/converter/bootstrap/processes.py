@@ -22,6 +22,7 @@ from filewright.converter.bootstrap.upkeep import (
     knowing,
     looking_out,
     loops_of,
+    pacing,
     people_known,
     recording,
     relaying,
@@ -149,9 +150,9 @@ async def build_worker(
         async def facts() -> Mapping[str, Any]:
             return {"lanes": list(lanes), "scanner": dict(scanner.facts()), "office": standing(sandbox).facts()}
 
-        yield replace(
-            _services(on, features, converter, operations, loops_of(on), sandbox, worker), facts=facts, scanner=scanner
-        )
+        loops = loops_of(on, pacing(features))
+        services = _services(on, features, converter, operations, loops, sandbox, worker)
+        yield replace(services, facts=facts, scanner=scanner)
 
 
 @asynccontextmanager

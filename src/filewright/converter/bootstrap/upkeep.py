@@ -37,6 +37,7 @@ from filewright.converter.bootstrap.platform import Platform
 from filewright.converter.jobs.admission import EVERY_SECONDS as ADMISSION_SECONDS
 from filewright.converter.jobs.lookout import EVERY_SECONDS as LOOKOUT_SECONDS
 from filewright.converter.jobs.lookout import Lookout
+from filewright.converter.jobs.paces import EVERY_SECONDS as PACES_SECONDS
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.maintenance.dispatcher import Dispatcher
 from filewright.converter.maintenance.loops import Loop, Loops
@@ -93,10 +94,16 @@ def knowing(on: Platform, people: People) -> tuple[Loop, ...]:
     )
 
 
+def pacing(features: Features) -> Loop:
+    """What every process does that runs jobs or takes orders: learn, and know, how long work takes."""
+    return Loop("paces", features.paces.exchange_once, every=PACES_SECONDS, batch=_NEVER_MORE)
+
+
 def watching(features: Features) -> tuple[Loop, ...]:
     """What every process does that takes orders: know how much there is to do already, and who is let in."""
     return (
         Loop("admission", features.admission.look_once, every=ADMISSION_SECONDS),
+        pacing(features),
         Loop("networks", features.networks.look_once, every=NETWORKS_SECONDS),
     )
 

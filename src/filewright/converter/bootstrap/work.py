@@ -136,6 +136,7 @@ def worker_on(
         watch=on.watch,
         rules=_lease_rules(on.settings.lease_seconds),
         scanner=scanner,
+        paces=features.paces,
     )
     return Worker(
         runner,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ LATELY = timedelta(minutes=2)
 MIN_FREE_BYTES = 512 << 20
 MIN_FREE_SHARE = 0.03
 """On a small disk: of all of it. More than workers ask for (`readiness.py`), so that what was accepted can be done."""
+_FORGETTING = 0.99
+"""What is left of the number of slots with each look that sees less at work."""
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 120.0
 
 log = get_logger(__name__)
@@ -50,6 +52,10 @@ class Pressure:
     running: int = 0
     seconds: float | None = None
     """What a conversion took lately; None when there was none."""
+    expected: float | None = None
+    """What a job that waits is thought to take, on an average; None when none waits."""
+    slots: float = 0.0
+    """How many ran at once lately."""
 
     def predicted_wait(self, lane: str) -> float:
         """Seconds until a new job of that lane begins. The premium lane is served first."""
@@ -57,6 +63,21 @@ class Pressure:
         if self.seconds is None or not before:
             return 0.0
         return before * self.seconds / max(self.running, 1)
+
+    def wait_at(self, place: int, own: float) -> float:
+        """Seconds until the job at that place in the queue begins, which itself takes `own`: 0 where a slot is free."""
+        at_once = max(self.slots, self.running, 1.0)
+        each = self.expected or self.seconds or own
+        return max(self.running + place - at_once, 0.0) * each / at_once
+
+    def wait_of_next(self, lane: str) -> float:
+        """The same for one that would be ordered now."""
+        before = self.due.get(PREMIUM, 0) + (self.due.get(lane, 0) if lane != PREMIUM else 0)
+        return self.wait_at(before + 1, 0.0)
+
+
+UNSEEN = Pressure()
+"""Before the first look."""
 
 
 class Admission:
@@ -82,7 +103,8 @@ class Admission:
         had_room, self._has_room = self._has_room, await in_thread(_has_room, self._folder)
         if had_room != self._has_room:
             log.warning("uploads_resumed" if self._has_room else "uploads_refused_for_want_of_disk")
-        self._pressure = await look(self._database)
+        seen, before = await look(self._database), self._pressure.slots
+        self._pressure = replace(seen, slots=max(seen.running, before * _FORGETTING))
         self._seen_at = self._clock.monotonic()
         for lane in self._pressure.due:
             self._wait.labels(lane).set(self._pressure.predicted_wait(lane))
@@ -114,15 +136,22 @@ async def look(database: Database) -> Pressure:
         waits = and_(JobRow.state == JobState.QUEUED, JobRow.queued_at <= now)
         runs = JobRow.state.in_([JobState.RUNNING.value, JobState.CANCELLING.value])
         counts = await session.execute(
-            select(JobRow.lane, func.sum(case((waits, 1), else_=0)), func.sum(case((runs, 1), else_=0)))
+            select(
+                JobRow.lane,
+                func.sum(case((waits, 1), else_=0)),
+                func.sum(case((runs, 1), else_=0)),
+                func.sum(case((waits, func.coalesce(JobRow.estimated_seconds, 0.0)), else_=0.0)),
+            )
             .where(or_(waits, runs))
             .group_by(JobRow.lane)
         )
-        due, running = {}, 0
-        for lane, waiting, at_work in counts:
+        due, running, ahead = {}, 0, 0.0
+        for lane, waiting, at_work, seconds in counts:
             due[lane] = int(waiting)
             running += int(at_work)
-        return Pressure(due, running, (await session.scalars(_took(now))).one())
+            ahead += float(seconds)
+        expected = ahead / sum(due.values()) if ahead else None
+        return Pressure(due, running, (await session.scalars(_took(now))).one(), expected)
 
 
 def _took(now: datetime) -> Select[Any]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,6 +25,7 @@ from filewright.chassis.coordination.port import Listener, Notifier
 from filewright.chassis.db import acting
 from filewright.chassis.db.database import Database
 from filewright.converter.jobs import repository, topics, views
+from filewright.converter.jobs.admission import Pressure
 from filewright.converter.jobs.patience import Patience
 from filewright.converter.jobs.schemas import Job
 from filewright.converter.jobs.states import JobState, PublicStatus
@@ -77,7 +78,9 @@ class Feed:
         look_again: float,
         pause: float = 0.1,
         patience: Patience | None = None,
+        pressure: Callable[[], Pressure] = Pressure,
     ) -> None:
+        self._pressure = pressure
         self._database = database
         self._notifier = notifier
         self._tenant = tenant
@@ -147,7 +150,7 @@ class Feed:
         places = {job_id: known[job_id].place for job_id in job_ids if job_id in known}
         async with self._database.read() as session:
             rows = await repository.of_tenant(session, self._tenant, job_ids)
-            return await views.jobs(session, rows, places)
+            return await views.jobs(session, rows, places, self._pressure())
 
 
 def _news(told: Mapping[str, _Known], seen: Mapping[str, _Known]) -> Sequence[str]:

@@ -261,6 +261,18 @@ class TenantGateRow(Base):
     """Whether somebody is to be told of the ends of its jobs: then each leaves a row in `job_endings`."""
 
 
+class PaceRow(Base):
+    """How long the last runs of one kind of work took (`pace.py`): of nobody's, and of no file."""
+
+    __tablename__ = "paces"
+    __table_args__ = (Index("ix_paces_updated_at", "updated_at"),)
+
+    kind: Mapped[str] = mapped_column(String(255), primary_key=True)
+    runs: Mapped[list[list[float]]] = mapped_column(Json)
+    """The oldest first."""
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class JobEndingRow(Base):
     """The end of a job that somebody is to be told of, written by the transaction that ended it. An erase is told only
     of a job that was still to be done for a batch, whose end it may be.

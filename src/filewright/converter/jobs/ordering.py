@@ -7,7 +7,7 @@ same owner, pays for more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -19,10 +19,12 @@ from filewright.chassis.web.problems import Conflict, NotFound
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.errors import Expired
 from filewright.converter.jobs import accepting, accepting_many, lookups, repository, views
+from filewright.converter.jobs.admission import Pressure
 from filewright.converter.jobs.gathering import Gathering
 from filewright.converter.jobs.known import Known, KnownResults, NotKeptError
 from filewright.converter.jobs.orders import JobInput, JobOrder, Reuse
-from filewright.converter.jobs.planning import Planning, check_shape
+from filewright.converter.jobs.paces import Paces
+from filewright.converter.jobs.planning import Planned, Planning, check_shape
 from filewright.converter.jobs.ports import Sources
 from filewright.converter.jobs.result_keys import ResultKeys
 from filewright.converter.jobs.room import check_room
@@ -71,7 +73,11 @@ class Ordering:
         sealer: Sealer,
         rules: JobRules,
         reusing: Reusing | None = None,
+        paces: Paces | None = None,
+        pressure: Callable[[], Pressure] = Pressure,
     ) -> None:
+        self._paces = paces
+        self._pressure = pressure
         self._reusing = reusing
         self._database = database
         self._sources = sources
@@ -100,8 +106,8 @@ class Ordering:
         """Looked up and planned."""
         check_shape(order, caller.tier)
         files = tuple([await self._resolve(caller, item, n) for n, item in enumerate(order.inputs)])
-        planned = self._planning.plan(order, files, caller.tier)
-        return Ordered(self._ids.new(lookups.JOB_PREFIX), order, files, planned)
+        planned = self._estimated(self._planning.plan(order, files, caller.tier), files)
+        return Ordered(self._ids.new(lookups.JOB_PREFIX), order, files, planned, self._pressure())
 
     async def quote(self, caller: Caller, order: JobOrder) -> Quote:
         """See `Jobs.dry_run`."""
@@ -110,7 +116,16 @@ class Ordering:
             None if item.url is not None else await self._resolve(caller, item, n)
             for n, item in enumerate(order.inputs)
         ]
-        return views.quote(self._planning.promise(order, known).plan, caller.tier)
+        planned, files = self._planning.promise(order, known), tuple(file for file in known if file is not None)
+        wanted = None
+        if len(files) == len(known):
+            planned = self._estimated(planned, files)
+            wanted = self._wish(caller, Ordered("", order, files, planned)).values["wanted"]
+        standing = await repository.standing(self._database, caller.tenant, wanted=wanted)
+        return views.quote(planned.plan, caller.tier, standing, self._pressure().wait_of_next(caller.tier.lane))
+
+    def _estimated(self, planned: Planned, files: Sequence[Artifact]) -> Planned:
+        return planned if self._paces is None else self._paces.estimated(planned, sum(file.bytes for file in files))
 
     async def check_room(self, caller: Caller) -> None:
         """See `Jobs.check_room`."""

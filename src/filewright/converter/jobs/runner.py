@@ -38,6 +38,7 @@ from filewright.converter.jobs import policy, repository, topics
 from filewright.converter.jobs.errors import stored as stored_error
 from filewright.converter.jobs.lease import LeaseKeeper, LeaseRules, Verdict
 from filewright.converter.jobs.models import JobRow
+from filewright.converter.jobs.paces import Paces
 from filewright.converter.jobs.policy import GiveUp, RetryAt
 from filewright.converter.jobs.ports import Converter, Files, Operations
 from filewright.converter.jobs.quarantine import record_held
@@ -84,7 +85,9 @@ class JobRunner:
         operations: Operations | None = None,
         rules: LeaseRules | None = None,
         scanner: Scanner | None = None,
+        paces: Paces | None = None,
     ) -> None:
+        self._paces = paces
         self._database = database
         self._watch = watch
         self._store = store
@@ -149,7 +152,11 @@ class JobRunner:
             async with self._workspace() as workspace:
                 done = await self._work_under_lease(job, workspace, keeper)
                 ended = Ended(stage=Stage.STORING, seconds=self._clock.monotonic() - began)
-                return await self._commit(job, keeper, done, ended)
+                outcome = await self._commit(job, keeper, done, ended)
+            if outcome == JobState.SUCCEEDED and self._paces is not None:
+                seconds = self._clock.monotonic() - began
+                self._paces.note(done.converted, job.options, job.steps, size=done.read_bytes, seconds=seconds)
+            return outcome
         except asyncio.CancelledError:
             await _to_its_end(self._give_back(job, keeper))
             raise

@@ -155,7 +155,10 @@ class Job(_Shape):
         int | None,
         Field(exclude_if=_nothing, description="1 is next. The answer to an order tells it up to 100, a look always."),
     ] = None
-    estimated_seconds: Annotated[float | None, Field(exclude_if=_nothing)] = None
+    estimated_seconds: Annotated[
+        float | None,
+        Field(exclude_if=_nothing, description="Until it is over, by how long such work took and what is before it."),
+    ] = None
     cache: Annotated[
         Literal["hit", "miss"],
         Field(
@@ -215,8 +218,15 @@ class Quote(_Shape):
     route: tuple[RouteStep, ...]
     engine: Annotated[str, Field(description="The engine of the last step.")]
     limits: QuotedLimits
-    estimated_seconds: float
-    cost: Annotated[float, Field(description="Credits; 0 where nothing is billed.")]
+    estimated_seconds: Annotated[
+        float, Field(description="Of the work itself, as far as it is known from earlier runs; after `queue_seconds`.")
+    ]
+    queue_seconds: Annotated[float, Field(description="How long it would wait for its turn.")]
+    cost: Annotated[float, Field(description="Conversions of the month; 0 where nothing is billed.")]
+    credits: Annotated[int, Field(description="Of them, what is beyond the month's: credits that it would take.")]
+    cache: Annotated[
+        Literal["hit", "miss"], Field(description="`hit`: an earlier job's result would answer at once, for nothing.")
+    ]
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,14 @@ from filewright.chassis.web.downloads import content_disposition
 from filewright.chassis.web.problems import Conflict, NotFound, invalid
 from filewright.converter.errors import Cancelled
 from filewright.converter.jobs import kept, lookups, repository, statements, topics, views
+from filewright.converter.jobs.admission import Pressure
 from filewright.converter.jobs.errors import stored
 from filewright.converter.jobs.feed import Change, Feed
 from filewright.converter.jobs.lookups import JOB_PREFIX, check_id
 from filewright.converter.jobs.models import JobEventRow, JobRow
 from filewright.converter.jobs.ordering import JobRules, Ordering, Reusing
 from filewright.converter.jobs.orders import JobOrder
+from filewright.converter.jobs.paces import Paces
 from filewright.converter.jobs.patience import Patience
 from filewright.converter.jobs.planning import Planning
 from filewright.converter.jobs.ports import Files, Operations, Planner, Sources
@@ -96,7 +98,10 @@ class Jobs:
         cache: Cache | None = None,
         rules: JobRules | None = None,
         reusing: Reusing | None = None,
+        paces: Paces | None = None,
+        pressure: Callable[[], Pressure] = Pressure,
     ) -> None:
+        self._pressure = pressure
         self._database = database
         self._files = files
         self._notifier = notifier
@@ -114,6 +119,8 @@ class Jobs:
             sealer=sealer,
             rules=self._rules,
             reusing=reusing,
+            paces=paces,
+            pressure=pressure,
         )
 
     # --- ordering ------------------------------------------------------------------------------------------------
@@ -243,6 +250,7 @@ class Jobs:
             caller.tenant,
             look_again=self._rules.look_again,
             patience=self._patiently,
+            pressure=self._pressure,
         )
         return feed.changes(since)
 
@@ -360,7 +368,7 @@ class Jobs:
         check_id(job_id)
         job = await kept.unchanged(self._cache, partial(self._revision_of, ask), job_id, caller.tenant)
         if job is None:
-            job = _shown(await ask(statements.JOB, of_job=job_id, of_tenant=caller.tenant))
+            job = _shown(await ask(statements.JOB, of_job=job_id, of_tenant=caller.tenant), self._pressure())
             kept.keep(self._cache, job)
         return job
 
@@ -450,10 +458,10 @@ _NO_RETRY: Mapping[PublicStatus, str] = {
 }
 
 
-def _shown(rows: Rows) -> Job:
+def _shown(rows: Rows, pressure: Pressure) -> Job:
     if not rows:
         raise NotFound("There is no such job.")
-    return views.shown(rows[0])
+    return views.shown(rows[0], pressure)
 
 
 def _is_over(job: Job) -> bool:

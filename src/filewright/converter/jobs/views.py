@@ -13,6 +13,7 @@ from filewright.converter.artifacts.models import Artifact, ArtifactRow
 from filewright.converter.conversion.orders import Plan
 from filewright.converter.errors import Cancelled, Expired
 from filewright.converter.jobs import repository
+from filewright.converter.jobs.admission import UNSEEN, Pressure
 from filewright.converter.jobs.errors import problem_of_job, restored
 from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobOutputRow, JobRow
 from filewright.converter.jobs.orders import JobInput, JobOrder
@@ -37,15 +38,22 @@ async def job(session: ReadSession, row: JobRow) -> Job:
     return shown(await repository.shown(session, row.id, row.tenant))
 
 
-def shown(row: Any) -> Job:
+def shown(row: Any, pressure: Pressure = UNSEEN) -> Job:
     """The view of what `statements.JOB` found."""
     inputs = [_input(*facts) for facts in row.inputs]
     outputs = [_output(row.id, *facts) for facts in row.outputs or ()]
-    return _placed(_job(row, inputs, outputs), row, row.place)
+    return _placed(_job(row, inputs, outputs), row, row.place, pressure)
 
 
 def accepted(
-    job_id: str, order: JobOrder, files: Sequence[Artifact], planned: Planned, *, at: datetime, place: int | None
+    job_id: str,
+    order: JobOrder,
+    files: Sequence[Artifact],
+    planned: Planned,
+    *,
+    at: datetime,
+    place: int | None,
+    pressure: Pressure,
 ) -> Job:
     """The view of a job that was written a moment ago."""
     plan = planned.plan
@@ -62,7 +70,7 @@ def accepted(
         outputs=(),
         attempt=0,
         queue_position=place,
-        estimated_seconds=_until_done(plan.estimated_seconds, place),
+        estimated_seconds=_until_done(plan.estimated_seconds, place, pressure),
         tag=order.tag,
         created_at=at,
         started_at=None,
@@ -74,7 +82,10 @@ def accepted(
 
 
 async def jobs(
-    session: ReadSession, rows: Sequence[JobRow], places: Mapping[str, int | None] | None = None
+    session: ReadSession,
+    rows: Sequence[JobRow],
+    places: Mapping[str, int | None] | None = None,
+    pressure: Pressure = UNSEEN,
 ) -> tuple[Job, ...]:
     """The views of many, with their places in the queue as far as they are given."""
     ids = [row.id for row in rows]
@@ -84,7 +95,8 @@ async def jobs(
     outputs: dict[str, list[Output]] = defaultdict(list)
     for made, artifact in await repository.outputs_of(session, ids):
         outputs[made.job_id].append(output(made, artifact))
-    return tuple(_placed(_job(row, inputs[row.id], outputs[row.id]), row, (places or {}).get(row.id)) for row in rows)
+    at = places or {}
+    return tuple(_placed(_job(row, inputs[row.id], outputs[row.id]), row, at.get(row.id), pressure) for row in rows)
 
 
 def output(row: JobOutputRow, artifact: ArtifactRow) -> Output:
@@ -107,8 +119,9 @@ def check_has_outputs(row: JobRow) -> None:
     raise Conflict("The job is not over yet; wait for its end with `GET /v1/jobs/{id}?wait=20`.")
 
 
-def quote(plan: Plan, tier: Tier) -> Quote:
-    """What a planned job would be."""
+def quote(plan: Plan, tier: Tier, standing: Any, wait: float) -> Quote:
+    """What a planned job would be, for one who stands so."""
+    hit = standing.known is not None
     return Quote(
         route=tuple(RouteStep.model_validate(hop.as_json()) for hop in plan.route),
         engine=plan.route[-1].engine,
@@ -119,9 +132,18 @@ def quote(plan: Plan, tier: Tier) -> Quote:
             max_pages=tier.max_pages,
             max_pixels=tier.max_pixels,
         ),
-        estimated_seconds=plan.estimated_seconds,
-        cost=0.0 if tier.monthly_conversions is None else 1.0,
+        estimated_seconds=0.0 if hit else plan.estimated_seconds,
+        queue_seconds=0.0 if hit else round(wait, 3),
+        cost=0.0 if hit or tier.monthly_conversions is None else 1.0,
+        credits=0 if hit else _credits(tier, standing),
+        cache="hit" if hit else "miss",
     )
+
+
+def _credits(tier: Tier, standing: Any) -> int:
+    """What is under way is taken to succeed."""
+    included = tier.monthly_conversions
+    return 0 if included is None or standing.used + standing.unfinished < included else 1
 
 
 def fresh_start(now: datetime, deadline: timedelta, first_hint: timedelta) -> dict[str, Any]:
@@ -195,11 +217,11 @@ def _job(row: Any, inputs: Sequence[Input], outputs: Sequence[Output]) -> Job:
     )
 
 
-def _placed(view: Job, row: Any, place: int | None) -> Job:
+def _placed(view: Job, row: Any, place: int | None, pressure: Pressure) -> Job:
     if place is None or view.status is not PublicStatus.QUEUED:
         return view
     return view.model_copy(
-        update={"queue_position": place, "estimated_seconds": _until_done(row.estimated_seconds, place)}
+        update={"queue_position": place, "estimated_seconds": _until_done(row.estimated_seconds, place, pressure)}
     )
 
 
@@ -267,9 +289,11 @@ def _time_left(row: Any) -> float | None:
     return round(whole * (100 - progress) / 100, 3)
 
 
-def _until_done(seconds: float | None, place: int | None) -> float | None:
-    """Every job before this one is taken to be of its size: an honest order of magnitude, no promise."""
-    return None if seconds is None or place is None else seconds * place
+def _until_done(seconds: float | None, place: int | None, pressure: Pressure) -> float | None:
+    """Until its turn comes, as far as that was seen a moment ago, and then what it takes itself."""
+    if seconds is None or place is None:
+        return None
+    return round(pressure.wait_at(place, seconds) + seconds, 3)
 
 
 def _links(job_id: str, status: PublicStatus) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from filewright.chassis.db.database import WriteSession
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.jobs import accepting, views
+from filewright.converter.jobs.admission import UNSEEN, Pressure
 from filewright.converter.jobs.orders import JobOrder
 from filewright.converter.jobs.planning import Planned
 from filewright.converter.jobs.schemas import Job
@@ -40,10 +41,15 @@ class Ordered:
     inputs: tuple[Artifact, ...]
     planned: Planned
 
+    pressure: Pressure = UNSEEN
+
     def accepted(self, row: Any) -> Job:
         """What its owner sees of it now that it is written down."""
         place = row.place if row.place <= accepting.FARTHEST_PLACE else None
-        return views.accepted(self.id, self.order, self.inputs, self.planned, at=row.created_at, place=place)
+        seen = self.pressure
+        return views.accepted(
+            self.id, self.order, self.inputs, self.planned, at=row.created_at, place=place, pressure=seen
+        )
 
 
 @dataclass(frozen=True)

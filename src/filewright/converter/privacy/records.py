@@ -61,7 +61,7 @@ RECORDS: Mapping[str, Record] = {
         "Erasures that were asked for.",
         kept="The proof of an erasure. At its end it holds nothing but a digest of the tenant's name.",
     ),
-    "file_hashes": Record("Contents that were uploaded more than once, by digest.", hidden=_hidden("parts")),
+    "file_hashes": Record("Contents that several files consist of, by digest.", hidden=_hidden("parts")),
     "idempotency_keys": Record(
         "Keys that requests came with, and what they were answered.", hidden=_hidden("claim", "claimed_until", "body")
     ),

@@ -1,35 +1,28 @@
 """Write docs/formats.md: every pair of formats that some way leads through, with its steps, engines and loss.
 
-Only what engines declare counts, and each pair of source and target once, however many ways there are. A pair is called
-proven when a test converts a file that way and reads its facts from the product with a tool that did not make it: the
-names of those tests are made here as the suite makes them. With --check nothing is written, and the page must be as it
-would be.
+Only what engines declare counts, and each pair of source and target once, however many ways there are. What became
+of each when it was last converted stands in docs/data/pairs.json, which scripts/pairs.py writes: a pair that is
+promised and not in there fails this script. With --check nothing is written, and the page must be as it would be.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT / "tests")  # in place of scripts/, where a file has the same name as the suite
 
-from corpus.samples import samples  # noqa: E402
-from corpus.wanted import INTO_EVERYTHING, can_be_asked, is_quick, wanted_targets  # noqa: E402
+from corpus.pairs import promised  # noqa: E402
+from corpus.record import Record  # noqa: E402
 from filewright.converter.engines.port import Loss  # noqa: E402
-from filewright.converter.engines.registry import Registry  # noqa: E402
-from filewright.converter.engines.standard import standard_engines  # noqa: E402
 from filewright.converter.formats.catalogue import FORMATS, Family  # noqa: E402
-from filewright.converter.formats.detection import claimed_format  # noqa: E402
-from filewright.converter.routing.planner import Planner, Route  # noqa: E402
+from filewright.converter.routing.planner import Route  # noqa: E402
 
 PAGE = ROOT / "docs" / "formats.md"
-TESTS = (
-    "tests/corpus/test_files.py::test_a_file_becomes_all_that_people_ask_for_and_keeps_its_facts",
-    "tests/corpus/test_pairs.py::test_a_file_becomes_everything_that_is_promised",
-)
+TEST = "tests/corpus/test_pairs.py::test_a_file_becomes_what_is_promised_and_another_tool_reads_it"
 NEEDS = {
     "libreoffice": "LibreOffice",
     "poppler": "poppler-utils",
@@ -46,36 +39,52 @@ LOSSES = {
 }
 
 
-def page() -> str:
-    planner = Planner(Registry(standard_engines()).declared())
-    sources = planner.sources()
-    routes = {source: planner.targets(source) for source in sources}
-    pairs = sum(len(found) for found in routes.values())
-    direct = sum(len(route.steps) == 1 for found in routes.values() for route in found)
-    targets = {route.target for found in routes.values() for route in found}
-    proofs = {source: proven(source, [route.target for route in routes[source]]) for source in sources}
-    tested = sum(len(found) for found in proofs.values())
+def page(record: Record) -> str:
+    routes = promised()
+    every = [route for found in routes.values() for route in found]
+    failed = [pair for pair in record.pairs.values() if pair.trouble]
+    kept = sum(pair.kept for pair in record.pairs.values())
+    share = 100 * (1 - len(failed) / len(every))
     lines = [
         "# Formats",
         "",
-        "<!-- Made by scripts/formats_doc.py from what the engines declare; nobody edits it. -->",
+        "<!-- Made by scripts/formats_doc.py from the engines and docs/data/pairs.json; nobody edits it. -->",
         "",
-        f"{len(sources)} formats can be read, {len(targets)} written: {pairs:,} pairs, {direct:,} in one step.",
-        "A pair counts once, however many engines could do it. Shown is the way that is taken when every engine is",
-        "installed; when one is missing or fails, the next best is tried. `filewright formats` tells what is possible",
-        "on one machine, and [corpus.md](corpus.md) how real files fare.",
+        f"{len(routes)} formats can be read, {len({route.target for route in every})} written:",
+        f"**{len(every):,} pairs**, {sum(len(route.steps) == 1 for route in every):,} in one step.",
         "",
-        "A way never goes on from a step that takes all but a part, so no pair counts that leads through one.",
+        "A pair counts once, however many engines could do it and however many dialects a format has; a file that",
+        "stays of its format is no pair. Shown is the way that is taken when every engine is installed; when one is",
+        "missing or fails, the next best is tried. `filewright formats` tells what is possible on one machine, and",
+        "[corpus.md](corpus.md) how real files fare.",
         "",
-        f"**{tested} pairs have a test of their own**, which converts a file, and reads what is known of it from the",
-        "product with another tool. Under each source stand the targets and the file, which is the test's parameter;",
-        "the second test is for files that become everything:",
+        "## What is not promised",
         "",
-        *(f"    {test}[file]" for test in TESTS),
+        "A chain of steps that would lose what the file is for is no way, so no pair counts that leads through it:",
         "",
-        "Of the others, each step is an engine's own that its tests convert with, every product is opened and its type",
-        "detected before anybody gets it, and [corpus.md](corpus.md) counts what became of them with real files.",
+        "* nothing follows a step that takes all but a part, may make several files, or leaves pictures behind;",
+        "* no two steps that drop the layout follow each other, and no way has more than three steps;",
+        "* a picture, a sound or a film becomes no document, and no film becomes another by way of a picture;",
+        "* a still becomes no film, and a film that has no room for sound becomes no sound;",
+        "* a drawing, and a map or a plan that was drawn, becomes drawings, pictures and PDF, and no text;",
+        "* what is taken for something more general (a 3D scene or a notebook for JSON, a book for XML, a map for",
+        "  SQLite) becomes other writings of the same data or other archives, and no table or page of its brackets.",
         "",
+        "## How each pair is proven",
+        "",
+        "Every pair has a test of its own, which converts a small file through the whole converter, opens the product",
+        "with a tool that did not make it, and looks there for what is known of the file: words, cells, pixels,",
+        "seconds, members, shapes. Its name is",
+        "",
+        f"    {TEST}[source-target]",
+        "",
+        "with the format ids of this page, such as `[docx-pdf]`. All of them run with `scripts/test --long`, and one",
+        "in a hundred, which goes round with the seed, with `scripts/test`. [`data/pairs.json`](data/pairs.json) is",
+        "the record of the last time `scripts/pairs.py` converted each, with the versions of the engines. By",
+        f"{record.date} **{len(every) - len(failed):,} of {len(every):,} ({share:.1f} %) converted and were read again**,",
+        f"and {kept:,} facts about their files were found in them.",
+        "",
+        *trouble(record),
         "*Loss* is what a person would miss: nothing, fine points, layout (the content stays), or all but a part (the",
         "text of a PDF, the sound of a film).",
         "",
@@ -83,19 +92,30 @@ def page() -> str:
         "|---|---|",
         *(f"| {name} | {need} |" for name, need in NEEDS.items()),
         "",
-        "| kind | formats | pairs | with a test |",
+        "| kind | formats | pairs | proven |",
         "|---|---:|---:|---:|",
     ]
     for family in Family:
-        members = [source for source in sources if FORMATS[source].family is family]
-        counts = [sum(len(found[source]) for source in members) for found in (routes, proofs)]
-        lines.append(f"| {family} | {len(members)} | {counts[0]:,} | {counts[1]:,} |")
+        members = [source for source in routes if FORMATS[source].family is family]
+        promised_here = sum(len(routes[source]) for source in members)
+        failed_here = sum(pair.source in members for pair in failed)
+        lines.append(f"| {family} | {len(members)} | {promised_here:,} | {promised_here - failed_here:,} |")
     for family in Family:
         lines += ["", f"## From {family}"]
-        for source in sources:
+        for source, found in routes.items():
             if FORMATS[source].family is family:
-                lines += ["", *section(source, routes[source]), *proof(proofs[source])]
+                lines += ["", *section(source, found)]
     return "\n".join(lines) + "\n"
+
+
+def trouble(record: Record) -> Iterable[str]:
+    """The pairs that failed, which users should know of."""
+    failed = [pair for pair in record.pairs.values() if pair.trouble]
+    if failed:
+        yield "These did not:"
+        yield ""
+        yield from (f"* `{pair.source}-{pair.target}`: {pair.trouble.splitlines()[0][:160]}" for pair in failed)
+        yield ""
 
 
 def section(source: str, routes: Iterable[Route]) -> Iterable[str]:
@@ -112,28 +132,6 @@ def section(source: str, routes: Iterable[Route]) -> Iterable[str]:
         yield f"| {', '.join(f'`{target}`' for target in targets)} | {steps} | {loss} | {needs} |"
 
 
-def proven(source: str, possible: Sequence[str]) -> Mapping[str, str]:
-    """The file whose test proves it, by target."""
-    found: dict[str, str] = {}
-    for case in samples():
-        claimed = claimed_format(case.filename)
-        if case.refused_for or claimed is None or claimed.id != source:
-            continue
-        everything = case.name in INTO_EVERYTHING
-        for target in possible if everything else wanted_targets(source, possible):
-            if can_be_asked(case.facts, target) and (everything or is_quick(case.facts, target)):
-                found.setdefault(target, case.name)
-    return found
-
-
-def proof(found: Mapping[str, str]) -> Iterable[str]:
-    """One line for each file."""
-    for name in dict.fromkeys(found.values()):
-        targets = ", ".join(f"`{target}`" for target, file in found.items() if file == name)
-        yield ""
-        yield f"Tested with `{name}`: {'everything' if name in INTO_EVERYTHING else targets}."
-
-
 def way(route: Route) -> str:
     """`polars → csv → pandoc`: the engines, with what lies between them."""
     first = route.steps[0].engine
@@ -143,8 +141,16 @@ def way(route: Route) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail when the page is stale")
-    text = page()
-    if parser.parse_args().check:
+    check = parser.parse_args().check
+    record = Record.load()
+    missing = [f"{s}-{r.target}" for s, found in promised().items() for r in found if (s, r.target) not in record.pairs]
+    if missing:
+        print(f"{len(missing)} pairs are promised and were never converted: {', '.join(missing[:12])}", file=sys.stderr)
+        print("Run scripts/pairs.py --new.", file=sys.stderr)
+        return 1
+    record.keep_promised(promised())
+    text = page(record)
+    if check:
         if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
             print("docs/formats.md is stale. Run scripts/formats_doc.py.", file=sys.stderr)
             return 1

@@ -53,8 +53,18 @@ def makes_sense(steps: Sequence[Step]) -> bool:
         return False
     if sum(e.loss is Loss.LARGE for e in edges) > 1:
         return False
+    if not all(keeps_its_sense(edges[:number], e.target) for number, e in enumerate(edges) if number):
+        return False
     changes = [e for e in edges if kind(e.source) != kind(e.target)]
     return not any({kind(e.source), kind(e.target)} & SENSES for e in changes[:-1])
+
+
+def keeps_its_sense(before: Sequence[Conversion], target: str) -> bool:
+    """A drawing stays to be looked at, and a film is made of what moves."""
+    drawn = kind(before[0].source) == "drawing" or any(kind(e.source) != kind(e.target) == "drawing" for e in before)
+    if drawn and kind(target) not in {"drawing", Family.IMAGE, Family.PDF}:
+        return False
+    return not (kind(target) == Family.VIDEO and kind(before[0].source) == Family.IMAGE and before[0].source != "png")
 
 
 def all_routes(graph: Sequence[tuple[str, Conversion]], source: str, target: str) -> Iterator[tuple[Step, ...]]:
@@ -156,6 +166,37 @@ def test_a_step_that_failed_is_left_out_and_the_next_best_is_taken() -> None:
 def test_what_can_be_done_with_json_can_be_done_with_a_map_in_json() -> None:
     route = planner(edge("json", "yaml")).cheapest("geojson", "yaml")
     assert (route.source, route.target, names(route)) == ("geojson", "yaml", ["json", "yaml"])
+
+
+def test_a_model_in_json_becomes_other_writings_of_it_and_no_table_of_its_brackets() -> None:
+    routes = planner(edge("json", "yaml"), edge("json", "csv"), edge("csv", "docx"), edge("yaml", "xml"))
+    assert [route.target for route in routes.targets("gltf")] == ["yaml", "xml"]
+    assert {route.target for route in routes.targets("json")} == {"yaml", "csv", "docx", "xml"}
+
+
+def test_a_drawing_does_not_become_a_text_by_way_of_a_pdf() -> None:
+    routes = planner(edge("svg", "pdf"), edge("pdf", "docx", loss=Loss.LARGE), edge("pdf", "png", loss=Loss.MOST))
+    assert {route.target for route in routes.targets("svg")} == {"pdf", "png"}
+    assert {route.target for route in routes.targets("pdf")} == {"docx", "png"}
+
+
+def test_a_map_that_was_drawn_stays_a_drawing() -> None:
+    routes = planner(
+        edge("kml", "svg"), edge("svg", "pdf"), edge("pdf", "txt", loss=Loss.MOST), edge("kml", "csv", 500)
+    )
+    assert {route.target for route in routes.targets("kml")} == {"svg", "pdf", "csv"}
+
+
+def test_a_still_becomes_no_film_and_what_may_move_does() -> None:
+    routes = planner(edge("jpg", "gif"), edge("png", "gif"), edge("gif", "mp4"))
+    assert {route.target for route in routes.targets("jpg")} == {"gif"}
+    assert {route.target for route in routes.targets("png")} == {"gif", "mp4"}
+
+
+def test_a_film_without_room_for_sound_becomes_no_sound() -> None:
+    routes = planner(edge("y4m", "mkv"), edge("mkv", "mp3", loss=Loss.MOST))
+    assert {route.target for route in routes.targets("y4m")} == {"mkv"}
+    assert {route.target for route in routes.targets("mkv")} == {"mp3"}
 
 
 def test_a_refusal_names_what_people_usually_want() -> None:

@@ -45,6 +45,8 @@ _LINE_ENDS = frozenset({"p", "h", "li", "td", "th", "tr", "br", "div", "h1", "h2
 
 def text_of(path: Path, target: str) -> str | None:
     """All words of a file; None when it has none, or none that can be read here."""
+    if target == "man":
+        return _manual_page(path)
     if target in PLAIN:
         return html.unescape(_decoded(path.read_bytes()).replace("\\", ""))
     if target in XML:
@@ -77,6 +79,16 @@ def xml_root(data: bytes) -> etree._Element:
 
 def html_root(path: Path) -> etree._Element:
     return etree.HTML(path.read_bytes(), etree.HTMLParser(encoding="utf-8", no_network=True, huge_tree=True))
+
+
+_GROFF = {"cq": "’", "oq": "‘", "lq": "“", "rq": "”", "aq": "'", "dq": '"', "em": "—", "en": "–", "bu": "•", "rs": "\\"}
+
+
+def _manual_page(path: Path) -> str:
+    """Named characters undone; other escapes are layout."""
+    text = re.sub(r"\\\[u([0-9A-F]{4,6})\]", lambda found: chr(int(found[1], 16)), _decoded(path.read_bytes()))
+    text = re.sub(r"\\\[(\w\w)\]", lambda found: _GROFF.get(found[1], found[0]), text)
+    return text.replace("\\", "")
 
 
 def _natural(name: str) -> list[object]:

@@ -50,6 +50,11 @@ def triangles(count: int, delivery: Delivery, facts: Facts) -> str | None:
     return "" if found == count else f"{found} triangles, not {count}"
 
 
+def triangles_of(path: Path, target: str) -> int:
+    """How many a model holds."""
+    return _TRIANGLES[target](path)
+
+
 def family(name: str, delivery: Delivery, facts: Facts) -> str | None:
     """The family name, by fontconfig."""
     if delivery.target not in _FONTS:

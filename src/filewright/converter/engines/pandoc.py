@@ -76,6 +76,8 @@ _LAID_OUT = frozenset({"docx", "odt", "rtf", "pptx"})
 _TABLES = frozenset({"csv", "tsv"})
 _WITHOUT_TITLE = frozenset({"mediawiki", "textile", "ipynb"})
 """Writers that would drop the title of a document."""
+_STRICT_ABOUT_NAMES = frozenset({"docbook5", "jats"})
+"""Writers of XML that is not well-formed to many readers when an identifier stands in it twice."""
 _COST = {"docx": 83, "odt": 78, "epub": 84, "fb2": 70, "pptx": 90, "rst": 32, "tex": 48, "html": 52}
 _READ_COST = {"docx": 110, "odt": 110, "epub": 120, "pptx": 120, "rtf": 3_000}
 """RTF costs more than the way through LibreOffice, which reads the code pages of every language; pandoc only Latin."""
@@ -146,6 +148,7 @@ async def write(work: Work, source: Path, writer: str, target: Path, *more: str)
     filters = [
         *([_BOOK_LANGUAGE] if work.conversion.source == "epub" else []),
         *([_TITLE_FIRST] if writer in _WITHOUT_TITLE else []),
+        *([_ONE_OF_EACH_NAME] if writer in _STRICT_ABOUT_NAMES else []),
     ]
     outcome = await _run(work, source, writer, target, more, filters)
     if outcome.exit_code == _RESOURCE_MISSING and work.conversion.source in _INCLUDING:
@@ -192,6 +195,7 @@ async def _without_includes(work: Work, source: Path) -> Path:
 
 _WITHOUT_PICTURES = Path(__file__).with_name("inside") / "without_pictures.lua"
 _TITLE_FIRST = Path(__file__).with_name("inside") / "title_first.lua"
+_ONE_OF_EACH_NAME = Path(__file__).with_name("inside") / "one_of_each_name.lua"
 _BOOK_LANGUAGE = Path(__file__).with_name("inside") / "book_language.lua"
 
 

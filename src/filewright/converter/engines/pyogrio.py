@@ -19,9 +19,9 @@ PYOGRIO = LibraryEngine(
     conversions=(
         *every_pair(_SOURCES, _TARGETS, cost=150, loss=Loss.SMALL),
         *every_pair(_SOURCES, ("gpx",), cost=150, loss=Loss.LARGE),
-        # Below what it costs to take the source for plain JSON, SQLite or Parquet: that loses the geometry.
-        *every_pair(_SOURCES, ("csv",), cost=15, loss=Loss.SMALL),
-        *every_pair(_SOURCES, ("svg",), cost=200, loss=Loss.MOST),
+        # A map that becomes a page or a picture is drawn, and a table only where it becomes tables or texts.
+        *every_pair(_SOURCES, ("svg",), cost=200, loss=Loss.SMALL),
+        *every_pair(_SOURCES, ("csv",), cost=150, loss=Loss.LARGE),
         *every_pair(("dxf",), ("geojson", "gpkg", "shp.zip"), cost=200, loss=Loss.LARGE),
         *every_pair(("dxf",), ("svg",), cost=2_000, loss=Loss.LARGE),
     ),

@@ -6,6 +6,10 @@ A route is a path in the graph of conversions. What it may be:
 * nothing follows a step that takes a part out (`Loss.MOST`) or that may make several files;
 * nothing follows a step from something that holds pictures to bare text, which has no room for them;
 * two steps that drop the layout (`Loss.LARGE`) are never chained;
+* what is taken for something more general (a book for XML, a 3D scene for JSON) becomes other writings of the same
+  data, or another archive, and nothing further: a table or a page of it would show its brackets, not what it is for;
+* a drawing, or what was made into one (a map, a plan), stays something to look at: drawings, pictures, PDF;
+* no film is made of a still, and no sound of a film that holds none;
 * once a picture, a sound or a film has been left or made, the kind of thing stays what it is: no photo becomes a
   Word document by way of a PDF, and no film becomes a slide show by way of a still.
 
@@ -33,10 +37,17 @@ _LOSS_WEIGHT = {Loss.NONE: 0, Loss.SMALL: 500, Loss.LARGE: 5_000, Loss.MOST: 10_
 _SENSES = frozenset({Family.IMAGE, Family.AUDIO, Family.VIDEO})
 _DRAWINGS = frozenset({"svg", "eps", "emf", "wmf"})
 """Pictures of lines and text, which can go through a PDF and still be what they were."""
+_MOVING = frozenset({"gif", "png", "webp", "avif"})
+"""Pictures that may move, so that a film of them is one."""
+_SILENT = frozenset({"y4m"})
+"""Films that have no room for sound."""
+_LOOKED_AT = frozenset({"drawing", Family.IMAGE, Family.PDF})
 _BARE = frozenset(
     {"txt", "md", "rst", "adoc", "org", "tex", "typ", "textile", "mediawiki", "man", "docbook", "jats", "opml", "ipynb"}
 )
 """Text in one file, whose pictures lie beside it and would stay behind."""
+_WRITINGS = frozenset({"json", "ndjson", "yaml", "toml", "xml"})
+"""Ways to write one and the same nested data down."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +72,21 @@ class Step:
         """Whether it leaves, or makes, a picture, a sound or a film."""
         return self.changes_kind and bool({_kind(self.conversion.source), _kind(self.conversion.target)} & _SENSES)
 
+    @cached_property
+    def draws(self) -> bool:
+        """Whether it makes a drawing of what was none."""
+        return self.changes_kind and _kind(self.conversion.target) == "drawing"
+
     @property
     def lossy(self) -> bool:
         """Whether a person would miss something: layout, or a part of the content."""
         return self.conversion.loss >= Loss.LARGE
+
+    @cached_property
+    def rewrites(self) -> bool:
+        """Whether the same data, or the same members, come out in another writing, whatever they are about."""
+        ends = {self.conversion.source, self.conversion.target}
+        return ends <= _WRITINGS or all(_kind(end) == Family.ARCHIVE for end in ends)
 
 
 @dataclass(frozen=True)
@@ -144,7 +166,10 @@ class Planner:
         found: dict[FormatId, Route] = {}
         settled: set[_State] = set()
         cheapest: dict[_State, int] = {}
-        starts = [_Path(0, (), _State(place, 0)) for place in (source, *also(source))]
+        starts = [
+            _Path(0, (), _State(source, 0)),
+            *(_Path(0, (), _State(place, 0, general=True)) for place in also(source)),
+        ]
         waiting = [(path.cost, index, path) for index, path in enumerate(starts)]
         born = len(waiting)
         while waiting:
@@ -157,7 +182,9 @@ class Planner:
             if path.state.closed or path.state.steps == MAX_STEPS:
                 continue
             for step in self._edges.get(path.state.place, ()):
-                if step not in without and may_follow(path.steps, step):
+                if step in without or (path.state.general and not step.rewrites):
+                    continue
+                if may_follow(path.steps, step):
                     longer = path.with_step(step)
                     if longer.cost < cheapest.get(longer.state, longer.cost + 1):
                         cheapest[longer.state] = longer.cost
@@ -188,7 +215,19 @@ def may_follow(steps: Sequence[Step], step: Step) -> bool:
         return False
     if step.conversion.loss is Loss.LARGE and any(before.conversion.loss is Loss.LARGE for before in steps):
         return False
+    if not _keeps_its_sense(steps, step):
+        return False
     return not (step.changes_kind and any(before.leaves_senses for before in steps))
+
+
+def _keeps_its_sense(steps: Sequence[Step], step: Step) -> bool:
+    """Whether what the source is for is still there to be seen, or heard."""
+    first, kind = steps[0].conversion.source, _kind(step.conversion.target)
+    if kind not in _LOOKED_AT and (_kind(first) == "drawing" or any(before.draws for before in steps)):
+        return False
+    if kind == Family.VIDEO and _kind(first) == Family.IMAGE and first not in _MOVING:
+        return False
+    return kind != Family.AUDIO or first not in _SILENT
 
 
 def ends_route(conversion: Conversion) -> bool:
@@ -222,6 +261,9 @@ class _State:
     closed: bool = False
     lost_layout: bool = False
     crossed: bool = False
+    drawn: bool = False
+    general: bool = False
+    """It began by taking the source for something more general."""
 
 
 @dataclass(frozen=True)
@@ -238,5 +280,7 @@ class _Path:
             closed=ends_route(conversion),
             lost_layout=self.state.lost_layout or conversion.loss is Loss.LARGE,
             crossed=self.state.crossed or step.leaves_senses,
+            drawn=self.state.drawn or step.draws,
+            general=self.state.general,
         )
         return _Path(self.cost + step.cost, (*self.steps, step), state)

@@ -256,22 +256,28 @@ def _gpx_name(name: str) -> str:
     return f"<name>{escape(_NOT_IN_XML.sub('', name))}</name>" if name else ""
 
 
+_POINT_STROKES = 4
+"""How much wider than a line a point is drawn, so that it is seen."""
+
+
 def _write_svg(layer: Layer, out: Path) -> None:
-    """A drawing of all shapes, upright, in a view box of their extent."""
+    """A drawing of all shapes on white, upright, in a view box of their extent and an edge."""
     shapes = [shape for geometry in layer.geometries if geometry for shape in _drawable(geometry)]
     positions = [position for shape in shapes for ring in shape.rings for position in ring]
     if not positions:
         raise Refusal("unsupported_conversion")
     left, right = min(p[0] for p in positions), max(p[0] for p in positions)
     bottom, top = min(p[1] for p in positions), max(p[1] for p in positions)
-    width, height = (right - left) or 1.0, (top - bottom) or 1.0
-    stroke = max(width, height) / 1000
-    body = "".join(_svg_shape(shape, left, top, stroke) for shape in shapes)
+    extent = max(right - left, top - bottom) or 1.0
+    stroke = extent / 1000
+    edge = 2 * _POINT_STROKES * stroke
+    width, height = (right - left or extent) + 2 * edge, (top - bottom or extent) + 2 * edge
     scale = 1000 / max(width, height)
+    body = "".join(_svg_shape(shape, left, top, stroke) for shape in shapes)
     out.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * scale:.0f}" height="{height * scale:.0f}" '
-        f'viewBox="{-stroke} {-stroke} {width + 2 * stroke} {height + 2 * stroke}" '
-        f'fill="none" stroke="black" stroke-width="{stroke}">\n{body}</svg>\n',
+        f'viewBox="{-edge} {-edge} {width} {height}" fill="none" stroke="black" stroke-width="{stroke}">\n'
+        f'<rect x="{-edge}" y="{-edge}" width="{width}" height="{height}" fill="white" stroke="none"/>\n{body}</svg>\n',
         encoding="utf-8",
     )
 
@@ -286,7 +292,7 @@ def _drawable(geometry: bytes) -> list[wkb.Shape]:
 def _svg_shape(shape: wkb.Shape, left: float, top: float, stroke: float) -> str:
     if shape.kind == wkb.POINT:
         x, y = shape.rings[0][0][:2]
-        return f'<circle cx="{x - left:.6g}" cy="{top - y:.6g}" r="{stroke:.6g}" fill="black"/>\n'
+        return f'<circle cx="{x - left:.6g}" cy="{top - y:.6g}" r="{_POINT_STROKES * stroke:.6g}" fill="black"/>\n'
     close = "Z" if shape.kind == wkb.POLYGON else ""
     paths = [
         "M" + "L".join(f"{p[0] - left:.6g} {top - p[1]:.6g}" for p in ring) + close for ring in shape.rings if ring

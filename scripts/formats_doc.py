@@ -31,6 +31,17 @@ NEEDS = {
     "weasyprint": "libpango",
 }
 """Engines that need a package of the system; all others come with the Python packages."""
+WITHIN_REACH = (
+    ("MOBI, AZW3, LIT, LRF", "calibre (Debian, GPL, a program of its own)", "363 MB, as much as all engines together"),
+    ("RAW photos (CR2, NEF, ARW, DNG)", "rawpy (wheel)", "no recogniser and no free samples of each camera yet"),
+    ("DICOM", "pydicom (wheel)", "what a picture of it may tell of a patient is not settled"),
+    ("STEP, IGES", "cascadio (wheel)", "100 MB; the wheels together stay below 400"),
+    ("DjVu, comic books", "djvulibre (Debian), bsdtar", "pages of pictures, for which there is PDF"),
+    ("BibTeX, RIS, CSL JSON, EndNote", "pandoc, which is here", "lists, which most targets would leave empty"),
+    ("DokuWiki, TWiki, Jira, Muse, Djot, t2t", "pandoc, which is here", "texts that nothing tells from plain ones"),
+    ("MapInfo, S-57, DGN", "GDAL, which is here", "several files each, as shapefiles are"),
+)
+"""What a package would bring that is not offered, by what, and why not."""
 LOSSES = {
     Loss.NONE: "nothing",
     Loss.SMALL: "fine points",
@@ -44,7 +55,7 @@ def page(record: Record) -> str:
     every = [route for found in routes.values() for route in found]
     failed = [pair for pair in record.pairs.values() if pair.trouble]
     kept = sum(pair.kept for pair in record.pairs.values())
-    share = 100 * (1 - len(failed) / len(every))
+    proven = len(every) - len(failed)
     lines = [
         "# Formats",
         "",
@@ -81,7 +92,7 @@ def page(record: Record) -> str:
         "with the format ids of this page, such as `[docx-pdf]`. All of them run with `scripts/test --long`, and one",
         "in a hundred, which goes round with the seed, with `scripts/test`. [`data/pairs.json`](data/pairs.json) is",
         "the record of the last time `scripts/pairs.py` converted each, with the versions of the engines. By",
-        f"{record.date} **{len(every) - len(failed):,} of {len(every):,} ({share:.1f} %) converted and were read again**,",
+        f"{record.date} **{proven:,} of {len(every):,} converted and were read again** ({proven / len(every):.1%}),",
         f"and {kept:,} facts about their files were found in them.",
         "",
         *trouble(record),
@@ -100,6 +111,8 @@ def page(record: Record) -> str:
         promised_here = sum(len(routes[source]) for source in members)
         failed_here = sum(pair.source in members for pair in failed)
         lines.append(f"| {family} | {len(members)} | {promised_here:,} | {promised_here - failed_here:,} |")
+    lines += ["", "## Within reach, and not offered", "", "| formats | by | why not |", "|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in WITHIN_REACH]
     for family in Family:
         lines += ["", f"## From {family}"]
         for source, found in routes.items():

@@ -43,16 +43,6 @@ _BY_FAMILY: Mapping[Family, Sequence[str]] = {
 }
 
 
-INTO_EVERYTHING = (
-    "office-text/report.docx",
-    "office-text/report.odt",
-    "ebooks/book.fb2",
-    "slides/show.pptx",
-    "markup/page.html",
-)
-"""Small files that are made into all that is promised for their format, also what hardly anybody asks for."""
-
-
 def can_be_asked(facts: Mapping[str, Any], target: str) -> bool:
     """A film without sound becomes no MP3, and one without pictures no film: both are refused, and rightly."""
     if "duration_s" not in facts:

@@ -87,7 +87,7 @@ _GROFF = {"cq": "’", "oq": "‘", "lq": "“", "rq": "”", "aq": "'", "dq": '
 def _manual_page(path: Path) -> str:
     """Named characters undone; other escapes are layout."""
     text = re.sub(r"\\\[u([0-9A-F]{4,6})\]", lambda found: chr(int(found[1], 16)), _decoded(path.read_bytes()))
-    text = re.sub(r"\\\[(\w\w)\]", lambda found: _GROFF.get(found[1], found[0]), text)
+    text = re.sub(r"\\[\[(](\w\w)\]?", lambda found: _GROFF.get(found[1], found[0]), text)
     return text.replace("\\", "")
 
 

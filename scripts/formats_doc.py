@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT / "tests")  # in place of scripts/, where a file has the same name as the suite
 
-from corpus.pairs import promised  # noqa: E402
+from corpus.pairs import WAITING, promised  # noqa: E402
 from corpus.record import Record  # noqa: E402
 from filewright.converter.engines.port import Loss  # noqa: E402
 from filewright.converter.formats.catalogue import FORMATS, Family  # noqa: E402
@@ -53,9 +53,8 @@ LOSSES = {
 def page(record: Record) -> str:
     routes = promised()
     every = [route for found in routes.values() for route in found]
-    failed = [pair for pair in record.pairs.values() if pair.trouble]
+    proven = {(pair.source, pair.target) for pair in record.pairs.values() if not pair.trouble}
     kept = sum(pair.kept for pair in record.pairs.values())
-    proven = len(every) - len(failed)
     lines = [
         "# Formats",
         "",
@@ -92,8 +91,8 @@ def page(record: Record) -> str:
         "with the format ids of this page, such as `[docx-pdf]`. All of them run with `scripts/test --long`, and one",
         "in a hundred, which goes round with the seed, with `scripts/test`. [`data/pairs.json`](data/pairs.json) is",
         "the record of the last time `scripts/pairs.py` converted each, with the versions of the engines. By",
-        f"{record.date} **{proven:,} of {len(every):,} converted and were read again** ({proven / len(every):.1%}),",
-        f"and {kept:,} facts about their files were found in them.",
+        f"{record.date} **{len(proven):,} of {len(every):,} ({len(proven) / len(every):.1%})** were converted and read",
+        f"again, and {kept:,} facts about their files were found in them.",
         "",
         *trouble(record),
         "*Loss* is what a person would miss: nothing, fine points, layout (the content stays), or all but a part (the",
@@ -109,8 +108,8 @@ def page(record: Record) -> str:
     for family in Family:
         members = [source for source in routes if FORMATS[source].family is family]
         promised_here = sum(len(routes[source]) for source in members)
-        failed_here = sum(pair.source in members for pair in failed)
-        lines.append(f"| {family} | {len(members)} | {promised_here:,} | {promised_here - failed_here:,} |")
+        proven_here = sum(source in members for source, _ in proven)
+        lines.append(f"| {family} | {len(members)} | {promised_here:,} | {proven_here:,} |")
     lines += ["", "## Within reach, and not offered", "", "| formats | by | why not |", "|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in WITHIN_REACH]
     for family in Family:
@@ -122,8 +121,13 @@ def page(record: Record) -> str:
 
 
 def trouble(record: Record) -> Iterable[str]:
-    """The pairs that failed, which users should know of."""
-    failed = [pair for pair in record.pairs.values() if pair.trouble]
+    """The pairs that failed, which users should know of, and how many nobody tried."""
+    failed = [pair for pair in record.pairs.values() if pair.failed]
+    waiting = sum(pair.trouble == WAITING for pair in record.pairs.values())
+    if waiting:
+        yield f"{waiting:,} others are in the record as not tried yet; the way of each, engine by engine, has been gone"
+        yield "from the same format to a sibling of the target."
+        yield ""
     if failed:
         yield "These did not:"
         yield ""
@@ -159,7 +163,7 @@ def main() -> int:
     missing = [f"{s}-{r.target}" for s, found in promised().items() for r in found if (s, r.target) not in record.pairs]
     if missing:
         print(f"{len(missing)} pairs are promised and were never converted: {', '.join(missing[:12])}", file=sys.stderr)
-        print("Run scripts/pairs.py --new.", file=sys.stderr)
+        print("Run scripts/pairs.py --new, or have them noted with --note.", file=sys.stderr)
         return 1
     record.keep_promised(promised())
     text = page(record)

@@ -17,6 +17,10 @@ from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.routing.planner import Planner, Route
 
+Way = tuple[tuple[str, str], ...]
+WAITING = "not tried yet"
+"""The trouble of a pair that is promised, and whose turn has not come."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -31,12 +35,21 @@ class Pair:
     trouble: str = ""
     """Empty when all is well."""
 
+    @property
+    def failed(self) -> bool:
+        return self.trouble not in ("", WAITING)
+
 
 def promised() -> Mapping[str, Sequence[Route]]:
     """Every pair by its source. A file that stays of its format is no pair, though options may change it."""
     planner = Planner(Registry(standard_engines()).declared())
     routes = {source: [r for r in planner.targets(source) if r.target != source] for source in planner.sources()}
     return {source: found for source, found in routes.items() if found}
+
+
+def way_of(route: Route) -> Way:
+    """The engines, each with what it is given."""
+    return tuple((step.conversion.source, step.engine) for step in route.steps)
 
 
 async def try_pair(bench: Bench, source: str, target: str, folder: Path) -> Pair:

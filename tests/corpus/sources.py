@@ -96,7 +96,8 @@ SOURCES: Mapping[str, Source] = {
     "fb2": _sample("ebooks/book.fb2"),
     # pictures
     **{name: _written(pictures.picture(name), **_SIZE) for name in pictures.PICTURES},
-    **{name: _written(pictures.icon, width=64, height=64) for name in ("ico", "icns")},
+    "ico": _written(pictures.windows_icon, width=64, height=64),
+    "icns": _written(pictures.apple_icon, width=64, height=64),
     **{name: _written(pictures.magick, **_SIZE) for name in ("psd", "hdr")},
     "jxl": _written(pictures.jxl, **_SIZE),
     "exr": _written(pictures.exr, **_SIZE),

@@ -37,3 +37,17 @@ def test_a_file_of_each_format_that_is_opened_is_thrown_away_when_half_is_missin
         with pytest.raises((OutputInvalid, Refusal)):
             check_files([product], tmp_path, name, max_bytes=1 << 30)
             probe(paths=[str(product)], format_id=name, report=lambda _: None)
+
+
+def test_the_transport_stream_of_a_few_pictures_is_let_through_and_one_with_a_packet_lost_is_not(
+    samples: Mapping[str, bytes], tmp_path: Path
+) -> None:
+    """So few packets that MediaInfo does not see what they are."""
+    product = tmp_path / "short.ts"
+    short = samples["ts"][: 188 * 13]
+    product.write_bytes(short)
+    assert probe(paths=[str(product)], format_id="ts", report=lambda _: None) == [{}]
+    for broken in (short[:-1], short[: 188 * 5] + short[188 * 5 + 40 :]):
+        product.write_bytes(broken)
+        with pytest.raises(Refusal):
+            probe(paths=[str(product)], format_id="ts", report=lambda _: None)

@@ -26,8 +26,16 @@ def picture(name: str) -> Maker:
     return lambda path: _pillow().save(path, PICTURES[name])
 
 
-def icon(path: Path) -> None:
-    _pillow((64, 64)).save(path, "ICO" if path.suffix == ".ico" else "ICNS", sizes=[(64, 64)])
+def windows_icon(path: Path) -> None:
+    _pillow((64, 64)).save(path, "ICO", sizes=[(64, 64)])
+
+
+def apple_icon(path: Path) -> None:
+    """One picture, of 64 by 64."""
+    plain = path.with_suffix(".plain.png")
+    _pillow((64, 64)).save(plain)
+    entry = plain.read_bytes()
+    path.write_bytes(struct.pack(">4sI4sI", b"icns", 16 + len(entry), b"icp6", 8 + len(entry)) + entry)
 
 
 def _as_png(path: Path) -> Path:

@@ -126,6 +126,20 @@ def _media(path: Path) -> Facts:
     return facts
 
 
+_PACKET = 188
+_TOO_FEW_PACKETS = 64
+"""Of a transport stream, in which MediaInfo may still see none: the film of a few pictures."""
+
+
+def _transport(path: Path) -> Facts:
+    size = path.stat().st_size
+    if size > _TOO_FEW_PACKETS * _PACKET:
+        return _media(path)
+    data = path.read_bytes()
+    _demand(size > 0 and size % _PACKET == 0 and set(data[::_PACKET]) == {0x47})
+    return {}
+
+
 def _font(path: Path) -> Facts:
     from fontTools.ttLib import TTFont
 
@@ -221,7 +235,8 @@ _LOOKS: Mapping[str, Callable[[Path], Facts]] = {
     **dict.fromkeys(("jpg", "png", "webp", "gif", "avif", "tiff", "bmp", "ico", "jp2", "tga", "pcx", "ppm"), _picture),
     "heic": _heic,
     **dict.fromkeys(("mp3", "wav", "flac", "m4a", "aac", "ogg", "opus", "aiff", "wma", "ac3", "mka"), _media),
-    **dict.fromkeys(("mp4", "mkv", "webm", "mov", "avi", "wmv", "flv", "mpg", "ts", "3gp", "3g2", "ogv"), _media),
+    **dict.fromkeys(("mp4", "mkv", "webm", "mov", "avi", "wmv", "flv", "mpg", "3gp", "3g2", "ogv"), _media),
+    "ts": _transport,
     **dict.fromkeys(("ttf", "otf", "woff", "woff2"), _font),
     **dict.fromkeys(("docx", "docm", "dotx", "xlsx", "xlsm", "xlsb", "xltx", "pptx", "pptm", "ppsx", "potx"), _package),
     **dict.fromkeys(("odt", "ott", "ods", "odp", "odg", "epub", "3mf", "kmz", "shp.zip", "vsdx"), _package),

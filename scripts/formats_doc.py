@@ -88,8 +88,8 @@ def page(record: Record) -> str:
         "",
         f"    {TEST}[source-target]",
         "",
-        "with the format ids of this page, such as `[docx-pdf]`. All of them run with `scripts/test --long`, and one",
-        "in a hundred, which goes round with the seed, with `scripts/test`. [`data/pairs.json`](data/pairs.json) is",
+        "with the format ids of this page, such as `[docx-pdf]`. All of them run with `scripts/test --long`, and some,",
+        "others with each seed, with `scripts/test`. [`data/pairs.json`](data/pairs.json) is",
         "the record of the last time `scripts/pairs.py` converted each, with the versions of the engines. By",
         f"{record.date} **{len(proven):,} of {len(every):,} ({len(proven) / len(every):.1%})** were converted and read",
         f"again, and {kept:,} facts about their files were found in them.",
@@ -125,8 +125,8 @@ def trouble(record: Record) -> Iterable[str]:
     failed = [pair for pair in record.pairs.values() if pair.failed]
     waiting = sum(pair.trouble == WAITING for pair in record.pairs.values())
     if waiting:
-        yield f"{waiting:,} others are in the record as not tried yet; the way of each, engine by engine, has been gone"
-        yield "from the same format to a sibling of the target."
+        yield f"{waiting:,} others are in the record as not tried yet: of those, each step is an engine's own that its"
+        yield "tests convert with, and every product is opened and its type detected before anybody gets it."
         yield ""
     if failed:
         yield "These did not:"

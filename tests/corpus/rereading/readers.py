@@ -132,7 +132,7 @@ READERS: Mapping[str, Reader] = {
     "woff": data.font(r"^Web Open Font Format,"),
     "woff2": data.font(r"^Web Open Font Format \(Version 2\)"),
     "geojson": data.map_of("GeoJSON"),
-    "kml": data.map_of("KML"),
+    "kml": data.map_of("LIBKML"),
     "kmz": data.map_of("LIBKML"),
     "gpkg": data.map_of("GPKG"),
     "shp.zip": data.map_of("ESRI Shapefile"),

@@ -43,6 +43,16 @@ class TestEndings:
         outcome = await sandbox.run(crash, workspace=workspace.path, limits=LIMITS)
         assert (outcome.ending, outcome.signal) == (Ending.CRASHED, signal.SIGSEGV)
 
+    async def test_no_link_that_it_made_leads_anywhere_when_it_is_over(
+        self, sandbox: Sandbox, workspace: Workspace, tmp_path: Path
+    ) -> None:
+        (tmp_path / "private").mkdir()
+        lead_away = f"mv out old; ln -s {tmp_path}/private out; ln -s {tmp_path}/private tmp/deep; exit 1"
+        await sandbox.run(shell(lead_away), workspace=workspace.path, limits=LIMITS)
+        (workspace.out / "product").write_text("ours")
+        assert not os.path.lexists(workspace.tmp / "deep")
+        assert list((tmp_path / "private").iterdir()) == []
+
     async def test_a_program_that_is_not_installed_is_the_fault_of_the_machine(
         self, sandbox: Sandbox, workspace: Workspace
     ) -> None:

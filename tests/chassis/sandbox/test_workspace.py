@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from filewright.chassis.sandbox.workspace import Workspace, sweep
+from filewright.chassis.sandbox.workspace import Workspace, cut_links, sweep
 
 
 def test_a_workspace_is_private_and_has_its_three_parts(tmp_path: Path) -> None:
@@ -41,6 +41,36 @@ def test_it_is_removed_however_a_program_left_it(tmp_path: Path) -> None:
     assert not workspace.path.exists()
     assert (outside / "precious").read_text() == "keep"
     workspace.remove()
+
+
+def test_no_link_outlives_a_run(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("keep")
+    with Workspace.create(tmp_path / "jobs") as workspace:
+        workspace.out.rmdir()
+        workspace.out.symlink_to(outside)
+        workspace.inputs.rmdir()
+        workspace.inputs.write_text("no directory")
+        (workspace.tmp / "product.txt").write_text("kept")
+        locked = workspace.tmp / "a"
+        locked.mkdir()
+        (locked / "link").symlink_to(outside / "precious")
+        locked.chmod(0o100)
+        assert cut_links(workspace.path)
+        assert not any(path.is_symlink() for path in workspace.path.rglob("*"))
+        assert all(part.is_dir() and not part.is_symlink() for part in (workspace.inputs, workspace.out))
+        assert sorted(path.name for path in workspace.tmp.rglob("*")) == ["a", "product.txt"]
+    assert (outside / "precious").read_text() == "keep"
+
+
+def test_who_has_no_time_for_many_entries_is_told(tmp_path: Path) -> None:
+    with Workspace.create(tmp_path / "jobs") as workspace:
+        for number in range(5):
+            (workspace.out / f"{number}").symlink_to("elsewhere")
+        assert not cut_links(workspace.path, most=6)
+        assert cut_links(workspace.path, most=8)
+        assert list(workspace.out.iterdir()) == []
 
 
 def test_a_tree_that_is_deeper_than_any_path_may_be_is_removed(tmp_path: Path) -> None:

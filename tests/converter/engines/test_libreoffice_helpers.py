@@ -12,14 +12,15 @@ import pytest_asyncio
 from filewright.chassis.sandbox.port import Limits, SandboxLevel
 from filewright.chassis.sandbox.processes import descendants
 from filewright.chassis.sandbox.workspace import Workspace
-from filewright.chassis.testing.sandbox import sandbox_of
+from filewright.chassis.testing.sandbox import python, sandbox_of
 from filewright.converter.engines import libreoffice_daemon, libreoffice_helpers, libreoffice_warm
 from filewright.converter.engines.inside.office.samples import SAMPLES
 from filewright.converter.engines.libreoffice import LibreOffice
-from filewright.converter.engines.libreoffice_office import ColdOffice
+from filewright.converter.engines.libreoffice_filters import Export
+from filewright.converter.engines.libreoffice_office import ColdOffice, Order
 from filewright.converter.engines.libreoffice_warm import Rules, standing, try_warm
 from filewright.converter.engines.port import Work
-from filewright.converter.errors import Cancelled, CorruptInput, Timeout
+from filewright.converter.errors import Cancelled, CorruptInput, EngineCrashed, Timeout
 
 pytestmark = pytest.mark.engine("libreoffice")
 
@@ -75,6 +76,53 @@ async def converted(sandbox, jobs, document, source, target, *, party="one", lim
         work = Work(given, workspace.path, conversion, sandbox, limits, options, cancel=cancel, party=party)
         [product] = await LibreOffice().convert(work)
         return product.read_bytes()
+
+
+LED_AWAY = """
+import os
+elsewhere = ELSEWHERE
+answers = open("answers", "w", buffering=1)
+print('{"ready": true}', file=answers)
+for order in open("orders"):
+    os.rename("in", "old in")
+    os.rename("out", "old out")
+    os.symlink(elsewhere, "in")
+    os.symlink(elsewhere, "out")
+    with open("old out/first.txt", "w") as product:
+        product.write("made")
+    os.symlink(f"{elsewhere}/secret.txt", "old out/link.txt")
+    print('{"opened": true}', file=answers)
+    while os.listdir("old in"):
+        pass
+    os.symlink(f"{elsewhere}/second.txt", "old in/second.txt")
+    os.mkdir("told")
+"""
+
+
+async def test_one_that_was_taken_over_leads_us_nowhere(jobs, tmp_path):
+    sandbox = sandbox_of(SandboxLevel.ISOLATED, jobs)
+    elsewhere, out = tmp_path / "elsewhere", tmp_path / "out"
+    elsewhere.mkdir()
+    out.mkdir()
+    (elsewhere / "secret.txt").write_text("secret")
+    export = Export("txt", "Text")
+    place = Workspace.create(jobs)
+    helper = libreoffice_helpers.Helper(sandbox, place, python(f"ELSEWHERE = {str(elsewhere)!r}\n{LED_AWAY}"))
+    try:
+        await helper.until_ready()
+        for name in ("first.txt", "second.txt"):
+            (tmp_path / name).write_text(name)
+        await helper.convert(Order(tmp_path / "first.txt", "Text", export), out, LIMITS)
+        assert [(path.name, path.read_text()) for path in out.iterdir()] == [("first.txt", "made")]
+        async with asyncio.timeout(30):
+            while not (place.path / "told").exists():
+                await asyncio.sleep(0.01)
+        with pytest.raises(EngineCrashed):
+            await helper.convert(Order(tmp_path / "second.txt", "Text", export), out, LIMITS)
+    finally:
+        await helper.stop()
+        await sandbox.close()
+    assert [(path.name, path.read_text()) for path in elsewhere.iterdir()] == [("secret.txt", "secret")]
 
 
 def pids_of_offices() -> list[int]:

@@ -184,7 +184,7 @@ class Sandbox(Protocol):
         on_progress: Callable[[float], None] | None = None,
         cancel: asyncio.Event | None = None,
     ) -> Outcome:
-        """Run to the end, whatever the end is; when this returns, no process of the run is left.
+        """Run to the end, whatever the end is; when this returns, no process of the run and no symbolic link is left.
 
         `workspace` is an existing directory that this run alone owns; it is the only place the program may write.
         `on_line` gets each line of a Command's stdout as it comes; `on_progress` each fraction that a PythonCall

@@ -32,6 +32,10 @@ from filewright.chassis.sandbox.selftest import Probe, Report
 from filewright.chassis.sandbox.starting import Launch, Pipes, Sharing, Starter
 from filewright.chassis.sandbox.verdicts import Verdicts
 from filewright.chassis.sandbox.warm import QUIET, NotForkable, WarmParents
+from filewright.chassis.sandbox.workspace import cut_links
+
+_FEW_ENTRIES = 300
+"""So many are looked through at once; a thread of its own costs more."""
 
 
 async def open_sandbox(
@@ -137,9 +141,13 @@ class LocalSandbox:
         cancel: asyncio.Event | None = None,
     ) -> Outcome:
         terms = Terms(self._checked(workspace), limits, cancel, on_line, on_progress)
-        if isinstance(program, Command):
-            return await self._run_command(program, terms)
-        return await self._run_call(program, terms)
+        try:
+            if isinstance(program, Command):
+                return await self._run_command(program, terms)
+            return await self._run_call(program, terms)
+        finally:
+            if not cut_links(terms.workspace, most=_FEW_ENTRIES):
+                await asyncio.to_thread(cut_links, terms.workspace)
 
     async def cool_down(self) -> None:
         """End the warm parents for now; the next call starts its own again."""

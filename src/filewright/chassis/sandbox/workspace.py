@@ -1,11 +1,13 @@
 """A private directory for one run of one job, gone when the run is over.
 
 Hostile programs leave odd things behind: directories nobody may enter, symbolic links to elsewhere, names that are no
-text. Removal goes by open directories and never follows a link.
+text. Removal goes by open directories and never follows a link, and no link outlives the run that made it: whoever goes
+on in the workspace, to read a product or to lay down the next input, is led nowhere else.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -15,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 _PRIVATE = 0o700
+_PARTS = ("in", "out", "tmp")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Workspace:
         jobs_dir.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         path = jobs_dir / (name or secrets.token_hex(16))
         path.mkdir(mode=_PRIVATE)
-        for part in ("in", "out", "tmp"):
+        for part in _PARTS:
             (path / part).mkdir(mode=_PRIVATE)
         return cls(path.resolve())
 
@@ -70,6 +73,50 @@ def sweep(jobs_dir: Path) -> int:
             Path(entry.path).unlink(missing_ok=True)
         removed += 1
     return removed
+
+
+def cut_links(path: Path, *, most: int | None = None) -> bool:
+    """Remove the symbolic links below it, and make its parts directories again; for when no process works there.
+
+    False, and not all of it done, when there are more than `most` entries.
+    """
+    seen = 0
+    waiting = [os.fsencode(path)]
+    while waiting:
+        for entry in _listed(waiting.pop()):
+            seen += 1
+            if most is not None and seen > most:
+                return False
+            if entry.is_symlink():
+                _unlinked(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+    for part in _PARTS:
+        if not (path / part).is_dir():
+            (path / part).unlink(missing_ok=True)
+            (path / part).mkdir(mode=_PRIVATE)
+    return True
+
+
+def _listed(directory: bytes) -> list[os.DirEntry[bytes]]:
+    try:
+        with os.scandir(directory) as entries:
+            return list(entries)
+    except PermissionError:
+        with os.scandir(_opened_up(directory)) as entries:
+            return list(entries)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # a link that no path leads to leads nobody anywhere
+            return []
+        raise
+
+
+def _unlinked(entry: bytes) -> None:
+    try:
+        os.unlink(entry)  # noqa: PTH108 - bytes, for names that are no text
+    except PermissionError:
+        _opened_up(os.path.dirname(entry))  # noqa: PTH120
+        os.unlink(entry)  # noqa: PTH108
 
 
 def remove_tree(path: Path) -> None:

@@ -4,6 +4,9 @@ A `Helper` is one run of the sandbox that lasts: its workspace is a directory of
 copied and out of which its products are, so that it never sees more than the document it works on. Its memory does
 outlive a document; so it is ended, and another started, when a file of somebody else comes. A call that hangs, a crash
 and a cancelled job end it too.
+
+It runs while we reach into its workspace, and may put a link to anywhere in the place of anything there, at any moment.
+So the two directories are opened before it begins, and names are only ever looked up in these, without following links.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ from filewright.chassis.sandbox.streams import Lines, Reader
 from filewright.chassis.sandbox.workspace import Workspace
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.engines.inside.office.helper import ANSWERS, ORDERS
-from filewright.converter.engines.libreoffice_office import Answer, Order, emptied
+from filewright.converter.engines.libreoffice_office import Answer, Order
 from filewright.converter.engines.port import Work, raise_for
 from filewright.converter.errors import Cancelled, EngineCrashed, ResourceLimit, Timeout
 
@@ -48,6 +51,7 @@ class Helper:
         self._place = workspace
         self._started = time.monotonic()
         self._memory = self._memory_at_start = 0
+        self._inputs, self._products = _held_open(workspace.inputs), _held_open(workspace.out)
         self._orders = _named_pipe(workspace.path / ORDERS)
         hear = Lines(self._hear, longest=_LONGEST_ANSWER)
         self._ears = Reader(_named_pipe(workspace.path / ANSWERS), on_data=hear.feed, keep=False)
@@ -72,7 +76,7 @@ class Helper:
         self.documents += 1
         document = self._place.inputs / order.document.name
         product = self._place.out / f"{order.document.stem}.{order.export.extension}"
-        await asyncio.to_thread(shutil.copyfile, order.document, document)
+        await asyncio.to_thread(_lay_down, order.document, self._inputs)
         self._send(
             document=self._inside(document),
             import_filter=order.import_filter,
@@ -92,7 +96,8 @@ class Helper:
         if not self._run.cancelled():
             self._run.exception()
         self._ears.close()
-        os.close(self._orders)
+        for held in (self._orders, self._inputs, self._products):
+            os.close(held)
         await asyncio.to_thread(self._place.remove)
 
     def _inside(self, path: Path) -> str:
@@ -137,15 +142,15 @@ class Helper:
 
     def _hand_out(self, out: Path, most_bytes: int) -> None:
         """Copies, so that whoever still has the file open here can not change them; plain files only."""
-        with os.scandir(self._place.out) as entries:
+        with _its_doing(), os.scandir(self._products) as entries:
             found = [entry for entry, _ in zip(entries, range(_MOST_FILES), strict=False)]
-        made = [entry for entry in found if entry.is_file(follow_symlinks=False)]
-        if sum(entry.stat(follow_symlinks=False).st_size for entry in made) > most_bytes:
-            raise ResourceLimit
-        for entry in made:
-            _copy(entry.path, out / entry.name)
-        emptied(self._place.out)
-        emptied(self._place.inputs)
+            made = [entry for entry in found if entry.is_file(follow_symlinks=False)]
+            if sum(entry.stat(follow_symlinks=False).st_size for entry in made) > most_bytes:
+                raise ResourceLimit
+            for entry in made:
+                _take(entry.name, self._products, out)
+        for held in (self._products, self._inputs):
+            _clear(held)
 
 
 class Helpers:
@@ -223,7 +228,36 @@ def _named_pipe(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def _copy(made: str, target: Path) -> None:
-    source = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(source, "rb") as file, target.open("xb") as copy:
+def _held_open(directory: Path) -> int:
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _lay_down(document: Path, place: int) -> None:
+    with _its_doing():
+        target = os.open(document.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place)
+        with document.open("rb") as file, os.fdopen(target, "wb") as copy:
+            shutil.copyfileobj(file, copy, 1 << 20)
+
+
+def _take(name: str, place: int, out: Path) -> None:
+    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    with os.fdopen(source, "rb") as file, (out / name).open("xb") as copy:
         shutil.copyfileobj(file, copy, 1 << 20)
+
+
+def _clear(place: int) -> None:
+    with _its_doing(), os.scandir(place) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.name, dir_fd=place)
+            else:
+                os.unlink(entry.name, dir_fd=place)
+
+
+@contextlib.contextmanager
+def _its_doing() -> Iterator[None]:
+    """Files that are not as we left them: whatever it was that did this is not asked again."""
+    try:
+        yield
+    except (OSError, RecursionError) as error:
+        raise EngineCrashed from error

@@ -1,12 +1,13 @@
 """One small file of every format that can be read, with facts about it: what the test of every pair begins with.
 
 Three kinds: made here by hand or by the usual library, not by the engine that will convert it; made by the converter
-of another of these files, where that is the usual way such a file comes about; and, in `files/`, written by the one
-program that writes its kind.
+of another of these files, where that is the usual way such a file comes about; and, of formats that nothing here
+writes, a specimen of your own: `specimen.wpd` and so on in the folder that FILEWRIGHT_SPECIMENS names.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,12 +20,12 @@ from corpus.making import data, documents, media, parcels, pictures, shapes
 from corpus.samples import PHRASE, samples
 from filewright.converter.formats.catalogue import FORMATS
 
-_FILES = Path(__file__).with_name("files")
+SPECIMENS = Path(os.environ.get("FILEWRIGHT_SPECIMENS", "/nonexistent"))
 
 
 @dataclass(frozen=True)
 class Source:
-    """How to come by a file of a format; one of `make`, `made_of` and `sample`."""
+    """How to come by a file of a format; one of `make`, `made_of` and `sample`, or none of them for a specimen."""
 
     facts: Mapping[str, Any] = field(default_factory=dict)
     make: Callable[[Path], object] | None = None
@@ -32,8 +33,6 @@ class Source:
     """The format of another of these, of which the converter makes it."""
     sample: str = ""
     """One of `samples`, with its facts."""
-    stored: str = ""
-    """One of `files/`."""
 
 
 def _made(made_of: str, **facts: Any) -> Source:
@@ -44,8 +43,7 @@ def _sample(name: str) -> Source:
     return Source(_SAMPLES[name].facts, sample=name)
 
 
-def _stored(name: str, **facts: Any) -> Source:
-    return Source(facts, stored=name)
+SPECIMEN = Source()
 
 
 def _written(make: Callable[[Path], object], **facts: Any) -> Source:
@@ -69,20 +67,16 @@ SOURCES: Mapping[str, Source] = {
     **{name: _made("docx", **_TEXT) for name in ("dotx", "doc", "ott", "fodt")},
     "odt": _sample("office-text/report.odt"),
     "rtf": _sample("office-text/report.rtf"),
-    "wps": _stored("letter.wps"),
-    "wpd": _stored("letter.wpd", text="APPENDIX"),
-    "vsdx": _stored("drawing.vsdx", text="Text here"),
-    "vsd": _stored("drawing.vsd", text="I am a test view"),
-    "pub": _stored("leaflet.pub"),
+    **dict.fromkeys(("wps", "wpd", "vsdx", "vsd", "pub"), SPECIMEN),
     # sheets and slides
     "xlsx": _sample("sheets/book.xlsx"),
     "xlsm": _written(documents.xlsm, sheets=["Zahlen"], cell={"ref": "B2", "value": 6.75}),
-    "xlsb": _stored("book.xlsb"),
+    "xlsb": SPECIMEN,
     **{name: _made("xlsx", sheets=["Zahlen", "Versteckt"]) for name in ("xltx", "xls", "ods", "fods")},
     "pptx": _sample("slides/show.pptx"),
     "pptm": _written(documents.pptm, slides=2, **_TEXT),
     **{name: _made("pptx", slides=2, **_TEXT) for name in ("ppsx", "potx", "ppt", "odp", "fodp")},
-    "odg": _made("vsdx", text="Text here"),
+    "odg": _written(documents.odg, **_TEXT),
     # mark-up
     "html": _sample("markup/page.html"),
     "mhtml": _written(documents.mhtml, **_TEXT),
@@ -132,7 +126,7 @@ SOURCES: Mapping[str, Source] = {
     "toml": _written(data.toml, keys=2, first=["ort", "Łódź"]),
     "xml": _written(data.xml),
     "dbf": _written(data.dbf, **_ROWS),
-    "sas7bdat": _stored("table.sas7bdat"),
+    "sas7bdat": SPECIMEN,
     "ics": _sample("email/meeting.ics"),
     "vcf": _written(data.vcf, text="Žofie"),
     # archives
@@ -146,7 +140,7 @@ SOURCES: Mapping[str, Source] = {
     # letters
     "eml": _sample("email/letter.eml"),
     "mbox": _sample("email/letters.mbox"),
-    "msg": _stored("letter.msg"),
+    "msg": SPECIMEN,
     "tnef": _written(parcels.tnef, attachment_names=["report.txt"]),
     # fonts, maps, models
     "ttf": _sample("fonts/sans.ttf"),
@@ -172,6 +166,16 @@ SOURCES: Mapping[str, Source] = {
 }  # fmt: skip
 
 
+def specimen(format_id: str) -> Path:
+    """Where it would be."""
+    return SPECIMENS / f"specimen.{FORMATS[format_id].extension}"
+
+
+def is_here(format_id: str) -> bool:
+    """Whether a file of the format can be had."""
+    return SOURCES[format_id] is not SPECIMEN or specimen(format_id).exists()
+
+
 async def source_of(bench: Bench, format_id: str, folder: Path) -> Case:
     """A file of the format, placed below the folder and made at most once there."""
     source = SOURCES[format_id]
@@ -179,8 +183,8 @@ async def source_of(bench: Bench, format_id: str, folder: Path) -> Case:
         return _SAMPLES[source.sample]
     path = folder / f"source.{FORMATS[format_id].extension}"
     if not path.exists():
-        if source.stored:
-            shutil.copyfile(_FILES / source.stored, path)
+        if source is SPECIMEN:
+            shutil.copyfile(specimen(format_id), path)
         elif source.make is not None:
             source.make(path)
         else:

@@ -14,7 +14,7 @@ from _pytest.mark import ParameterSet
 from corpus.pairs import promised, try_pair
 from corpus.record import RECORD, Record
 from corpus.rereading.readers import READERS, reread
-from corpus.sources import SOURCES
+from corpus.sources import SOURCES, is_here
 from filewright.converter.formats.catalogue import FORMATS
 
 PAIRS = [(source, route.target) for source, routes in promised().items() for route in routes]
@@ -23,7 +23,9 @@ FINE = {pair for pair, found in Record.load().pairs.items() if not found.trouble
 
 def case(source: str, target: str) -> ParameterSet:
     """Under the id that docs/formats.md gives it."""
-    marks = () if (source, target) in FINE else pytest.mark.long
+    marks = [] if (source, target) in FINE and is_here(source) else [pytest.mark.long]
+    if not is_here(source):
+        marks.append(pytest.mark.skip(f"nothing here writes {source}; FILEWRIGHT_SPECIMENS names no folder with one"))
     return pytest.param(source, target, id=f"{source}-{target}", marks=marks)
 
 

@@ -53,6 +53,32 @@ def xlsm(path: Path) -> None:
             made.writestr(name, data)
 
 
+_DRAWN = f"""{XML}<office:document-content office:version="1.2"
+ xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"
+ xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"
+ xmlns:svg="urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"><office:body><office:drawing>
+<draw:page draw:name="one"><draw:frame svg:x="2cm" svg:y="2cm" svg:width="12cm" svg:height="2cm"><draw:text-box>
+<text:p>{PHRASE}</text:p></draw:text-box></draw:frame>
+<draw:rect svg:x="2cm" svg:y="6cm" svg:width="5cm" svg:height="3cm"/></draw:page>
+</office:drawing></office:body></office:document-content>"""
+
+
+def odg(path: Path) -> None:
+    kind = "application/vnd.oasis.opendocument.graphics"
+    named = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
+    entries = "".join(
+        f'<m:file-entry m:full-path="{name}" m:media-type="{of}"/>'
+        for name, of in (("/", kind), ("content.xml", "text/xml"))
+    )
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("mimetype", kind)
+        made.writestr("content.xml", _DRAWN)
+        made.writestr(
+            "META-INF/manifest.xml", f'{XML}<m:manifest xmlns:m="{named}" m:version="1.2">{entries}</m:manifest>'
+        )
+
+
 _MARKED_UP: Mapping[str, str] = {
     "rst": f"Eins\n====\n\n{PHRASE}\n\nZwei\n====\n\n{OTHER}\n",
     "adoc": f"= Ein Buch\n\n== Eins\n\n{PHRASE}\n\n== Zwei\n\n{OTHER}\n",

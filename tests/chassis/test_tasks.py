@@ -2,7 +2,9 @@
 
 import asyncio
 
-from filewright.chassis.tasks import ended
+import pytest
+
+from filewright.chassis.tasks import ended, to_its_end
 
 
 async def deaf(losses: int) -> None:
@@ -47,3 +49,42 @@ async def test_what_has_ended_is_left_as_it_is():
     await ended([done, failed])
     assert done.result() == "result"
     assert isinstance(failed.exception(), ValueError)
+
+
+async def test_work_is_done_to_its_end_however_often_whoever_waits_is_cancelled():
+    may_end, done = asyncio.Event(), []
+
+    async def work() -> str:
+        await may_end.wait()
+        done.append("all of it")
+        return "made"
+
+    waiting = asyncio.create_task(to_its_end(work()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        waiting.cancel()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert done == ["all of it"]
+    assert await to_its_end(work()) == "made"
+
+
+async def test_what_the_work_raised_is_told_and_is_the_cause_of_a_cancellation():
+    may_end = asyncio.Event()
+
+    async def work() -> None:
+        await may_end.wait()
+        raise ValueError("it")
+
+    waiting = asyncio.create_task(to_its_end(work()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    asyncio.get_running_loop().call_soon(may_end.set)
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        await waiting
+    assert isinstance(cancelled.value.__cause__, ValueError)
+    with pytest.raises(ValueError, match="it"):
+        await to_its_end(work())

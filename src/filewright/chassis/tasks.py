@@ -1,12 +1,13 @@
-"""Ending tasks, also those that lose a cancellation."""
+"""Ending tasks, also those that lose a cancellation, and work that no cancellation may cut in two."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Awaitable, Iterable
+from typing import Any, TypeVar
 
 AGAIN_SECONDS = 2.0
+T = TypeVar("T")
 
 
 async def ended(tasks: Iterable[asyncio.Task[Any]], *, again: float = AGAIN_SECONDS) -> None:
@@ -21,3 +22,20 @@ async def ended(tasks: Iterable[asyncio.Task[Any]], *, again: float = AGAIN_SECO
         for task in unfinished:
             task.cancel()
         _, unfinished = await asyncio.wait(unfinished, timeout=again)
+
+
+async def to_its_end(work: Awaitable[T]) -> T:
+    """Await this to its end, however often the present task is cancelled meanwhile: `ended` asks more than once.
+
+    A cancellation is passed on afterwards; what the work raised is then its cause.
+    """
+    task = asyncio.ensure_future(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        raise cancellation from (None if task.cancelled() else task.exception())
+    return task.result()

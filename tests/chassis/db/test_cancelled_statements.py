@@ -32,6 +32,31 @@ async def test_a_unit_of_work_that_is_cancelled_in_the_middle_holds_nothing(data
             await count()
 
 
+async def test_a_commit_that_has_begun_is_finished_however_often_its_caller_is_cancelled(database):
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def announce() -> None:
+        begun.set()
+        await may_end.wait()
+
+    async def write() -> None:
+        async with database.write() as session:
+            await session.execute(text("CREATE TABLE finished (n INTEGER)"))
+            session.after_commit(announce)
+
+    task = asyncio.create_task(write())
+    await begun.wait()
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    assert not task.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with database.read() as session:
+        assert (await session.execute(text("SELECT count(*) FROM finished"))).scalar_one() == 0
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 @pytest.mark.parametrize("way_out", ["cancelled", "timed out"])

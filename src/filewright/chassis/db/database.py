@@ -6,7 +6,6 @@ Leaves what differs between databases to `dialect.py`, and the tables to those w
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -26,6 +25,7 @@ from filewright.chassis.db.hot import Chain, Look, Rows, Way
 from filewright.chassis.db.replicas import WRITTEN, Replicas
 from filewright.chassis.db.rowsecurity import RowSecurity
 from filewright.chassis.db.sessions import ReadSession, WriteSession
+from filewright.chassis.tasks import to_its_end
 from filewright.chassis.telemetry.logs import get_logger
 
 __all__ = ["Database", "DatabaseUnavailable", "ReadSession", "WriteSession"]
@@ -79,7 +79,7 @@ class Database:
             async with self._writers.turn(), self._write_sessions() as session:
                 await self._begin(session)
                 yield session
-                await _to_its_end(_commit(session))
+                await to_its_end(_commit(session))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
@@ -174,7 +174,7 @@ class Database:
                 async with self._writers.turn(), self._write_sessions() as session:
                     await self._begin(session)
                     answer = await work(session)
-                    await _to_its_end(_commit(session))
+                    await to_its_end(_commit(session))
                 return answer
             except Exception as error:  # noqa: BLE001 - the decision sorts it, and re-raises what is not the database's
                 await self._wait_or_raise(error, attempt)
@@ -323,18 +323,6 @@ def _hit(point: str) -> None:
         failpoints.hit(point)
     except OSError as error:
         raise DatabaseUnavailable from error
-
-
-async def _to_its_end(work: Awaitable[None]) -> None:
-    """Await this to its end, also when cancelled meanwhile; the cancellation is passed on afterwards."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("commit_failed_while_cancelled", error=type(error).__name__)
-        raise
 
 
 @contextmanager

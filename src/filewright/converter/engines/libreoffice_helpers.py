@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 from filewright.chassis.sandbox.port import Limits, Outcome, Program, Sandbox, SandboxUnavailable
 from filewright.chassis.sandbox.streams import Lines, Reader
 from filewright.chassis.sandbox.workspace import Workspace
+from filewright.chassis.tasks import to_its_end
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.engines.inside.office.helper import ANSWERS, ORDERS
 from filewright.converter.engines.libreoffice_office import Answer, Order
@@ -172,7 +173,7 @@ class Helpers:
         try:
             yield helper
         except BaseException:
-            await _undisturbed(helper.stop)
+            await to_its_end(helper.stop())
             raise
         if self._closed or helper.is_worn_out(self._most):
             await helper.stop()
@@ -207,19 +208,9 @@ class Helpers:
             await helper.until_ready()
             helper.party = party
         except BaseException:
-            await _undisturbed(helper.stop)
+            await to_its_end(helper.stop())
             raise
         return helper
-
-
-async def _undisturbed(stop: Callable[[], Awaitable[None]]) -> None:
-    """To its end, also when this task is cancelled once more meanwhile."""
-    stopping = asyncio.ensure_future(stop())
-    try:
-        await asyncio.shield(stopping)
-    except asyncio.CancelledError:
-        await stopping
-        raise
 
 
 def _named_pipe(path: Path) -> int:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from filewright.chassis.scanning.nothing import NoScanner
 from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.storage.port import ObjectStore, StoreUnavailable
 from filewright.chassis.storage.threads import in_thread
+from filewright.chassis.tasks import to_its_end
 from filewright.chassis.telemetry.logs import get_logger, log_context
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.errors import Cancelled
@@ -158,7 +159,7 @@ class JobRunner:
                 self._paces.note(done.converted, job.options, job.steps, size=done.read_bytes, seconds=seconds)
             return outcome
         except asyncio.CancelledError:
-            await _to_its_end(self._give_back(job, keeper))
+            await to_its_end(self._give_back(job, keeper))
             raise
         except Exception as error:  # noqa: BLE001 - the policy sorts every error there is
             ended = Ended(stage=keeper.stage, seconds=self._clock.monotonic() - began, error=_noted(error))
@@ -356,12 +357,3 @@ def _values(decision: RetryAt | GiveUp, *, now: datetime) -> dict[str, Any]:
 def _noted(error: Exception) -> dict[str, Any]:
     """What an attempt's row keeps of an error: for operators, and without anything a caller wrote."""
     return {"kind": type(error).__name__, "code": getattr(error, "code", None)}
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await this although the present task is being cancelled."""
-    task = asyncio.create_task(work)
-    while not task.done():
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([task])
-    task.result()

@@ -39,6 +39,7 @@ from filewright.chassis.storage.port import (
     StoreUnavailable,
     TooManyBytes,
 )
+from filewright.chassis.tasks import to_its_end
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import ChecksumMismatch, Conflict, InvalidRequest, NotFound
 from filewright.converter.artifacts.models import Artifact, ArtifactRow, Part, artifact_of, as_json
@@ -245,7 +246,7 @@ class Uploads:
             whole = replace(upload, length=stored.bytes, received=stored.bytes, parts=parts)
             return await self._finish(caller, whole, known_sha256=stored.sha256)
         except BaseException:
-            await asyncio.shield(self._abandon(upload))
+            await to_its_end(self._abandon(upload))
             raise
 
     async def complete(self, caller: Caller, upload_id: str, sha256: str | None = None) -> Completed:
@@ -402,7 +403,7 @@ class Uploads:
             if digest.digest() != checksum.digest:
                 raise ChecksumMismatch("The bytes do not match `Upload-Checksum`; send them again.")
         except BaseException:
-            await asyncio.shield(self._drop(item.key for item in stored))
+            await to_its_end(self._drop(item.key for item in stored))
             raise
         parts = [*upload.parts, *(Part(item.key, item.bytes) for item in stored)]
         return await self._completed_if_whole(

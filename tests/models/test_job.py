@@ -97,8 +97,10 @@ def test_each_defect_is_found(tmp_path: Path, defect: str, claim: str) -> None:
 
 
 def test_the_model_moves_as_the_table_says() -> None:
-    """All moves of the table are in the model and no others; pruning by time is left to the caller's erase."""
+    """All moves of the table are in the model and no others; pruning by time is left to the caller's erase, and a job
+    that is answered with a known result has no life to explore.
+    """
     text = re.sub(r"#define move.*", "", MODEL.read_text())
     moves = set(re.findall(r"\bmove\((\w+), (\w+), (\w+)\)", text))
     table = {(move.source or "none", str(move.target), actor) for move in MOVES for actor in move.actors}
-    assert moves == {move for move in table if move[2] != "pruner"}
+    assert moves == {move for move in table if move[2] != "pruner" and move[:2] != ("none", "succeeded")}

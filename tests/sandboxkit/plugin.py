@@ -16,6 +16,7 @@ from pytest_asyncio import is_async_test
 from filewright.chassis.sandbox.port import Sandbox, SandboxLevel
 from filewright.chassis.sandbox.runner import open_sandbox
 from filewright.chassis.sandbox.workspace import Workspace
+from filewright.converter.engines.libreoffice_warm import standing
 
 _CONVERTER = Path(__file__).parent.parent / "converter"
 _TOGETHER = frozenset(_CONVERTER / folder for folder in ("comparing", "engines", "conversion", "operations"))
@@ -40,6 +41,16 @@ async def sandbox(jobs_dir: Path) -> AsyncIterator[Sandbox]:
     opened = await open_sandbox(jobs_dir=jobs_dir, minimum=SandboxLevel.CONFINED)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def cold_office(sandbox: Sandbox) -> Iterator[None]:
+    """LibreOffice is started anew for each conversion of the test."""
+    found = standing(sandbox)
+    before = found.rules, found.proven, found.trouble, found.paused_until
+    found.keep_cold("a test asks for it")
+    yield
+    found.rules, found.proven, found.trouble, found.paused_until = before
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from filewright.converter.conversion.inside.fidelity.package import Package, par
 from filewright.converter.conversion.inside.fidelity.told import NotMeasured, Patience, Told
 from filewright.converter.conversion.inside.fidelity.words import recall
 from filewright.converter.conversion.orders import Assignment, Converted
-from filewright.converter.engines.libreoffice_warm import standing
 from filewright.converter.engines.registry import Registry
 from filewright.converter.engines.standard import standard_engines
 from filewright.converter.tiers import LOCAL
@@ -29,9 +28,9 @@ _LINEAR_B = "\U00010000\U00010001"
 
 
 @pytest.fixture
-def to_pdf(sandbox: Sandbox, new_workspace: Callable[[], Path], tmp_path: Path) -> Callable[..., Awaitable[Converted]]:
-    standing(sandbox).keep_cold("two documents are not worth a warm parent")
-
+def to_pdf(
+    sandbox: Sandbox, cold_office: None, new_workspace: Callable[[], Path], tmp_path: Path
+) -> Callable[..., Awaitable[Converted]]:
     async def converted(data: bytes, name: str, **more: object) -> Converted:
         source = tmp_path / "source"
         source.write_bytes(data)

@@ -19,7 +19,6 @@ import pytest
 
 from filewright.chassis.sandbox.port import Limits, Sandbox
 from filewright.chassis.sandbox.workspace import Workspace
-from filewright.converter.engines.libreoffice_warm import standing
 from filewright.converter.engines.port import Engine, Work
 from filewright.converter.formats.catalogue import FORMATS
 
@@ -71,16 +70,6 @@ def convert(sandbox: Sandbox, jobs_dir: Path, tmp_path: Path) -> Convert:
             return [kept / product.relative_to(work.out) for product in products]
 
     return carry_out
-
-
-@pytest.fixture
-def cold_office(sandbox: Sandbox) -> Iterator[None]:
-    """LibreOffice is started anew for each conversion of the test."""
-    found = standing(sandbox)
-    before = found.proven, found.trouble, found.paused_until
-    found.keep_cold("a test asks for it")
-    yield
-    found.proven, found.trouble, found.paused_until = before
 
 
 @pytest.fixture(scope="session")

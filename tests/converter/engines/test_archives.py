@@ -207,6 +207,23 @@ async def test_an_encrypted_archive_opens_with_its_password_only(convert, tmp_pa
     assert members_of(product) == {"secret.txt": b"the content"}
 
 
+async def test_a_wrong_password_that_gets_through_the_check_of_the_old_encryption_is_still_wrong(convert, tmp_path):
+    source = packed_by_7z(tmp_path, "b.zip", "-tzip", "-mem=ZipCrypto", "-pS3cret")
+    with zipfile.ZipFile(io.BytesIO(source)) as archive:
+        [member] = archive.infolist()
+        through = next(guess for guess in map(str, range(100_000)) if gets_through(archive, member, guess))
+    with pytest.raises(WrongPassword):
+        await convert(ARCHIVES, source, "zip", "tar", password=through)
+
+
+def gets_through(archive, member, guess: str) -> bool:
+    try:
+        archive.open(member, pwd=guess.encode()).close()
+    except RuntimeError:
+        return False
+    return True
+
+
 async def test_names_in_an_old_code_page_are_read(convert):
     for encoding, name in {
         "cp932": "文章1.txt",

@@ -227,7 +227,7 @@ async def test_the_drawing_of_the_corpus_keeps_its_entities_and_extent(convert, 
     assert len(features) == 1234
     [drawing] = await convert(PYOGRIO, corpus / "cad/drawing.dxf", "dxf", "svg")
     box = [float(part) for part in ElementTree.parse(drawing).getroot().get("viewBox").split()]
-    assert box[2:] == pytest.approx([347.218 + 2.54, 212.344 - 2.54], rel=0.02)
+    assert box[2:] == pytest.approx([347.218 + 2.54, 212.344 - 2.54], rel=0.03)  # with a margin
 
 
 @pytest.mark.requirement("B31")

@@ -84,6 +84,9 @@ def _bucket(address: S3Address, access_key_id: str | None, secret_access_key: st
     return ObstoreStore(store, presigner)
 
 
+_DELETE_AGAIN = 3
+
+
 class ObstoreStore:
     """Any store of the obstore library that is not a local folder."""
 
@@ -162,15 +165,18 @@ class ObstoreStore:
                     await self.delete(key)
 
     async def _delete(self, keys: str | list[str]) -> None:
-        """A second time if need be: to delete twice is to delete once, and what is sent as POST the client does not
-        repeat when an idle connection was cut just then.
+        """Again if need be: to delete twice is to delete once, and what is sent as POST the client does not repeat
+        when an idle connection was cut just then, as all of them are with one.
         """
-        try:
-            await self._store.delete_async(keys)
-        except FileNotFoundError:
-            raise
-        except BaseError:
-            await self._store.delete_async(keys)
+        for _ in range(_DELETE_AGAIN):
+            try:
+                await self._store.delete_async(keys)
+            except FileNotFoundError:
+                raise
+            except BaseError:
+                continue
+            return
+        await self._store.delete_async(keys)
 
     async def copy(self, source: str, target: str) -> None:
         with _telling_failures(source):

@@ -9,6 +9,7 @@ import calendar
 import struct
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -87,9 +88,21 @@ def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, mode
 
 
 def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo, secret: bytes) -> IO[bytes]:
+    if not info.flag_bits & _ENCRYPTED:
+        return archive.open(info)
     try:
-        return archive.open(info, pwd=secret if info.flag_bits & _ENCRYPTED else None)
+        member = archive.open(info, pwd=secret)
     except RuntimeError as error:
+        raise Refusal("wrong_password") from error
+    return BufferedReader(streams.Pieces(_decrypted(member)))
+
+
+def _decrypted(member: IO[bytes]) -> Iterator[bytes]:
+    """The old encryption tells a wrong password by one byte: of 256 one gets through, and what is read is noise."""
+    try:
+        while piece := member.read(CHUNK):
+            yield piece
+    except DAMAGE as error:
         raise Refusal("wrong_password") from error
 
 

@@ -29,7 +29,7 @@ from filewright.chassis.ids import RandomIds
 from filewright.chassis.testing.servers.postgres import PrivatePostgres
 from filewright.chassis.testing.servers.redis import PrivateRedis
 from filewright.converter.artifacts.models import ArtifactRow
-from filewright.converter.jobs.answers import job_response
+from filewright.converter.jobs.endpoints.answers import job_response
 from filewright.converter.jobs.models import JobInputRow, JobOutputRow, JobRow
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.migrations import LOCATION

@@ -23,7 +23,7 @@ from filewright.chassis.telemetry.logs import configure_logs
 from filewright.chassis.web.drain import Drain
 from filewright.chassis.web.server import make_server
 from filewright.converter.bootstrap import build, running
-from filewright.converter.commands.serve import listening, new_loop, shown_address
+from filewright.converter.commands.service.serve import listening, new_loop, shown_address
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.conversion.orders import Assignment, Converted
 from filewright.converter.engines.registry import Registry

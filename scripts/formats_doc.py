@@ -15,8 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT / "tests")  # in place of scripts/, where a file has the same name as the suite
 
-from corpus.pairs import WAITING, promised  # noqa: E402
+from corpus.pairs import WAITING, promised, way_of  # noqa: E402
 from corpus.record import Record  # noqa: E402
+from corpus.sources import SOURCES, SPECIMEN  # noqa: E402
 from filewright.converter.engines.port import Loss  # noqa: E402
 from filewright.converter.formats.catalogue import FORMATS, Family  # noqa: E402
 from filewright.converter.routing.planner import Route  # noqa: E402
@@ -54,7 +55,7 @@ def page(record: Record) -> str:
     routes = promised()
     every = [route for found in routes.values() for route in found]
     proven = {(pair.source, pair.target) for pair in record.pairs.values() if not pair.trouble}
-    kept = sum(pair.kept for pair in record.pairs.values())
+    kept = [pair.kept for pair in record.pairs.values() if pair.kept and not pair.trouble]
     lines = [
         "# Formats",
         "",
@@ -92,7 +93,13 @@ def page(record: Record) -> str:
         "others with each seed, with `scripts/test`. [`data/pairs.json`](data/pairs.json) is",
         "the record of the last time `scripts/pairs.py` converted each, with the versions of the engines. By",
         f"{record.date} **{len(proven):,} of {len(every):,} ({len(proven) / len(every):.1%})** were converted and read",
-        f"again, and {kept:,} facts about their files were found in them.",
+        f"again. In {len(kept):,} of these, {sum(kept):,} facts about their files were found; of the others",
+        "it was looked at alone whether the product is whole, of its type, and not empty.",
+        "",
+        "Parquet, Arrow and Avro are read by the library that wrote them, for want of another; their marks are looked",
+        f"at, too. No tool here writes {specimens(routes)}:",
+        "those are tried with files of your own, in the folder that `FILEWRIGHT_SPECIMENS` names, and their tests are",
+        "left out where there is none.",
         "",
         *trouble(record),
         "*Loss* is what a person would miss: nothing, fine points, layout (the content stays), or all but a part (the",
@@ -120,19 +127,35 @@ def page(record: Record) -> str:
     return "\n".join(lines) + "\n"
 
 
+def specimens(routes: Iterable[str]) -> str:
+    """The formats whose files everybody must bring."""
+    *most, last = [f"`{source}`" for source in routes if SOURCES[source] is SPECIMEN]
+    return f"{', '.join(most)} and {last}"
+
+
 def trouble(record: Record) -> Iterable[str]:
     """The pairs that failed, which users should know of, and how many nobody tried."""
     failed = [pair for pair in record.pairs.values() if pair.failed]
     waiting = sum(pair.trouble == WAITING for pair in record.pairs.values())
     if waiting:
-        yield f"{waiting:,} others are in the record as not tried yet: of those, each step is an engine's own that its"
-        yield "tests convert with, and every product is opened and its type detected before anybody gets it."
+        gone, ways = ways_gone(record)
+        yield f"{waiting:,} others are in the record as not tried yet. Of the ways from a format, by the same engines"
+        yield f"in one order, {gone:,} of {ways:,} have a pair that is proven, and every product is opened and its type"
+        yield "detected before anybody gets it."
         yield ""
     if failed:
         yield "These did not:"
         yield ""
         yield from (f"* `{pair.source}-{pair.target}`: {pair.trouble.splitlines()[0][:160]}" for pair in failed)
         yield ""
+
+
+def ways_gone(record: Record) -> tuple[int, int]:
+    """How many ways from a format have a proven pair, and how many there are."""
+    routes = [(source, route) for source, found in promised().items() for route in found]
+    proven = {pair for pair, found in record.pairs.items() if not found.trouble}
+    gone = {(source, way_of(route)) for source, route in routes if (source, route.target) in proven}
+    return len(gone), len({(source, way_of(route)) for source, route in routes})
 
 
 def section(source: str, routes: Iterable[Route]) -> Iterable[str]:

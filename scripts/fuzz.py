@@ -26,7 +26,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN = "account:read,account:write,jobs:read,jobs:write,uploads:write,keys:read,keys:write,webhooks:read,webhooks:write"
+OWN = (
+    "account:read,account:write,jobs:read,jobs:write,uploads:write,keys:read,keys:write,webhooks:read,webhooks:write,"
+    "fonts:read,fonts:write"
+)
 ROLES = {"admin": f"{OWN},admin", "user": OWN}
 ENDLESS = "/metrics|/v1/jobs/events"
 """A stream without an end is no answer to wait for, and the metrics are no JSON."""

@@ -32,6 +32,8 @@ from corpus.pairs import WAITING, Pair, Way, promised, try_pair, way_of  # noqa:
 from corpus.record import Record  # noqa: E402
 
 LOCK = ROOT / ".run" / "pairs.lock"
+AT_ONCE = 20
+"""Pairs between two writings of the record: what a run that is stopped has lost, at most."""
 
 
 def main() -> int:
@@ -101,11 +103,11 @@ async def run(pairs: list[tuple[str, str]], jobs: Path, files: Path) -> None:
             if pair.trouble:
                 bad += 1
                 print(f"{source} → {target} ({' '.join(pair.engines)}): {pair.trouble}", flush=True)
-            if number == len(pairs) or pairs[number][0] != source:
+            if number == len(pairs) or len(done) == AT_ONCE:
                 keep(done)
                 done = []
                 seconds = time.monotonic() - started
-                print(f"{number}/{len(pairs)} to the end of {source}, {bad} failed, {seconds:.0f} s", flush=True)
+                print(f"{number}/{len(pairs)}, at {source}, {bad} failed, {seconds:.0f} s", flush=True)
 
 
 def keep(pairs: list[Pair]) -> None:

@@ -23,12 +23,11 @@ pytest_plugins = [
 
 SHARED = (
     "chaos/test_judge", "e2e/page", "stack", "distributed", "deploy", "converter/http", "converter/site/test_replicas",
-    "converter/commands/test_remote", "chassis/db/test_replicas", "e2e/test_page", "hostile/test_server",
+    "converter/commands/converting/test_remote", "chassis/db/test_replicas", "e2e/test_page", "hostile/test_server",
 )  # fmt: skip
 """Where modules each start something that their tests share, and that is better started by one process only."""
 ON_EACH_DATABASE = tuple(
-    f"tests/converter/{where}"
-    for where in ("jobs/test_repository", "jobs/test_accepting", "jobs/test_machine", "migrations", "rowsecurity")
+    f"tests/converter/{where}" for where in ("jobs/repository", "jobs/statements", "migrations", "rowsecurity")
 )
 """Whose subject is what the database does."""
 
@@ -104,7 +103,7 @@ def _seconds(item: pytest.Item) -> float:
 @pytest.fixture(scope="session")
 def warm() -> Iterator[WarmPython]:
     """Starts `python -m filewright …` and programs of tests without the price of their imports."""
-    program = ("filewright.cli", "filewright.converter.bootstrap", "filewright.converter.workbench")
+    program = ("filewright.cli", "filewright.converter.bootstrap", "filewright.converter.commands.workbench")
     served = ("filewright.converter.site.serving", "filewright.chassis.web.server")
     with WarmPython(*program, *served, "alembic.command", "httpx", "pytest") as python:
         yield python

@@ -15,6 +15,8 @@ from filewright.chassis.audit.alarms import Alarms
 from filewright.chassis.audit.log import Audit
 from filewright.chassis.audit.seals import Seals
 from filewright.chassis.audit.watch import Watch
+from filewright.chassis.cache.memory import MemoryCache
+from filewright.chassis.cache.port import Cache
 from filewright.chassis.clock import Clock
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.db.database import Database
@@ -27,14 +29,14 @@ from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.conversion.fidelity import Fidelity
 from filewright.converter.conversion.orders import Assignment, Converted, Hop, Plan, Product, Stage
 from filewright.converter.errors import UnsupportedConversion
-from filewright.converter.jobs.erasing import Eraser
-from filewright.converter.jobs.lease import LeaseRules
-from filewright.converter.jobs.ordering import JobRules
 from filewright.converter.jobs.orders import JobInput, JobOrder
-from filewright.converter.jobs.runner import JobRunner
+from filewright.converter.jobs.rules import JobRules
+from filewright.converter.jobs.running.lease import LeaseRules
+from filewright.converter.jobs.running.runner import JobRunner
 from filewright.converter.jobs.schemas import Job
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.service import Jobs
+from filewright.converter.jobs.steering.erasing import Eraser
 from filewright.converter.maintenance.dispatcher import Dispatcher
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer
@@ -105,13 +107,19 @@ class Shop:
     converter: Shouter = field(default_factory=Shouter)
     sealer: Sealer = field(default_factory=lambda: Sealer(b"k" * 32))
     rules: JobRules = field(default_factory=lambda: JobRules(look_again=0.05))
+    cache: Cache | None = None
 
     def __post_init__(self) -> None:
         self.artifacts = Artifacts(self.database, self.store, self.ids)
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
         self.uploads = Uploads(
-            database=self.database, store=self.store, artifacts=self.artifacts, ids=self.ids, scratch=scratch
+            database=self.database,
+            store=self.store,
+            artifacts=self.artifacts,
+            ids=self.ids,
+            scratch=scratch,
+            cache=self.cache,
         )
         self.eraser = Eraser(self.database, self.store, self.artifacts)
         self.jobs = Jobs(
@@ -124,6 +132,7 @@ class Shop:
             sealer=self.sealer,
             erase_files=self.eraser.erase,
             rules=self.rules,
+            cache=self.cache,
         )
         self.audit = Audit(self.database, Seals(b"a secret of more than thirty-two bytes"))
         alarms = Alarms(self.clock, self.metrics)
@@ -182,6 +191,12 @@ class Shop:
 def shop(tmp_path: Path, database: Database, clock: Clock) -> Shop:
     """On the database of the test, with its clock."""
     return Shop(tmp_path, database, clock, RandomIds(clock), LocalStore(tmp_path / "objects"))
+
+
+@pytest.fixture
+def remembering(shop: Shop) -> Shop:
+    """The same, in a process that remembers the uploads it took and the jobs it showed."""
+    return replace(shop, cache=MemoryCache(shop.clock))
 
 
 @pytest.fixture

@@ -18,13 +18,13 @@ from typing import Any
 
 from filewright.chassis.sandbox.port import SandboxLevel
 from filewright.chassis.sandbox.workspace import Workspace
+from filewright.converter.commands.workbench import open_workbench
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.conversion.orders import Assignment, Converted
 from filewright.converter.engines.registry import Registry
 from filewright.converter.errors import ConversionError, EngineCrashed, InputError, LimitError
 from filewright.converter.routing.planner import Route
 from filewright.converter.tiers import LOCAL
-from filewright.converter.workbench import open_workbench
 
 SECONDS = 120.0
 """What one conversion may take on a busy machine; the tier's own limit is longer."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from corpus.bench import Bench
@@ -40,6 +41,7 @@ class Pair:
         return self.trouble not in ("", WAITING)
 
 
+@cache
 def promised() -> Mapping[str, Sequence[Route]]:
     """Every pair by its source. A file that stays of its format is no pair, though options may change it."""
     planner = Planner(Registry(standard_engines()).declared())

@@ -54,6 +54,8 @@ _SAMPLES: Mapping[str, Case] = {case.name: case for case in samples()}
 _TEXT = {"text": PHRASE}
 _SIZE = {"width": 64, "height": 40}
 _SOUND = {"duration_s": 1.5, "audio": {"sample_rate": 44100, "channels": 1}}
+_OPUS = {"duration_s": 1.5, "audio": {"sample_rate": 48000, "channels": 1}}
+"""Opus knows no other rate."""
 _FILM = {**_SOUND, "video": {"width": 160, "height": 120}}
 _ROWS = {"rows": 2}
 _CUES = {"cues": 2, "text": "Auf Wiedersehen"}
@@ -103,11 +105,16 @@ SOURCES: Mapping[str, Source] = {
     "wmf": _written(pictures.wmf, viewBox="0 0 120 80"),
     # sound and film
     **{name: _written(media.sound, **_SOUND) for name in (
-        "mp3", "wav", "flac", "m4a", "aac", "ogg", "opus", "aiff", "wma", "ac3", "au", "caf", "wv", "mka")},
+        "mp3", "wav", "flac", "m4a", "aac", "ogg", "aiff", "wma", "ac3", "au", "caf", "wv", "mka")},
+    "opus": _written(media.sound, **_OPUS),
     "amr": _written(media.amr, duration_s=1.5, audio={"sample_rate": 8000, "channels": 1}),
     "ape": _written(media.ape, duration_s=1.0, audio={"sample_rate": 44100, "channels": 1}),
     **{name: _written(media.film, **_FILM) for name in (
-        "mp4", "mkv", "webm", "mov", "avi", "wmv", "flv", "mpg", "ts", "3gp", "3g2", "ogv")},
+        "mp4", "mkv", "mov", "mpg", "ts", "3gp", "3g2", "ogv")},
+    # whose sound ends with a whole frame
+    **{name: _written(media.film, **_FILM | {"duration_s": end}) for name, end in {
+        "avi": 1.56, "wmv": 1.61, "flv": 1.55}.items()},
+    "webm": _written(media.film, **_FILM | _OPUS),
     "y4m": _written(media.silent_film, duration_s=1.5, video=_FILM["video"]),
     # subtitles
     "srt": _sample("subtitles/film.srt"),

@@ -30,7 +30,7 @@ def case(source: str, target: str) -> ParameterSet:
 
 
 @pytest.mark.requirement("Q15")
-@pytest.mark.sampled(50)
+@pytest.mark.sampled(200)
 @pytest.mark.parametrize(("source", "target"), [case(*pair) for pair in PAIRS])
 async def test_a_file_becomes_what_is_promised_and_another_tool_reads_it(bench, places, source, target):
     folder = places / "of-each-format"

@@ -66,6 +66,7 @@ def test_a_finished_job_has_a_page_with_its_downloads(page: Page, tmp_path: Path
             files={"file": ("<b>a</b>.md", file)},
             data={"to": "html"},
             headers={"Prefer": "respond-async"},
+            timeout=60,
         ).json()
     page.goto(f"/jobs/{job['id']}")  # looks again by itself every two seconds
     page.get_by_role("heading", name="Done").wait_for(timeout=30_000)

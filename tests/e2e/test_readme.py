@@ -84,7 +84,7 @@ def test_the_list_of_targets_is_shown(served, folder: Path):
 
 
 def test_the_documentation_needs_no_other_host(served):
-    page = httpx.get(f"{served.url}/docs").text
+    page = httpx.get(f"{served.url}/docs", timeout=60).text
     assert "/v1/convert" in page
     assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", page)
 

@@ -81,7 +81,7 @@ def test_neither_log_nor_metrics_nor_what_is_stored_tells_a_secret(server: Servi
     convert(server, "a.html", page, "pdf")
     told = [
         server.said(),
-        *(httpx.get(f"{server.url}/{path}").content for path in ("metrics", "readyz", "v1/jobs")),
+        *(httpx.get(f"{server.url}/{path}", timeout=60).content for path in ("metrics", "readyz", "v1/jobs")),
     ]
     assert [name for text in (*told, *server.kept(_SMALL)) for name in bait.planted.found_in(text)] == []
     assert server.workspaces() == []

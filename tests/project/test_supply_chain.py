@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+
+from filewright.chassis.testing.modules import module_at
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.requirement("S40")
@@ -18,11 +18,7 @@ UNSAFE = "weasyprint==69.0 \\\n    --hash=sha256:" + "0" * 64 + "\n"
 
 @pytest.fixture(scope="module")
 def chain():
-    spec = importlib.util.spec_from_file_location("supply_chain", ROOT / "scripts" / "supply_chain.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
+    return module_at(ROOT / "scripts" / "supply_chain.py", "supply_chain")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@
     └── ConversionError
         ├── InputError                the file is the problem: another file, a password or another target helps
         │   ├── UnsupportedFormat  UnsupportedConversion  TypeMismatch
-        │   ├── EmptyInput  CorruptInput  PasswordRequired  WrongPassword
+        │   ├── EmptyInput  CorruptInput  PasswordRequired  WrongPassword  FontNotEmbeddable
         │   └── Infected  NotScannable
         ├── LimitError                the work is too much: a smaller file or a higher tier helps
         │   ├── TooLarge  TooManyPages  ImageTooLarge  ArchiveBomb
@@ -92,6 +92,11 @@ class InvalidOrder(InvalidOptions):
     """Another part of the order is at fault, which `errors` points at."""
 
     title = "The order is wrong"
+
+
+class FontNotEmbeddable(InputError):
+    code = "font_not_embeddable"
+    title = "The font may not be put into documents"
 
 
 class Infected(InputError):

@@ -303,9 +303,14 @@ class Crowd:
         return sent
 
     def all_done(self) -> None:
-        for errand in self._errands:
-            errand.result(self._patience + 10)
+        for trouble in self.troubles():
+            raise trouble
+
+    def troubles(self) -> list[BaseException]:
+        """What went wrong, when all are over: how each errand ended that met what its client must not meet."""
+        ends = [errand.exception(self._patience + 10) for errand in self._errands]
         self._errands.clear()
+        return [end for end in ends if end is not None]
 
     def _count(self, _: Future[None]) -> None:
         with self._lock:

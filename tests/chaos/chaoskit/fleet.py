@@ -47,12 +47,12 @@ from filewright.chassis.web.problems import InFlight
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.conversion.orders import Assignment, Converted, Hop, Plan, Product, Stage
 from filewright.converter.errors import CorruptInput, EngineCrashed
-from filewright.converter.jobs.erasing import Eraser
-from filewright.converter.jobs.lease import LeaseRules
 from filewright.converter.jobs.orders import JobInput, JobOrder
-from filewright.converter.jobs.runner import JobRunner
+from filewright.converter.jobs.running.lease import LeaseRules
+from filewright.converter.jobs.running.runner import JobRunner
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.service import Jobs
+from filewright.converter.jobs.steering.erasing import Eraser
 from filewright.converter.maintenance.dispatcher import Dispatcher
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.maintenance.rescuer import Rescuer

@@ -31,7 +31,7 @@ from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.jobs import repository
-from filewright.converter.jobs.erasing import Eraser
+from filewright.converter.jobs.steering.erasing import Eraser
 from filewright.converter.maintenance.pruner import Pruner
 from filewright.converter.uploads.service import Uploads
 

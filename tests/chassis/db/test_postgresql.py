@@ -99,6 +99,10 @@ async def test_a_server_that_is_down_is_unavailable_and_works_again_when_it_is_b
         for asking in (own, newcomer):
             with pytest.raises(DatabaseUnavailable):
                 await asking.ask(there)
+            with pytest.raises(DatabaseUnavailable):
+                await asking.revision()
+            with pytest.raises(DatabaseUnavailable):
+                await asking.check_pools({})
         server.restart()
         await own.ping()
         assert (await newcomer.ask(there))[0].found == 1

@@ -6,13 +6,8 @@ from filewright.chassis.audit.log import Audit
 from filewright.chassis.audit.seals import Seals
 from filewright.chassis.cache.memory import MemoryCache
 from filewright.chassis.coordination.memory import MemoryNotifier
-from filewright.chassis.db.database import Database
 from filewright.chassis.flags.service import Flags
-from filewright.converter.migrations import LOCATION
-
-
-async def migrated(database: Database) -> None:
-    await database.migrate(LOCATION)
+from tablekit import migrated
 
 
 @pytest.fixture

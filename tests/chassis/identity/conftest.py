@@ -14,13 +14,9 @@ from filewright.chassis.identity.signing import SigningKeys
 from filewright.chassis.ids import RandomIds
 from filewright.chassis.sealing import Box, derived
 from filewright.chassis.testing.clock import FakeClock
-from filewright.converter.migrations import LOCATION
+from tablekit import migrated
 
 SECRET = b"a secret of the tests, of thirty-two bytes and more"
-
-
-async def migrated(database):
-    await database.migrate(LOCATION)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from filewright.chassis.mail.smtp_address import SmtpServer, parse_smtp_address
 from filewright.chassis.sealing import Box
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.testing.clock import FakeClock
-from filewright.converter.migrations import LOCATION
+from tablekit import migrated
 
 LETTER = Letter("ada@example.com", "Grüße", "Your code:\n\n    abc\n\nä ö ü.\n")
 SENDER = "Filewright <files@example.com>"
@@ -200,10 +200,6 @@ def test_an_address_that_is_wrong_or_weak_is_refused(url):
 
 
 # --- the outbox ------------------------------------------------------------------------------------------------------
-
-
-async def migrated(database):
-    await database.migrate(LOCATION)
 
 
 @pytest.fixture

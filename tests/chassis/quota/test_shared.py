@@ -204,6 +204,28 @@ async def test_without_redis_two_processes_together_give_no_more_than_the_rate(m
         await limiter.close()
 
 
+@pytest.mark.requirement("S13")
+async def test_a_redis_that_stumbles_gives_nobody_a_second_burst(redis_server):
+    """What was given before it, without it and after it is together what would have been given with it."""
+    rate, clock = Rate(20), FakeClock()
+    async with replicas(redis_server, clock, timer=lambda: LONG_AGO + round(clock.monotonic() * SECOND)) as each:
+
+        async def given() -> int:
+            return sum([(await each[n % 2].take("k", rate)).allowed for n in range(16)])
+
+        assert await given() == 16
+        for limiter in each:
+            limiter._redis._breaker.failed()
+        assert await given() == 4, "each goes on from what it last heard, at half the rate"
+        assert all(limiter._redis.unasked for limiter in each)
+        clock.move(1.0)
+        for limiter in each:
+            await limiter.take("k", rate, 0)
+        assert await given() == 0, "and what it gave is taken back when it asks again"
+        clock.move(60.0)
+        assert await given() == 16, "once"
+
+
 def commands(server) -> int:
     """How many scripts Redis has run."""
     with server.client() as client:

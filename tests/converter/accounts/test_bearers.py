@@ -28,15 +28,11 @@ from filewright.converter.accounts.api_keys import ApiKeys, KeyOrder
 from filewright.converter.accounts.bearers import Bearers
 from filewright.converter.accounts.places import Places
 from filewright.converter.accounts.service import FACTS
-from filewright.converter.migrations import LOCATION
 from filewright.converter.tiers import EVERYBODYS_SCOPES, SCOPES, Caller, Tiers
+from tablekit import migrated
 
 SECRET = b"a secret of the tests, of thirty-two bytes and more"
 HERE = ipaddress.ip_address("203.0.113.7")
-
-
-async def migrated(database):
-    await database.migrate(LOCATION)
 
 
 @pytest.fixture

@@ -34,15 +34,11 @@ from filewright.converter.accounts.choosing import Choosing
 from filewright.converter.accounts.codes import MOST_AN_HOUR, Codes
 from filewright.converter.accounts.letters import Letters
 from filewright.converter.accounts.service import FACTS, AccountRules, Accounts
-from filewright.converter.migrations import LOCATION
+from tablekit import migrated
 
 SECRET = b"a secret of the tests, of thirty-two bytes and more"
 GOOD = "rather long and unheard of"
 KNOWN, UNKNOWN = "ada@example.com", "nobody@example.com"
-
-
-async def migrated(database):
-    await database.migrate(LOCATION)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
@@ -15,9 +17,12 @@ from filewright.chassis.storage.local import LocalStore
 from filewright.converter.artifacts.models import ArtifactRow, FileHashRow
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.tiers import LOCAL, Caller
+from filewright.converter.uploads.models import UploadState
+from filewright.converter.uploads.repeats import MOST_BYTES
 from filewright.converter.uploads.service import Uploads
 
 ME, OTHER = Caller("me", LOCAL), Caller("other", LOCAL)
+TIMES = dict.fromkeys(("created_at", "expires_at"), datetime(2026, 1, 1, tzinfo=UTC))
 
 
 class Room:
@@ -46,6 +51,16 @@ class Room:
             yield content
 
         return await self.uploads.receive(caller, "a.txt", body())
+
+    async def append(self, caller, content):
+        """As one who announces a file first: its bytes are stored before anybody knows what they are."""
+
+        async def body():
+            yield content
+
+        upload = await self.uploads.create(caller, filename="b.txt", length=len(content))
+        await self.uploads.append(caller, upload.id, 0, body())
+        return (await self.uploads.look(caller, upload.id))[1]
 
     async def keys(self):
         return sorted([item.key async for item in self.store.list()])
@@ -76,6 +91,24 @@ async def test_the_same_content_is_stored_once_and_counted_twice(room):
     assert await room.hashes() == {("me", 5): 2}
     assert room.saved == 5
     assert await room.read(one.artifact) == await room.read(two.artifact) == b"hello"
+
+
+async def test_what_is_there_already_is_an_artifact_at_once_and_not_stored_for_a_moment(room, monkeypatch):
+    one = await room.put(ME, b"hello")
+    monkeypatch.delattr(LocalStore, "put")
+    two = await room.put(ME, b"hello")
+    found, artifact = await room.uploads.look(ME, two.upload.id)
+    assert (found, artifact) == (two.upload, two.artifact)
+    assert (found.state, found.length, found.received) == (UploadState.COMPLETE, 5, 5)
+    assert replace(artifact, id=one.artifact.id, **TIMES) == replace(one.artifact, **TIMES)
+    assert await room.artifacts.is_sound(artifact)
+
+
+async def test_a_long_file_is_not_held_in_memory_to_find_out(room):
+    long = b"x" * (MOST_BYTES + 1)
+    for _ in range(2):
+        assert await room.read((await room.put(ME, long)).artifact) == long
+    assert (await room.hashes(), len(await room.keys())) == ({("me", len(long)): 2}, 1)
 
 
 @pytest.mark.requirement("S20")
@@ -117,13 +150,7 @@ async def test_all_at_once_erased_leave_nothing(room):
 
 async def test_a_file_in_segments_is_shared_with_one_in_one_piece(room):
     whole = await room.put(ME, b"0123456789")
-    upload = await room.uploads.create(ME, filename="b.txt", length=10)
-
-    async def body():
-        yield b"0123456789"
-
-    await room.uploads.append(ME, upload.id, 0, body())
-    _, artifact = await room.uploads.look(ME, upload.id)
+    artifact = await room.append(ME, b"0123456789")
     assert artifact.parts == whole.artifact.parts
     assert len(await room.keys()) == 1
     await room.artifacts.erase([whole.artifact.id])
@@ -149,10 +176,10 @@ async def test_a_crash_before_the_copy_is_dropped_leaves_it_to_the_pruner(room):
     failpoints.arm("uploads.complete.shared=raise:EIO")
     try:
         with pytest.raises(OSError):
-            await room.put(ME, b"hello")
+            await room.append(ME, b"hello")
     finally:
         failpoints.arm("")
-    assert len(await room.keys()) == 2
+    assert len(await room.keys()) == 1 + 2, "two segments"
     async with room.database.read() as session:
         ids = list(await session.scalars(select(ArtifactRow.id)))
     await room.artifacts.erase([one.artifact.id])

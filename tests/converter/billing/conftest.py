@@ -5,15 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from filewright.chassis.db.database import Database
-from filewright.converter.migrations import LOCATION
+from tablekit import migrated
 
 sys.path.insert(0, str(Path(__file__).parent))
-
-
-async def migrated(database: Database) -> None:
-    """All tables, as a real installation has them."""
-    await database.migrate(LOCATION)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from filewright.converter.commands import findings
+from filewright.converter.commands.machine import findings
 from filewright.converter.engines import installed
 from filewright.converter.operations.standard import standard_operators
 

@@ -96,11 +96,21 @@ def test_each_format_that_is_measured_has_a_reader() -> None:
 
 
 @pytest.mark.parametrize(("source", "target", "options", "size", "wanted"), [
-    ("docx", "pdf", {}, 1, True), ("docx", "pdf", {"tagged"}, 1, True), ("docx", "txt", {}, 1, False),
-    ("png", "pdf", {}, 1, False), ("xlsx", "pdf", {"sheet"}, 1, False), ("docx", "pdf", {}, 1 << 40, False),
+    ("docx", "pdf", {}, 1, True), ("docx", "pdf", {"tagged": True}, 1, True), ("docx", "txt", {}, 1, False),
+    ("png", "pdf", {}, 1, False), ("xlsx", "pdf", {"sheet": 2}, 1, False), ("docx", "pdf", {}, 1 << 40, False),
+    ("docx", "pdf", {"pages": "1-2"}, 1, False), ("docx", "pdf", {"preview": True}, 1, False),
 ])  # fmt: skip
 def test_only_whole_office_documents_that_became_a_pdf_are_measured(source, target, options, size, wanted) -> None:
     assert is_measured(source, target, options, size=size) is wanted
+
+
+def test_defaults_ask_for_no_part() -> None:
+    """Jobs keep their options with the defaults filled in."""
+    for engine in standard_engines():
+        for conversion in engine.conversions:
+            if conversion.target == "pdf" and conversion.source in MEASURED:
+                defaults = {name: schema.get("default") for name, schema in conversion.options.items()}
+                assert is_measured(conversion.source, "pdf", defaults, size=1), (engine.name, conversion)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import pytest
 
 from filewright.chassis.sandbox.port import Limits, Sandbox
 from filewright.chassis.sandbox.workspace import Workspace
+from filewright.converter.engines.libreoffice_office import ColdOffice, Order
 from filewright.converter.engines.port import Engine, Work
 from filewright.converter.formats.catalogue import FORMATS
 
@@ -70,6 +71,20 @@ def convert(sandbox: Sandbox, jobs_dir: Path, tmp_path: Path) -> Convert:
             return [kept / product.relative_to(work.out) for product in products]
 
     return carry_out
+
+
+@pytest.fixture
+def cold_starts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the documents for which LibreOffice is started anew."""
+    started: list[str] = []
+    in_earnest = ColdOffice.convert
+
+    async def noted(self: ColdOffice, work: Work, order: Order) -> Any:
+        started.append(order.document.name)
+        return await in_earnest(self, work, order)
+
+    monkeypatch.setattr(ColdOffice, "convert", noted)
+    return started
 
 
 @pytest.fixture(scope="session")

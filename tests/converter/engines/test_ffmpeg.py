@@ -134,6 +134,13 @@ async def test_every_kind_of_sound_becomes_flac(convert, sources):
             assert seconds == pytest.approx(1.0, abs=0.15), source
 
 
+async def test_a_sound_whose_first_frame_is_hardly_one_becomes_wavpack(convert, sources):
+    [product] = await convert(FFmpeg(), sources["mp3"], "mp3", "wv")
+    streams, seconds, _ = ffprobe(product)
+    assert streams["audio"]["codec_name"] == "wavpack"
+    assert seconds == pytest.approx(1.0, abs=0.15)
+
+
 @pytest.mark.parametrize("target", FILM_CODECS)
 @pytest.mark.sampled(3)
 async def test_film_becomes_every_other_kind_of_film(convert, sources, target):

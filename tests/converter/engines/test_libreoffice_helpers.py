@@ -5,7 +5,6 @@ import os
 import signal
 from pathlib import Path
 
-import pypdfium2
 import pytest
 import pytest_asyncio
 
@@ -15,12 +14,11 @@ from filewright.chassis.sandbox.workspace import Workspace
 from filewright.chassis.testing.sandbox import python, sandbox_of
 from filewright.converter.engines import libreoffice_daemon, libreoffice_helpers, libreoffice_warm
 from filewright.converter.engines.inside.office.samples import SAMPLES
-from filewright.converter.engines.libreoffice import LibreOffice
 from filewright.converter.engines.libreoffice_filters import Export
-from filewright.converter.engines.libreoffice_office import ColdOffice, Order
+from filewright.converter.engines.libreoffice_office import Order
 from filewright.converter.engines.libreoffice_warm import Rules, standing, try_warm
-from filewright.converter.engines.port import Work
 from filewright.converter.errors import Cancelled, CorruptInput, EngineCrashed, Timeout
+from sandboxkit import office
 
 pytestmark = pytest.mark.engine("libreoffice")
 
@@ -31,20 +29,6 @@ LIMITS = Limits(wall_seconds=60, cpu_seconds=30)
 @pytest.fixture
 def jobs(tmp_path) -> Path:
     return (tmp_path / "jobs").resolve()
-
-
-@pytest.fixture
-def cold_starts(monkeypatch):
-    """The documents for which LibreOffice was started anew."""
-    started = []
-    in_earnest = ColdOffice.convert
-
-    async def noted(self, work, order):
-        started.append(order.document.name)
-        return await in_earnest(self, work, order)
-
-    monkeypatch.setattr(ColdOffice, "convert", noted)
-    return started
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -66,16 +50,12 @@ async def opened(jobs, monkeypatch):
     assert list(jobs.iterdir()) == []
 
 
-async def converted(sandbox, jobs, document, source, target, *, party="one", limits=LIMITS, cancel=None):
+async def converted(sandbox, jobs, document, source, target, **work):
     """The bytes of the one product."""
-    conversion = next(c for c in LibreOffice.conversions if (c.source, c.target) == (source, target))
-    with Workspace.create(jobs) as workspace:
-        given = workspace.path / "in" / f"input.{source}"
-        given.write_bytes(document)
-        options = {name: schema["default"] for name, schema in conversion.options.items()}
-        work = Work(given, workspace.path, conversion, sandbox, limits, options, cancel=cancel, party=party)
-        [product] = await LibreOffice().convert(work)
-        return product.read_bytes()
+    [product] = await office.converted(
+        sandbox, jobs, document, source, target, **{"limits": LIMITS, "party": "one", **work}
+    )
+    return product
 
 
 LED_AWAY = """
@@ -136,19 +116,11 @@ def command_line(pid: int) -> bytes:
         return b""
 
 
-def words_of(pdf: bytes) -> str:
-    document = pypdfium2.PdfDocument(pdf)
-    try:
-        return document[0].get_textpage().get_text_bounded()
-    finally:
-        document.close()
-
-
 async def test_where_no_fork_proves_itself_one_that_listens_converts(opened, jobs, monkeypatch, cold_starts):
     monkeypatch.setattr(libreoffice_warm, "warm_parent", lambda _: None)
     sandbox = opened()
     first = await converted(sandbox, jobs, TEXT, "fodt", "pdf")
-    assert "Warm words." in words_of(first)
+    assert "Warm words." in office.words_of(first)[0]
     assert standing(sandbox).facts()["way"] == "daemon"
     assert "uno is missing" in standing(sandbox).facts()["reason"]
     [running] = pids_of_offices()

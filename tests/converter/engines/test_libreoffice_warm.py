@@ -4,9 +4,9 @@ import asyncio
 import os
 import select
 import signal
+from functools import partial
 from pathlib import Path
 
-import pypdfium2
 import pytest
 import pytest_asyncio
 
@@ -19,10 +19,9 @@ from filewright.converter.engines import libreoffice_warm
 from filewright.converter.engines.inside.office.samples import SAMPLES
 from filewright.converter.engines.libreoffice import LibreOffice
 from filewright.converter.engines.libreoffice_installation import installation
-from filewright.converter.engines.libreoffice_office import ColdOffice
 from filewright.converter.engines.libreoffice_warm import standing, try_warm, warm_parent
-from filewright.converter.engines.port import Work
 from filewright.converter.errors import CorruptInput
+from sandboxkit import office
 
 pytestmark = pytest.mark.engine("libreoffice")
 
@@ -51,42 +50,12 @@ async def fresh(jobs, monkeypatch):
     await made.close()
 
 
-@pytest.fixture
-def cold_starts(monkeypatch):
-    """The conversions for which LibreOffice was started anew."""
-    started = []
-    in_earnest = ColdOffice.convert
-
-    async def noted(self, work, order):
-        started.append(order)
-        return await in_earnest(self, work, order)
-
-    monkeypatch.setattr(ColdOffice, "convert", noted)
-    return started
-
-
-async def converted(sandbox, jobs, document, source, target, **options):
-    """The bytes of the products."""
-    conversion = next(c for c in LibreOffice.conversions if (c.source, c.target) == (source, target))
-    with Workspace.create(jobs) as workspace:
-        given = workspace.path / "in" / f"input.{source}"
-        given.write_bytes(document)
-        defaults = {name: schema["default"] for name, schema in conversion.options.items()}
-        work = Work(given, workspace.path, conversion, sandbox, LIMITS, {**defaults, **options})
-        return [product.read_bytes() for product in await LibreOffice().convert(work)]
+converted = partial(office.converted, limits=LIMITS)
 
 
 def root_of(sandbox) -> int:
     [pid] = sandbox._warm.pids
     return pid
-
-
-def words_of(pdf: bytes) -> list[str]:
-    document = pypdfium2.PdfDocument(pdf)
-    try:
-        return [page.get_textpage().get_text_bounded() for page in document]
-    finally:
-        document.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -119,7 +88,7 @@ async def test_both_ways_say_the_same(convert, sandbox, warm, request):
     async def both():
         [pdf] = await convert(LibreOffice(), TEXT, "fodt", "pdf", options={"pdfa": "2b"})
         [csv] = await convert(LibreOffice(), SHEET, "fods", "csv")
-        return words_of(pdf.read_bytes()), b"pdfaid" in pdf.read_bytes(), csv.read_bytes()
+        return office.words_of(pdf.read_bytes()), b"pdfaid" in pdf.read_bytes(), csv.read_bytes()
 
     by_fork = await both()
     assert standing(sandbox).facts() == {"way": "warm"}

@@ -135,6 +135,37 @@ async def test_ebu_subtitles_are_decoded(convert):
     assert json.loads(product.read_text(encoding="utf-8")) == [{"start": 1.0, "end": 2.48, "text": "Café\nnoir"}]
 
 
+ASS_IN_ITS_OWN_ORDER = """[Script Info]
+ScriptType: v4.00+
+[V4+ Styles]
+Format: Name, Bold, Fontname
+Style: Loud,-1,Arial
+[Events]
+Format: Start, End, Style, Text
+Dialogue: 0:00:01.00,0:00:02.50,Loud,Eins, zwei
+"""
+SAMI = """<SAMI><BODY><SYNC Start=1000><P Class=DE>Eins, zwei
+<SYNC Start=2500><P Class=DE>&nbsp;
+</BODY></SAMI>"""
+
+
+@pytest.mark.parametrize(
+    ("source_format", "content"),
+    [("ass", ASS_IN_ITS_OWN_ORDER), ("smi", SAMI), ("sub", "{1}{1}50.000\n{50}{125}Eins, zwei\n")],
+)
+async def test_what_a_subtitle_file_says_of_itself_is_heard(convert, source_format, content):
+    """The order of its fields, what ends a cue, how many frames make a second."""
+    [product] = await convert(SUBTITLES, content.encode(), source_format, "json")
+    assert json.loads(product.read_text(encoding="utf-8")) == [{"start": 1.0, "end": 2.5, "text": "Eins, zwei"}]
+
+
+async def test_a_style_whose_fields_stand_in_another_order_stays_what_it_is(convert):
+    [product] = await convert(SUBTITLES, ASS_IN_ITS_OWN_ORDER.encode(), "ass", "ssa")
+    [style] = [line for line in product.read_text(encoding="utf-8").splitlines() if line.startswith("Style: Loud")]
+    assert style.startswith("Style: Loud,Arial,20,")
+    assert style.split(",")[7] == "-1"
+
+
 @pytest.mark.requirement("B31")
 @pytest.mark.parametrize(
     ("source_format", "content"),

@@ -25,7 +25,7 @@ assert filewright.converter.bootstrap  # all features are imported, so all acts 
 TESTS = Path(__file__).parents[2]
 ELSEWHERE = {
     "session.reused": "chassis/identity/test_sessions.py",
-    "signing_key.made": "converter/commands/test_admin.py",
+    "signing_key.made": "converter/commands/operators/test_admin.py",
     "account.known": "converter/accounts/test_service.py",
     "account.disabled": "converter/accounts/test_service.py",
     "account.enabled": "converter/accounts/test_service.py",
@@ -34,10 +34,12 @@ ELSEWHERE = {
     "identity.linked": "converter/http/test_elsewhere.py",
     "key.new_network": "converter/accounts/test_bearers.py",
     "erasure.done": "converter/privacy/test_erasing.py",
-    "scan.infected": "converter/jobs/test_scanning.py",
-    "quarantine.begun": "converter/jobs/test_runner.py",
+    "scan.infected": "converter/jobs/running/test_scanning.py",
+    "quarantine.begun": "converter/jobs/running/test_runner.py",
     "quarantine.released": "converter/http/test_admin.py",
     "quarantine.deleted": "converter/http/test_admin.py",
+    "font.added": "converter/fonts/test_service.py",
+    "font.deleted": "converter/fonts/test_service.py",
     "account.credited": "converter/http/test_admin.py",
     "flag.set": "converter/http/test_admin.py",
     "flag.removed": "converter/http/test_admin.py",

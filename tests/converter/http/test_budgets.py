@@ -9,7 +9,6 @@ import pytest
 
 from filewright.chassis.web.problems import PROBLEM_JSON
 
-pytestmark = pytest.mark.embedded("its callers tell their addresses, which a front does not believe")
 HOUR_LONG = """
 tiers:
   anonymous:
@@ -42,7 +41,7 @@ def client_at(strict):
     opened = []
 
     def at(address, **headers):
-        http = strict.client(headers={"X-Forwarded-For": address, **headers})
+        http = strict.client_inside(headers={"X-Forwarded-For": address, **headers})
         opened.append(http)
         return http
 
@@ -114,13 +113,13 @@ def test_a_network_of_ipv6_is_one_customer(client_at):
 
 
 @pytest.mark.requirement("S13")
-def test_requests_in_a_row_on_one_connection_are_counted_one_by_one(strict, raw):
+def test_requests_in_a_row_on_one_connection_are_counted_one_by_one(strict, raw_behind):
     body = json.dumps(NOT_THERE).encode()
     request = (
         b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.50\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     )
-    with raw(strict) as connection:
+    with raw_behind(strict) as connection:
         connection.send(request * 2 + request.replace(b"Host: x", b"Host: x\r\nConnection: close"))
         answers = re.findall(rb"HTTP/1.1 (\d+)", connection.read_all())
     assert answers == [b"404", b"404", b"429"]
@@ -131,7 +130,7 @@ def test_an_order_that_cannot_be_paid_is_refused_before_its_file_is_read(strict,
         b"POST /v1/convert HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.60\r\n"
         b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
     )
-    with strict.client(headers={"X-Forwarded-For": "203.0.113.60"}) as http:
+    with strict.client_inside(headers={"X-Forwarded-For": "203.0.113.60"}) as http:
         for _ in range(2):
             http.post("/v1/jobs", json=NOT_THERE)
     with raw_behind(strict) as connection:

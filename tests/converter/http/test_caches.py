@@ -49,9 +49,8 @@ def test_a_report_of_no_days_or_of_too_many_is_refused(http: httpx.Client, days:
     assert http.get("/reports/conversions", params={"days": days}).status_code == 400
 
 
-@pytest.mark.embedded("in front of many, the front says who calls")
 def test_a_report_is_for_the_operators_networks(serve: Callable[..., Any], tmp_path: Path) -> None:
-    with serve(tmp_path, trusted=(LOOPBACK,)) as service, service.client() as http:
+    with serve(tmp_path, trusted=(LOOPBACK,)) as service, service.client_inside() as http:
         assert http.get("/reports/conversions").status_code == 200
         stranger = http.get("/reports/conversions", headers={"X-Forwarded-For": "203.0.113.9"})
     assert stranger.status_code == 403

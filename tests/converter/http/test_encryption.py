@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from httpkit.live import Live
+from httpkit.live import IN_ONE_ANSWER, Live
 
 from filewright.converter.maintenance.rewrapping import Rewrapping
 from filewright.converter.settings import SettingsError, load
@@ -34,7 +34,8 @@ def vault(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., Any], m
 def converted(service: Live, content: bytes) -> str:
     """The address of the result."""
     with service.client() as http:
-        answer = http.post("/v1/convert", data={"to": "md"}, files={"file": ("note.txt", content)})
+        files = {"file": ("note.txt", content)}
+        answer = http.post("/v1/convert", data={"to": "md"}, files=files, headers=IN_ONE_ANSWER)
         assert answer.content == content.upper(), answer.text[:500]
         return f"/v1/jobs/{answer.headers['link'].split('/v1/jobs/')[1].split('>')[0]}/outputs/0"
 

@@ -75,7 +75,6 @@ def test_every_answer_is_safe_to_open(http, live, path):
     assert "access-control-allow-origin" not in headers
 
 
-@pytest.mark.embedded("breaks the process from within")
 @pytest.mark.requirement("S31")
 def test_a_defect_is_answered_without_a_word_about_itself(live, http, monkeypatch):
     async def broken(*_args, **_more):
@@ -185,7 +184,6 @@ def test_health_lists_what_it_depends_on(http, live):
         assert http.head(path).status_code == 200
 
 
-@pytest.mark.embedded("breaks the process from within")
 def test_a_dependency_that_is_down_makes_it_not_ready(live, http, monkeypatch):
     async def down():
         raise OSError("disk on fire at /dev/sda")

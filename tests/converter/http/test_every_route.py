@@ -39,7 +39,6 @@ def example_of(document, method, path):
     return next(iter(schema.get("examples", [])), None)
 
 
-@pytest.mark.embedded("breaks the process from within")
 @pytest.mark.requirement("S31")
 def test_a_defect_in_any_operation_is_answered_without_a_word_about_itself(http, operations, monkeypatch):
     async def broken(**_):

@@ -36,6 +36,7 @@ PROMISED = {
     ("get", "/v1/admin/ratings"), ("get", "/v1/admin/figures"), ("get", "/v1/admin/alarms"),
     ("delete", "/v1/admin/quarantine/{job_id}"), ("post", "/v1/admin/users/{user_id}/credits"),
     ("get", "/v1/admin/networks"), ("post", "/v1/admin/networks"), ("delete", "/v1/admin/networks/{network_id}"),
+    ("post", "/v1/fonts"), ("get", "/v1/fonts"), ("get", "/v1/fonts/{font_id}"), ("delete", "/v1/fonts/{font_id}"),
     ("post", "/v1/webhooks"), ("get", "/v1/webhooks"), ("get", "/v1/webhooks/jobs/secret"),
     ("get", "/v1/webhooks/{webhook_id}"), ("patch", "/v1/webhooks/{webhook_id}"),
     ("delete", "/v1/webhooks/{webhook_id}"), ("post", "/v1/webhooks/{webhook_id}/rotate"),

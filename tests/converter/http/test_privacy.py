@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from httpkit.live import Live
+from httpkit.live import IN_ONE_ANSWER, Live
 
 from filewright.converter.privacy.certificates import is_genuine
 
@@ -38,7 +38,8 @@ def person(house: Live) -> Iterator[httpx.Client]:
 
 
 def converted(http: httpx.Client, content: bytes) -> str:
-    answer = http.post("/v1/convert", data={"to": "md"}, files={"file": ("letter.txt", content)})
+    files = {"file": ("letter.txt", content)}
+    answer = http.post("/v1/convert", data={"to": "md"}, files=files, headers=IN_ONE_ANSWER)
     assert answer.status_code == 200, answer.text
     return answer.headers["link"].split("</v1/jobs/")[1].split(">")[0]
 

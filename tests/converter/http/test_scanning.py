@@ -50,8 +50,6 @@ def test_a_job_shows_that_it_was_malware(guarded: Live) -> None:
 
 
 def test_readiness_says_what_scans_or_that_nothing_does(guarded: Live, live: Live) -> None:
-    if guarded.has_front:
-        return  # there the workers scan, and say so in their signs of health
     told = httpx.get(f"{guarded.replicas[0]}/readyz").json()["checks"]["scanner"]
     assert (told["ok"], told["kind"], [one["ok"] for one in told["scanners"]]) == (True, "clamd", [True])
     told = httpx.get(f"{live.replicas[0]}/readyz").json()["checks"]["scanner"]
@@ -60,7 +58,6 @@ def test_readiness_says_what_scans_or_that_nothing_does(guarded: Live, live: Liv
 
 
 @pytest.mark.requirement("F20", "S17")
-@pytest.mark.embedded("it kills the scanner of one process")
 def test_while_the_scanner_is_away_jobs_wait_and_nothing_is_converted(
     tmp_path: Any, serve: Callable[..., Any], own_clamd: PrivateClamd
 ) -> None:

@@ -177,7 +177,6 @@ def test_an_object_of_another_size_is_refused_although_the_bucket_took_it(http, 
     assert keys(live, f"uploads/{ticket['id']}") == set()
 
 
-@pytest.mark.embedded("breaks the process from within")
 @pytest.mark.requirement("F1", "F18")
 def test_a_completion_that_died_after_its_copy_is_made_again_and_leaves_nothing(http, live):
     content = b"of this test alone\n"

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, event
 from filewright.chassis.telemetry.logs import said_of
 from filewright.converter.billing.models import InvoiceRow
 from filewright.converter.webhooks.models import DeliveryRow
+from fontkit import font
 
 TUS = {"Tus-Resumable": "1.0.0"}
 OPERATORS = "/v1/admin/"
@@ -76,7 +77,9 @@ def things(service, http, owner):
     assert job["status"] == "succeeded"
     batch = http.post("/v1/batches", json=order, headers=owner.headers).raise_for_status().json()
     fresh = http.post("/v1/uploads", json={"filename": "n.txt", "bytes": 5}, headers=owner.headers).json()["id"]
+    brought = http.post("/v1/fonts", files={"file": ("f.ttf", font("Quillmark"))}, headers=owner.headers)
     return {
+        "fnt": brought.raise_for_status().json()["id"],
         "job": job["id"],
         "upl": fresh,
         "bat": batch["id"],
@@ -306,6 +309,7 @@ def still_there(http, owner, things):
         f"/v1/uploads/{things['upl']}",
         f"/v1/jobs/{things['job']}/outputs/0",
         f"/v1/me/invoices/{things['inv']}",
+        f"/v1/fonts/{things['fnt']}",
     ):
         assert http.get(path, headers=owner.headers).status_code == 200, path
     assert http.get("/v1/me", headers=owner.headers).status_code == 200
@@ -325,7 +329,6 @@ def statements():
     event.remove(Engine, "before_cursor_execute", note)
 
 
-@pytest.mark.embedded("counts what the service asks its database")
 @pytest.mark.requirement("S2", "S20")
 def test_for_anothers_thing_the_same_is_asked_of_the_database_as_for_one_that_never_was(
     http, document, others, things, statements

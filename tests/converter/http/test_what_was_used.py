@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from httpkit.live import IN_ONE_ANSWER
 
 from filewright.converter.billing.models import InvoiceRow
 
-pytestmark = pytest.mark.embedded("its callers tell their addresses, which a front does not believe")
 MONTH_LONG = """
 cost_per_second: 0.5
 tiers:
@@ -34,7 +34,7 @@ def client_at(metered):
     opened = []
 
     def at(address):
-        opened.append(metered.client(headers={"X-Forwarded-For": address}))
+        opened.append(metered.client_inside(headers={"X-Forwarded-For": address}))
         return opened[-1]
 
     yield at
@@ -43,7 +43,8 @@ def client_at(metered):
 
 
 def convert(http, text=b"hello"):
-    return http.post("/v1/convert", files={"file": ("note.txt", text)}, data={"to": "md"})
+    files = {"file": ("note.txt", text)}
+    return http.post("/v1/convert", files=files, data={"to": "md"}, headers=IN_ONE_ANSWER)
 
 
 @pytest.mark.requirement("J1", "Q16")

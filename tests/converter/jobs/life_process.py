@@ -5,7 +5,6 @@ Each line it prints is a promise made to a caller: `accepted ID`, `cancelled ID`
 """
 
 import asyncio
-import importlib.util
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -15,19 +14,11 @@ from filewright.chassis.clock import SystemClock
 from filewright.chassis.db.database import Database
 from filewright.chassis.ids import RandomIds
 from filewright.chassis.storage.local import LocalStore
+from filewright.chassis.testing.modules import module_at
 from filewright.converter.errors import EngineCrashed
-from filewright.converter.jobs.lease import LeaseRules
-from filewright.converter.jobs.ordering import JobRules
+from filewright.converter.jobs.rules import JobRules
+from filewright.converter.jobs.running.lease import LeaseRules
 from filewright.converter.migrations import LOCATION
-
-
-def load_kit():
-    """The shop of conftest.py; a process of its own has no fixtures."""
-    spec = importlib.util.spec_from_file_location("kit", Path(__file__).parent.parent / "conftest.py")
-    kit = importlib.util.module_from_spec(spec)
-    sys.modules["kit"] = kit
-    spec.loader.exec_module(kit)
-    return kit
 
 
 def promise(what, job) -> None:
@@ -35,7 +26,7 @@ def promise(what, job) -> None:
 
 
 async def live(folder: Path, specification: str) -> None:
-    kit = load_kit()
+    kit = module_at(Path(__file__).parent.parent / "conftest.py", "kit")  # a process of its own has no fixtures
     clock = SystemClock()
     database = Database(f"sqlite:///{folder / 'test.db'}")
     await database.migrate(LOCATION)

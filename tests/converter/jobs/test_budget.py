@@ -9,10 +9,12 @@ import asyncpg
 import pytest
 
 from filewright.chassis.db import onetrip, onetrip_postgresql
-from filewright.converter.jobs.lease import LeaseRules
 from filewright.converter.jobs.orders import JobInput, JobOrder
+from filewright.converter.jobs.running.lease import LeaseRules
 
 ALL_BUT_UPLOADING = {"order": 2, "work": 7, "look": 1, "wait": 2, "tell": 5}
+REMEMBERED = {"order": 1, "look": 1}
+"""Where the process that is asked has taken the upload, or has shown the job before."""
 UPLOADING = {"sqlite": 9, "postgresql": 10}
 
 
@@ -70,3 +72,14 @@ async def test_no_step_of_a_jobs_life_asks_more_of_the_database_than_it_may(shop
 async def test_looking_for_work_where_there_is_none_is_one_question(shop, warm):
     with warm.at_most(1):
         assert await shop.runner().claim("premium", "standard") is None
+
+
+async def test_what_a_process_remembers_is_asked_for_in_one_trip(remembering, alice, warm):
+    shop = remembering
+    upload = await shop.upload(b"another text")
+    with warm.at_most(REMEMBERED["order"]):
+        job = await shop.jobs.submit(alice, JobOrder((JobInput(upload=upload),), to="md"))
+    await shop.jobs.get(alice, job.id)
+    await shop.jobs.get(alice, job.id)  # from now on the question is known
+    with warm.at_most(REMEMBERED["look"]):
+        assert (await shop.jobs.get(alice, job.id)).queue_position == 1

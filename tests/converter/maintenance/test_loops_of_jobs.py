@@ -295,6 +295,26 @@ async def test_one_thing_that_cannot_be_pruned_does_not_keep_the_others(shop, cl
 
 
 @on_sqlite
+async def test_a_job_that_cannot_be_emptied_does_not_keep_the_others(shop, alice, clock, monkeypatch):
+    orders = [await shop.order() for _ in range(6)]
+    await shop.work()
+    clock.move(RETENTION + 1)
+    erase = shop.eraser.erase
+
+    async def never_the_first(job_id):
+        if job_id == orders[0].id:
+            raise KeyError("a defect")
+        await erase(job_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.eraser, "erase", never_the_first)
+        await shop.pruner.run_once()
+        assert {key.split("/")[1] for key in await shop.objects("results")} == {orders[0].id}
+    await shop.pruner.run_once()
+    assert await shop.objects("results") == []
+
+
+@on_sqlite
 async def test_an_input_shared_by_two_jobs_goes_with_the_last_of_them(shop, alice, clock):
     order = JobOrder((JobInput(upload=await shop.upload()),), to="md")
     first = await shop.jobs.submit(alice, order)
@@ -335,6 +355,23 @@ async def test_a_loop_runs_on_its_interval_at_once_while_there_is_more_and_outli
     clock.move(100)
     assert loops.overdue() == ["test"]
     assert b'filewright_loop_failures_total{loop="test"} 1.0' in shop.metrics.render()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@on_sqlite
+async def test_a_loop_that_has_much_to_do_and_does_it_is_not_overdue(shop, clock):
+    seen = []
+
+    async def run_once() -> int:
+        seen.append(loops.overdue())
+        clock.move(30)
+        return 1 if len(seen) < 5 else 0
+
+    loops = Loops([Loop("test", run_once, every=10)], clock=clock, notifier=shop.notifier, metrics=shop.metrics)
+    task = asyncio.create_task(loops.run())
+    await clock.advance(5)
+    assert seen == [[]] * 5
+    task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from filewright.chassis.db.errors import DatabaseUnavailable
 from filewright.chassis.testing.clock import FakeClock
-from filewright.converter.jobs.worker import Worker, WorkerRules
+from filewright.converter.jobs.running.worker import Worker, WorkerRules
 from filewright.converter.maintenance.depth import depth
 from filewright.converter.maintenance.loops import Loop, Loops
 from filewright.converter.maintenance.vitals import IDLE_SECONDS, Vitals

@@ -5,15 +5,9 @@ import os
 
 import pytest
 
-from filewright.chassis.db.database import Database
 from filewright.chassis.storage.encryption.master import MasterKeyFile
 from filewright.chassis.storage.encryption.tenants import TenantKeys
-from filewright.converter.migrations import LOCATION
-
-
-async def migrated(database: Database) -> None:
-    """All tables, as a real installation has them."""
-    await database.migrate(LOCATION)
+from tablekit import migrated
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from filewright.chassis.storage.encryption.master import MasterKeyFile
 from filewright.chassis.storage.encryption.store import EncryptedStore
 from filewright.chassis.storage.encryption.tenants import TenantKeys
 from filewright.chassis.storage.local import LocalStore
+from filewright.chassis.testing.modules import module_at
 from filewright.converter.migrations import LOCATION
 from filewright.converter.migrations.tables import metadata
 from filewright.converter.privacy.certificates import Signer
@@ -22,18 +22,10 @@ from filewright.converter.privacy.erasing import Erasures
 HERE = Path(__file__).parent
 
 
-def load(path, name):
-    """A conftest of these tests; a process of its own has no fixtures."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    kit = importlib.util.module_from_spec(spec)
-    sys.modules[name] = kit
-    spec.loader.exec_module(kit)
-    return kit
-
-
 def opened(folder: Path):
     """The shop of that folder, with everything in it encrypted, and who erases in it."""
-    shops = load(HERE.parent / "conftest.py", "shops")
+    # A process of its own has no fixtures.
+    shops = module_at(HERE.parent / "conftest.py", "shops")
     clock = SystemClock()
     master = folder / "master.key"
     if not master.exists():

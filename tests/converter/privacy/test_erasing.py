@@ -20,7 +20,7 @@ from filewright.chassis.storage.port import ObjectMissing
 from filewright.chassis.web.problems import NotFound
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.errors import Expired
-from filewright.converter.jobs.runner import STALE
+from filewright.converter.jobs.running.runner import STALE
 from filewright.converter.migrations.tables import metadata
 from filewright.converter.privacy import erasing
 from filewright.converter.privacy.certificates import Signer, is_genuine

@@ -1,11 +1,11 @@
 """Whoever erases is killed at every step. The next one finds the erasure and finishes it."""
 
 import asyncio
-import importlib.util
 from pathlib import Path
 
 import pytest
 
+from filewright.chassis.testing.modules import module_at
 from filewright.converter.privacy import erasing
 
 SCRIPT = Path(__file__).with_name("erasing_process.py")
@@ -25,10 +25,7 @@ async def test_an_erasure_outlives_the_one_who_carries_it_out(point, tmp_path, w
     assert died.returncode == -9, f"{point} was never reached: {died.stderr.decode()[-500:]}"
     [ordered] = [word for word in died.stdout.decode().split() if word.startswith("ordered:")]
     ordered = ordered.removeprefix("ordered:")
-    spec = importlib.util.spec_from_file_location("erasing_process", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    shop, erasures, keys = script.opened(tmp_path)
+    shop, erasures, keys = module_at(SCRIPT, "erasing_process").opened(tmp_path)
     try:
         assert not (await erasures.get(ordered)).done
         assert await erasures.run_once() == 1

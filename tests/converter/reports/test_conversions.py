@@ -18,16 +18,12 @@ from filewright.chassis.db.materialized import has_views, refresh
 from filewright.chassis.ids import RandomIds
 from filewright.chassis.testing.clock import FakeClock
 from filewright.converter.jobs.models import AttemptRow, JobEventRow, JobRow
-from filewright.converter.migrations import LOCATION
 from filewright.converter.reports import source
 from filewright.converter.reports.conversions import BOUNDS, Counted, quantile, report
 from filewright.converter.reports.service import CONVERSIONS, EVERY, Reports, _decode, _encode
+from tablekit import migrated
 
 TODAY = date(2026, 1, 1)
-
-
-async def migrated(database):
-    await database.migrate(LOCATION)
 
 
 @pytest.fixture

@@ -144,8 +144,8 @@ async def test_the_pieces_that_tables_are_cut_into_are_no_way_around(hers):
 @pytest.mark.requirement("S2")
 @pytest.mark.parametrize(
     "look",
-    [statements.JOB, statements.STATE, statements.REVISION, upload_statements.UPLOAD],
-    ids=["job", "state", "revision", "upload"],
+    [statements.JOB, statements.STATE, statements.NOW, upload_statements.UPLOAD],
+    ids=["job", "state", "now", "upload"],
 )
 async def test_a_question_that_forgot_its_filter_is_answered_to_the_owner_alone(hers, look):
     forgetful = without_its_filter(look)

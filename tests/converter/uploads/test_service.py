@@ -203,6 +203,26 @@ async def test_a_digest_that_does_not_match_keeps_the_upload_open(room):
         await room.uploads.replace(ME, upload.id, pieces(b"abcd"))
 
 
+async def test_two_who_complete_an_upload_at_once_get_the_same_file(room, monkeypatch):
+    """As a client does that lost the answer to its first request, which is still at work."""
+    upload = await room.uploads.create(ME, filename="a.txt", length=4)
+    await room.uploads.replace(ME, upload.id, pieces(b"0123"))
+    completing = room.uploads._completing
+    examine, faster = completing._examine, []
+
+    async def overtaken(*arguments):
+        seen = await examine(*arguments)
+        with monkeypatch.context() as patch:
+            patch.setattr(completing, "_examine", examine)
+            faster.append(await room.uploads.complete(ME, upload.id))
+        return seen
+
+    monkeypatch.setattr(completing, "_examine", overtaken)
+    done = await room.uploads.complete(ME, upload.id)
+    assert done == faster[0]
+    assert await room.read(done.artifact) == b"0123"
+
+
 async def test_sending_again_replaces_what_was_sent(room):
     upload = await room.uploads.create(ME, filename="a.txt", length=4)
     for data in (b"0123", b"abcd"):

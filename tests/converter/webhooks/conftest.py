@@ -22,20 +22,16 @@ from filewright.chassis.db.database import Database
 from filewright.chassis.egress.client import Egress
 from filewright.chassis.egress.wire import Policy
 from filewright.chassis.testing.clock import FakeClock
-from filewright.converter.migrations import LOCATION
 from filewright.converter.tiers import Caller
 from filewright.converter.webhooks.events import Event
 from filewright.converter.webhooks.fanout import FanOut
 from filewright.converter.webhooks.models import DeliveryRow
 from filewright.converter.webhooks.sender import Sender
 from filewright.converter.webhooks.service import Wanted, Webhooks
+from tablekit import migrated
 
 SECRET = b"s" * 32
 LOOPBACK = Policy((ipaddress.ip_network("127.0.0.0/8"),))
-
-
-async def migrated(database: Database) -> None:
-    await database.migrate(LOCATION)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,22 @@ def _plays(delivery: Delivery) -> bool:
     return FORMATS[delivery.target].family in {Family.AUDIO, Family.VIDEO}
 
 
+def said_of(path: Path) -> Mapping[str, Any]:
+    """What Debian's ffprobe says, another build than the one that converts. Several facts ask it of one product."""
+    return _said_of(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _said_of(path: Path, _written: int) -> Mapping[str, Any]:
+    return json.loads(run("ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", path))
+
+
 def _stream(path: Path, kind: str) -> Mapping[str, Any] | None:
-    said = json.loads(run("ffprobe", "-v", "error", "-show_streams", "-of", "json", path))
-    return next((stream for stream in said["streams"] if stream["codec_type"] == kind), None)
+    return next((stream for stream in said_of(path)["streams"] if stream["codec_type"] == kind), None)
 
 
 def _seconds(path: Path) -> float:
-    said = json.loads(run("ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", path))
+    said = said_of(path)
     stated = said["format"].get("duration") or next((s["duration"] for s in said["streams"] if "duration" in s), None)
     if stated is not None and path.suffix not in {".aac", ".ac3", ".amr", ".y4m", ".mp3"}:
         return float(stated)

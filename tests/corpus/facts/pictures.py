@@ -15,6 +15,7 @@ ONE_PICTURE = frozenset({"png", "jpg", "webp", "gif", "avif", "heic", "tiff", "b
                          "ppm", "qoi", "exr", "hdr"})  # fmt: skip
 _MOVING = frozenset({"gif", "webp", "tiff", "avif", "png", "pdf"})
 _DEEP = frozenset({"png", "tiff"})
+_TURNED_BY_A_TAG = frozenset({"jpg", "tiff", "png", "webp", "avif", "heic", "jxl", "jp2"})
 _POINT = {"pt": 1.0, "px": 0.75, "": 0.75, "mm": 72 / 25.4, "cm": 72 / 2.54, "in": 72.0}
 
 
@@ -29,6 +30,8 @@ def size(facts: Facts, delivery: Delivery) -> str | None:
     found = size_of(delivery.first, delivery.target)
     if found != (width, height):
         return f"{found[0]:g} × {found[1]:g}, not {width} × {height}"
+    if delivery.target not in _TURNED_BY_A_TAG:
+        return ""
     turned = run("exiftool", "-s3", "-n", "-Orientation", delivery.first, check=False).strip()
     return "" if turned in {"", "1"} else f"its orientation tag says {turned}"
 

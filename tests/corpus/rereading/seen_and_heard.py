@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import resvg_py
 
 from corpus.facts.delivery import run
+from corpus.facts.media import said_of
 from corpus.facts.pictures import size_of
 from corpus.rereading.common import Reader, must
 from corpus.rereading.documents import xml
@@ -42,11 +42,10 @@ def svg(path: Path) -> None:
 
 
 def playing(container: str, kind: str) -> Reader:
-    """Debian's ffprobe, another build than the one that converts."""
+    """A container of this kind, with something to be heard or seen."""
 
     def read(path: Path) -> None:
-        shown = ("-show_entries", "format=format_name:stream=codec_type,sample_rate,width", "-of", "json")
-        said = json.loads(run("ffprobe", "-v", "error", *shown, path))
+        said = said_of(path)
         must(container in said["format"]["format_name"].split(","), said["format"]["format_name"])
         sizes = [int(s.get("sample_rate") or s.get("width") or 0) for s in said["streams"] if s["codec_type"] == kind]
         must(max(sizes, default=0) > 0, f"no {kind}")

@@ -147,10 +147,11 @@ class Storm:
                 self._say(f"{time.monotonic() - began:.0f} s: fault {n + 1}, {kind}; {crowd.done} orders served")
             for silence in self._silent.values():
                 silence.result()
-            crowd.all_done()
+            troubles = crowd.troubles()
         figures.seconds = time.monotonic() - began
         self._say(f"{figures.seconds:.0f} s: all orders served; now the books")
-        figures.breaches = self._shape.breaches(journal, self._leftovers)
+        figures.breaches = [judge.Breach("client", str(trouble)) for trouble in troubles]
+        figures.breaches += self._shape.breaches(journal, self._leftovers)
         self._account(figures, journal, self._shape.deaths[earlier:])
         return figures
 

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,10 @@ class Service:
 
     def jobs(self) -> list[dict[str, Any]]:
         """All there ever were."""
-        return list(httpx.get(f"{self.url}/v1/jobs", params={"limit": 100}).json()["data"])
+        return list(httpx.get(f"{self.url}/v1/jobs", params={"limit": 100}, timeout=60).json()["data"])
 
     def upload(self, upload_id: str) -> httpx.Response:
-        return httpx.get(f"{self.url}/v1/uploads/{upload_id}")
+        return httpx.get(f"{self.url}/v1/uploads/{upload_id}", timeout=60)
 
 
 class Engine:
@@ -200,6 +201,20 @@ def service(tmp_path: Path, warm: WarmPython) -> Iterator[Service]:
     own = Service(data, warm)
     yield own
     own.kill()
+
+
+@pytest.fixture(scope="module")
+def page_at(browser: Browser, served) -> Iterator[Callable[[str], Page]]:
+    """Opens an address of the service in a page in which a test may run the service's scripts by themselves."""
+    with ExitStack() as until_the_end:
+
+        def opened(path: str) -> Page:
+            page = browser.new_page(bypass_csp=True)
+            until_the_end.callback(page.close)
+            page.goto(f"{served.url}{path}")
+            return page
+
+        yield opened
 
 
 @pytest.fixture

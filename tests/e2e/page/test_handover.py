@@ -179,7 +179,7 @@ def test_without_any_way_the_call_is_selected_and_that_is_said(page: Page):
 def test_the_dialog_leads_to_the_documentation(page: Page, served):
     page.evaluate(_OPEN, {"name": "a.md", "target": "pdf"})
     link = page.get_by_role("dialog").get_by_role("link", name="All of the API")
-    assert httpx.get(served.url + str(link.get_attribute("href"))).status_code == 200
+    assert httpx.get(served.url + str(link.get_attribute("href")), timeout=60).status_code == 200
 
 
 def test_escape_closes_the_dialog(page: Page):

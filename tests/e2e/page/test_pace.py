@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 _COURSE = """async ({points, now, estimate}) => {
     const {Course} = await import('/static/pace.js');
@@ -30,11 +29,8 @@ _SHOWN = """async (guesses) => {
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, served) -> Any:
-    opened = browser.new_page(bypass_csp=True)
-    opened.goto(f"{served.url}/static/mark.svg")
-    yield opened
-    opened.close()
+def page(page_at) -> Page:
+    return page_at("/static/mark.svg")
 
 
 def left(page: Page, points: list[tuple[float, float]], now: float, estimate: float | None = None) -> float | None:

@@ -79,6 +79,7 @@ class Desk:
                 files={"file": (file.name, content)},
                 data=form,
                 headers={"Prefer": "respond-async"},
+                timeout=60,
             )
         job = answer.raise_for_status().json()
         while job["status"] in {"queued", "running"}:
@@ -108,7 +109,7 @@ class Desk:
 
     def looks(self) -> dict[str, str]:
         """The jobs that were made only to look, and how each stands."""
-        found = httpx.get(f"{self.url}/v1/jobs", params={"tag": "preview", "limit": 100}).json()["data"]
+        found = httpx.get(f"{self.url}/v1/jobs", params={"tag": "preview", "limit": 100}, timeout=60).json()["data"]
         return {job["id"]: job["status"] for job in found}
 
     def erased(self, before: dict[str, str]) -> bool:
@@ -266,7 +267,7 @@ def test_the_pages_of_a_pdf_are_turned_by_keys_and_by_the_strip(desk: Desk, book
 
 
 def targets_of(desk: Desk, format_id: str) -> list[str]:
-    [found] = [one for one in httpx.get(f"{desk.url}/v1/formats").json()["data"] if one["id"] == format_id]
+    [found] = [one for one in httpx.get(f"{desk.url}/v1/formats", timeout=60).json()["data"] if one["id"] == format_id]
     return list(found["targets"])
 
 
@@ -475,7 +476,9 @@ def test_what_was_made_to_look_is_erased_when_the_dialog_closes(desk: Desk, tmp_
     assert len(desk.looks()) == len(before) + 2, "one for the result, one for the file it was made of"
     desk.page.keyboard.press("Escape")
     eventually(lambda: desk.erased(before), "the looks are erased")
-    assert httpx.get(f"{desk.url}{job['outputs'][0]['url']}").status_code == 200, "the result itself is kept"
+    assert httpx.get(f"{desk.url}{job['outputs'][0]['url']}", timeout=60).status_code == 200, (
+        "the result itself is kept"
+    )
 
 
 @pytest.mark.long
@@ -497,7 +500,7 @@ def test_closed_while_it_works_it_leaves_nothing_running(desk: Desk, tmp_path: P
 @pytest.mark.long
 def test_a_result_that_is_gone_is_said_in_words(desk: Desk, red: Path):
     job = desk.convert(red, "jpg")
-    httpx.delete(f"{desk.url}/v1/jobs/{job['id']}")
+    httpx.delete(f"{desk.url}/v1/jobs/{job['id']}", timeout=60)
     dialog = desk.open(job)
     expect(dialog.get_by_role("status")).to_have_text("There is no preview. The files were deleted")
 

@@ -37,7 +37,7 @@ def large(size: int) -> str:
 
 
 def result(url: str, row: dict[str, Any], n: int = 0) -> bytes:
-    return httpx.get(url + row["job"]["outputs"][n]["url"]).content
+    return httpx.get(url + row["job"]["outputs"][n]["url"], timeout=60).content
 
 
 def protected_pdf(folder: Path, password: str) -> bytes:
@@ -187,7 +187,7 @@ def test_an_offered_target_can_be_chosen_after_the_first_result(calm):
 
 @pytest.mark.long
 def test_three_uploads_go_at_once_and_every_row_gets_one_job(calm, served):
-    before = {job["id"] for job in httpx.get(f"{served.url}/v1/jobs?limit=100").json()["data"]}
+    before = {job["id"] for job in httpx.get(f"{served.url}/v1/jobs?limit=100", timeout=60).json()["data"]}
     rows = calm.page.evaluate(
         """() => {
             window.most = 0;
@@ -204,7 +204,7 @@ def test_three_uploads_go_at_once_and_every_row_gets_one_job(calm, served):
     calm.do("startAll")
     for row_id in rows:
         calm.until(row_id, "row.phase === 'succeeded'")
-    after = {job["id"] for job in httpx.get(f"{served.url}/v1/jobs?limit=100").json()["data"]} - before
+    after = {job["id"] for job in httpx.get(f"{served.url}/v1/jobs?limit=100", timeout=60).json()["data"]} - before
     assert {calm.row(row_id)["job"]["id"] for row_id in rows} == after
     assert len(after) == 24
     assert calm.page.evaluate("window.most") <= 3
@@ -213,7 +213,7 @@ def test_three_uploads_go_at_once_and_every_row_gets_one_job(calm, served):
 
 def json_of(url: str, row: dict[str, Any]) -> str:
     """The first cell of the row's own result."""
-    return str(httpx.get(url + row["job"]["outputs"][0]["url"]).json()[0]["a"])
+    return str(httpx.get(url + row["job"]["outputs"][0]["url"], timeout=60).json()[0]["a"])
 
 
 def test_listeners_are_called_once_a_frame_however_much_happens(calm):
@@ -381,7 +381,7 @@ def test_without_a_connection_a_row_waits_and_goes_on_by_itself(service, engine:
 def test_an_upload_that_the_service_has_lost_is_sent_again_from_the_file(calm, served):
     row_id = calm.add("notes.md", NOTES)
     lost = calm.until(row_id, "row.phase === 'ready'")["upload"]
-    httpx.delete(f"{served.url}/v1/uploads/{lost}").raise_for_status()
+    httpx.delete(f"{served.url}/v1/uploads/{lost}", timeout=60).raise_for_status()
     calm.reload()
     calm.do("choose", row_id, "html")
     calm.do("start", row_id)
@@ -394,7 +394,7 @@ def test_an_upload_that_the_service_has_lost_is_sent_again_from_the_file(calm, s
 def test_a_row_whose_upload_and_file_are_gone_says_so(calm, served):
     row_id = calm.add("notes.md", NOTES)
     lost = calm.until(row_id, "row.phase === 'ready'")["upload"]
-    httpx.delete(f"{served.url}/v1/uploads/{lost}").raise_for_status()
+    httpx.delete(f"{served.url}/v1/uploads/{lost}", timeout=60).raise_for_status()
     calm.forget()
     calm.reload()
     calm.do("start", row_id)
@@ -419,9 +419,9 @@ def test_each_page_has_rows_of_its_own_and_a_new_one_takes_over_those_of_a_close
 
 
 def gone(url: str, row: dict[str, Any]) -> bool:
-    upload = httpx.get(f"{url}/v1/uploads/{row['upload']}").status_code in {404, 410}
+    upload = httpx.get(f"{url}/v1/uploads/{row['upload']}", timeout=60).status_code in {404, 410}
     return upload and (
-        row["job"] is None or httpx.get(f"{url}/v1/jobs/{row['job']['id']}").json()["status"] == "expired"
+        row["job"] is None or httpx.get(f"{url}/v1/jobs/{row['job']['id']}", timeout=60).json()["status"] == "expired"
     )
 
 

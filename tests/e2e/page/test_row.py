@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 _SHOWN = """async ({job, phase, code}) => {
     const [{rowView}, {setLanguage}] = await Promise.all([import('/static/row.js'), import('/static/i18n.js')]);
@@ -23,11 +23,8 @@ _SHOWN = """async ({job, phase, code}) => {
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, served) -> Any:
-    opened = browser.new_page(bypass_csp=True)
-    opened.goto(f"{served.url}/")
-    yield opened
-    opened.close()
+def page(page_at) -> Page:
+    return page_at("/")
 
 
 def about(page: Page, code: str = "en", phase: str = "succeeded", **measured: Any) -> str:

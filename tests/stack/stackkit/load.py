@@ -12,13 +12,16 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
 
 CSV = b"name,number\n" + b"".join(b"n%d,%d\n" % (n, n) for n in range(200))
 PATIENCE = httpx.Timeout(90)
+LONGEST = 300.0
+"""Seconds after which a job that has not ended is lost."""
 MOST = 16
 """Callers of a kind at once: when the machine does something else meanwhile, they queue before the door."""
 
@@ -30,10 +33,19 @@ class Load:
     url: str
     wrong: list[str] = field(default_factory=list)
     requests: int = 0
+    came: int = 0
+    """Callers that wanted a conversion."""
     jobs: int = 0
     seconds: list[float] = field(default_factory=list)
     """How long each took for its result."""
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
+    _began: float = field(default_factory=time.monotonic)
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self.requests = self.came = self.jobs = 0
+        self.seconds.clear()
+        self._began = time.monotonic()
 
     async def capacity(self, callers: int, seconds: float) -> float:
         """Conversions a second that are made when always so many callers wait."""
@@ -51,8 +63,7 @@ class Load:
         """So many of each a second until told to stop; returns when the last has its answer."""
         await asyncio.gather(self._at(conversions, self.convert, stop), self._at(looks, self.look, stop))
 
-    async def _at(self, rate: float, what: object, stop: asyncio.Event) -> None:
-        assert callable(what)
+    async def _at(self, rate: float, what: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
         coming, room = random.Random(1), asyncio.Semaphore(MOST)
         next_at = time.monotonic()
 
@@ -69,6 +80,7 @@ class Load:
 
     async def convert(self) -> None:
         """Order, wait, take."""
+        self.came += 1
         began = time.monotonic()
         async with self._client() as client:
             files = {"file": ("numbers.csv", CSV, "text/csv")}
@@ -77,16 +89,19 @@ class Load:
                 return
             job = answer.json()
             while job["status"] in {"queued", "running"}:
+                if time.monotonic() > began + LONGEST:
+                    self._note(f"job {job['id']}: still {job['status']} after {LONGEST:.0f} s")
+                    return
                 answer = await self._ask(client, "GET", f"/v1/jobs/{job['id']}?wait=20")
                 if answer is None:
                     return
                 job = answer.json()
             if job["status"] != "succeeded":
-                self.wrong.append(f"job {job['id']}: {job['status']} {job.get('error')}")
+                self._note(f"job {job['id']}: {job['status']} {job.get('error')}")
                 return
             taken = await self._ask(client, "GET", job["outputs"][0]["url"])
             if taken is not None and taken.content.count(b"number") < 200:
-                self.wrong.append(f"job {job['id']}: another result")
+                self._note(f"job {job['id']}: another result")
         self.jobs += 1
         self.seconds.append(time.monotonic() - began)
 
@@ -95,6 +110,9 @@ class Load:
         async with self._client() as client:
             await self._ask(client, "GET", "/v1/jobs?limit=5")
             await self._ask(client, "GET", "/v1/me/limits")
+
+    def _note(self, what: str) -> None:
+        self.wrong.append(f"after {time.monotonic() - self._began:.1f} s: {what}")
 
     def _client(self) -> httpx.AsyncClient:
         number = next(self._numbers)
@@ -111,17 +129,17 @@ class Load:
         try:
             answer = await client.request(method, path, **more)  # type: ignore[arg-type] # as httpx takes them
         except httpx.HTTPError as error:
-            self.wrong.append(f"{method} {path}: {error!r}")
+            self._note(f"{method} {path}: {error!r}")
             return None
         if answer.status_code != expected:
-            self.wrong.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+            self._note(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
             return None
         return answer
 
 
 @contextlib.contextmanager
 def coming(load: Load, conversions: float, looks: float) -> Iterator[None]:
-    """Callers at these rates, until the block is left; then the last has its answer."""
+    """Callers at these rates, until the block is left; then the last has its answer. What broke one is raised here."""
     stop = threading.Event()
 
     async def until_told() -> None:
@@ -131,10 +149,10 @@ def coming(load: Load, conversions: float, looks: float) -> Iterator[None]:
         told.set()
         await callers
 
-    thread = threading.Thread(target=asyncio.run, args=(until_told(),))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as thread:
+        all_of_it = thread.submit(asyncio.run, until_told())
+        try:
+            yield
+        finally:
+            stop.set()
+            all_of_it.result()

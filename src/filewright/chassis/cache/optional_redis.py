@@ -42,7 +42,8 @@ class OptionalRedis:
         answer_seconds: float = ANSWER_SECONDS,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        limits = {"socket_timeout": answer_seconds, "socket_connect_timeout": answer_seconds}
+        # `ask` has the one limit on time; the client's own would make a task for each command.
+        limits = {"socket_timeout": None, "socket_connect_timeout": answer_seconds}
         self.client: Redis = RedisAddress.parse(url).client(**limits)
         self._answer_seconds = answer_seconds
         self._breaker = Breaker(clock.monotonic, chance)

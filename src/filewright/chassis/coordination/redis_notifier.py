@@ -19,6 +19,7 @@ import orjson
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from filewright.chassis.coordination.kept_connection import KeptConnection
 from filewright.chassis.coordination.memory import MemoryListener, MemoryNotifier
 from filewright.chassis.coordination.port import Hear
 from filewright.chassis.coordination.redis_address import RedisAddress, let_go
@@ -48,6 +49,7 @@ class RedisNotifier:
         address = RedisAddress.parse(url)
         self._channel = f"{scope}/{address.database}/news"
         self._redis = address.client()
+        self._ask = KeptConnection(self._redis)
         self._me = secrets.token_hex(8)
         self._here = MemoryNotifier()
         self._ping = ping
@@ -121,7 +123,7 @@ class RedisNotifier:
             self._something_unsent.clear()
             topics, self._unsent = list(self._unsent), {}
             try:
-                await self._redis.publish(self._channel, orjson.dumps([self._me, *topics]))
+                await self._ask("PUBLISH", self._channel, orjson.dumps([self._me, *topics]))
             except (RedisError, OSError) as error:
                 # Whoever lost the connection looks again when it is back; whoever did not looks after a timeout.
                 log.warning("announcements_lost", topics=len(topics), error=type(error).__name__)

@@ -199,7 +199,7 @@ class Database:
 
     async def revision(self) -> str | None:
         """The schema's present revision; None when nothing was ever migrated."""
-        with _told_as_unavailable():
+        with _told_as_unavailable(whole=True):
             async with self._readers.turn(), self._reader.connect() as connection:
                 return await connection.run_sync(migrations.current)
 
@@ -228,7 +228,7 @@ class Database:
     ) -> pools.Budget | None:
         """Whether the connections of these processes fit; None on SQLite. Raises PoolsTooLarge, DatabaseUnavailable."""
         if self.dialect == dialect.POSTGRESQL:
-            with _told_as_unavailable():
+            with _told_as_unavailable(whole=True):
                 async with self._readers.turn(), self._reader.connect() as connection:
                     server = await dialect.server_limits(connection)
             self._budget = pools.check(pools.Fleet(processes, self._pool_size), server, pooler)
@@ -326,11 +326,12 @@ def _hit(point: str) -> None:
 
 
 @contextmanager
-def _told_as_unavailable(*, reading: bool = False) -> Iterator[None]:
+def _told_as_unavailable(*, reading: bool = False, whole: bool = False) -> Iterator[None]:
+    """`whole`: nothing is done within but the database's, so what a socket says is of the database, too."""
     try:
         yield
     except Exception as error:
-        if not _is_the_databases(error):
+        if not (whole or _is_the_databases(error)):
             raise
         match dialect.trouble(error):
             case dialect.Trouble.NONE:

@@ -193,21 +193,6 @@ async def add_up(
     await session.execute(insert.on_conflict_do_update(index_elements=key, set_=added))
 
 
-async def insert_or_count(
-    session: AsyncSession, table: type[DeclarativeBase], values: Mapping[str, Any], *, counter: str
-) -> dict[str, Any]:
-    """Insert one row; where a row with that primary key is there, add 1 to its `counter` and leave the rest of it.
-
-    The row as it is now, by column: of several that do this at once, one inserts and each of the others counts.
-    """
-    columns = table.__table__.columns
-    key = [column.name for column in columns if column.primary_key]
-    statement = _insert(session, table).values(**values)
-    statement = statement.on_conflict_do_update(index_elements=key, set_={counter: columns[counter] + 1})
-    row = (await session.execute(statement.returning(*columns))).one()
-    return dict(row._mapping)  # noqa: SLF001 - the public name of it is this
-
-
 def trouble(error: BaseException) -> Trouble:
     """What this error means; the whole of the program's knowledge of SQLite codes and SQLSTATEs."""
     if isinstance(error, PoolTimeout):

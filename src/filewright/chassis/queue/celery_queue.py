@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
+from filewright.chassis.coordination.kept_connection import KeptScript
 from filewright.chassis.coordination.redis_address import RedisAddress, let_go
 from filewright.chassis.queue.envelope import envelope
 from filewright.chassis.queue.hand_over import HandOver
@@ -66,7 +67,7 @@ class CeleryQueue:
         self._capacity = capacity
         self._name = name
         self._redis = RedisAddress.parse(url).client(socket_timeout=_PUBLISH_SECONDS)
-        self._push = self._redis.register_script(_PUSH)
+        self._push = KeptScript(self._redis, _PUSH)
         self._hand_over: HandOver | None = None
         self._worker: CeleryWorker | None = None
         self._in_vain = 0
@@ -82,7 +83,7 @@ class CeleryQueue:
         lane = tasks[0].lane
         keys = [lane, *(other for other in LANES if other != lane)]
         try:
-            taken: int = await self._push(keys=keys, args=[self._capacity, *map(self._message, tasks)])
+            taken: int = await self._push(keys, [self._capacity, *map(self._message, tasks)])
         except (RedisError, OSError) as error:
             raise QueueUnavailable(type(error).__name__) from error
         return taken

@@ -26,13 +26,30 @@ class MemoryLimiter:
     def take_now(self, key: str, rate: Rate, cost: int = 1) -> Verdict:
         """As `take`, for who cannot wait."""
         with self._lock:
-            now = int(self._clock.monotonic() * SECOND)
+            now = self._now()
             verdict, fresh_at = decide(rate.interval, rate.most, self._fresh_at.get(key), now, cost)
             if cost and verdict.allowed:
-                self._fresh_at[key] = fresh_at
-                if len(self._fresh_at) > self._most_keys:
-                    self._forget(now)
+                self._keep(key, fresh_at, now)
             return verdict
+
+    def ahead(self, key: str) -> int:
+        """In how many microseconds the key will be fresh."""
+        with self._lock:
+            return max(self._fresh_at.get(key, 0) - self._now(), 0)
+
+    def learn(self, key: str, ahead: int) -> None:
+        """Whatever was counted here, the key will be fresh in so many microseconds."""
+        with self._lock:
+            now = self._now()
+            self._keep(key, now + ahead, now)
+
+    def _now(self) -> int:
+        return int(self._clock.monotonic() * SECOND)
+
+    def _keep(self, key: str, fresh_at: int, now: int) -> None:
+        self._fresh_at[key] = fresh_at
+        if len(self._fresh_at) > self._most_keys:
+            self._forget(now)
 
     def _forget(self, now: int) -> None:
         """What is fresh is as good as unknown; if all are in use, the half that is nearest to fresh goes."""

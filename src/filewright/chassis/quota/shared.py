@@ -10,7 +10,7 @@ bucket in Redis is smaller than the rate's burst by just that much, and whatever
 
     leased and unspent + what is in the bucket  <=  (burst - gain) + gain  =  burst        at every moment.
 
-While Redis does not answer, each process counts for itself at half the rate.
+While Redis does not answer, each process counts for itself at half the rate (`interim.py`), and pays back what it gave.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from typing import Any
 
 from filewright.chassis.cache.optional_redis import OptionalRedis
 from filewright.chassis.clock import Clock
+from filewright.chassis.coordination.kept_connection import KeptScript
 from filewright.chassis.quota.gcra import SECOND, Rate, Verdict
-from filewright.chassis.quota.memory import MemoryLimiter
+from filewright.chassis.quota.interim import Interim
 
 LEASE_SECONDS = 1.0
 _MOST_AT_ONCE = 200
@@ -31,9 +32,9 @@ _MOST_AT_ONCE = 200
 _MOST_KNOWN = 100_000
 """Leases and refusals that a process remembers."""
 
-# For each key: its interval, how many at once, how many are wanted and how few would do. Gives as many as there are, if
-# that is not too few. Numbers are whole microseconds below 2^53, which Lua's keep exactly; as text they must be written
-# out, or Redis shortens them.
+# For each key: its interval, how many at once, how many are wanted, how few would do, and the time that was given away
+# unasked. Gives as many as there are, if that is not too few; of what was given it takes back what there is. Numbers
+# are whole microseconds below 2^53, which Lua's keep exactly; as text they must be written out, or Redis shortens them.
 _SCRIPT = """
 local now = tonumber(ARGV[1])
 if now == 0 then
@@ -42,9 +43,10 @@ if now == 0 then
 end
 local answers = {}
 for n, key in ipairs(KEYS) do
-    local interval, most = tonumber(ARGV[4 * n - 2]), tonumber(ARGV[4 * n - 1])
-    local wanted, least = tonumber(ARGV[4 * n]), tonumber(ARGV[4 * n + 1])
+    local interval, most = tonumber(ARGV[5 * n - 3]), tonumber(ARGV[5 * n - 2])
+    local wanted, least, owed = tonumber(ARGV[5 * n - 1]), tonumber(ARGV[5 * n]), tonumber(ARGV[5 * n + 1])
     local ahead = math.max((tonumber(redis.call('GET', key)) or now) - now, 0)
+    ahead = math.max(ahead, math.min(ahead + owed, most * interval))
     local there = math.max(math.floor((most * interval - ahead) / interval), 0)
     local given = math.min(wanted, there)
     local wait = 0
@@ -52,8 +54,8 @@ for n, key in ipairs(KEYS) do
         given = 0
         wait = ahead + least * interval - most * interval
     end
-    if given > 0 then
-        ahead = ahead + given * interval
+    ahead = ahead + given * interval
+    if given > 0 or owed > 0 then
         redis.call('SET', key, string.format('%.0f', now + ahead), 'PX', math.ceil(ahead / 1000))
     end
     answers[n] = {given, there - given, wait, ahead}
@@ -103,8 +105,8 @@ class SharedLimiter:
         self._clock = clock
         self._scope = scope
         self._timer = timer
-        self._script = redis.client.register_script(_SCRIPT)
-        self._alone = MemoryLimiter(clock)
+        self._script = KeptScript(redis.client, _SCRIPT)
+        self._interim = Interim(clock)
         self._leases: dict[str, _Lease] = {}
         self._refusals: dict[str, _Refusal] = {}
         self._questions: list[_Question] = []
@@ -119,7 +121,7 @@ class SharedLimiter:
         wanted = self._wanted(key, gain, now) if cost == 1 else cost
         answer = await self._ask(key, (rate.interval, rate.most - gain, wanted, cost))
         if answer is None:
-            return self._alone.take_now(key, rate.halved(), cost)
+            return self._interim.take(key, rate, cost)
         return self._noted(key, answer, cost, gain, now)
 
     async def close(self) -> None:
@@ -155,6 +157,7 @@ class SharedLimiter:
 
     def _noted(self, key: str, answer: Sequence[int], cost: int, gain: int, asked_at: float) -> Verdict:
         given, remaining, wait, ahead = answer
+        self._interim.heard(key, ahead)
         verdict = Verdict(given >= cost, remaining + max(given - cost, 0) + gain, wait / SECOND, ahead / SECOND)
         if not cost:
             return Verdict(True, remaining + gain, 0.0, ahead / SECOND)
@@ -197,9 +200,14 @@ class SharedLimiter:
 
     async def _put(self, asked: Sequence[_Question]) -> Any:
         keys = [self._scope + question.key for question in asked]
-        now = self._timer() if self._timer is not None else 0
-        arguments = [now, *(value for question in asked for value in question.arguments)]
-        return await self._redis.ask(lambda: self._script(keys=keys, args=arguments))
+        owed = self._interim.owed(question.key for question in asked)
+        untold, arguments = dict(owed), [self._timer() if self._timer is not None else 0]
+        for question in asked:
+            arguments += (*question.arguments, untold.pop(question.key, 0))
+        answers = await self._redis.ask(lambda: self._script(keys, arguments))
+        if answers is not None:
+            self._interim.paid(owed)
+        return answers
 
 
 def _answer(asked: Sequence[_Question], answers: Sequence[Sequence[int]] | None) -> None:

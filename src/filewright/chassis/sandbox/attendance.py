@@ -160,19 +160,25 @@ def _call_ending(run: Supervision, child: StartedChild, exit_: Exit, answer: _An
 def _ending(run: Supervision, child: StartedChild, exit_: Exit) -> Ending:
     if run.verdict is not None:
         return run.verdict
-    if child.was_out_of_memory() or (exit_.signal == signal.SIGKILL and run.machine_ran_out_of_memory()):
+    if child.was_out_of_memory():
         return Ending.MEMORY_LIMIT
     if exit_.signal is None:
         return Ending.COMPLETED if exit_.code == 0 else Ending.FAILED
-    if exit_.signal == signal.SIGKILL and run.watched.cpu_seconds >= run.limits.cpu_seconds:
-        return Ending.CPU_LIMIT
+    if exit_.signal == signal.SIGKILL and _cpu_seconds(run, exit_) >= run.limits.cpu_seconds:
+        return Ending.CPU_LIMIT  # the kernel was faster than the watchdog
+    if exit_.signal == signal.SIGKILL and run.machine_ran_out_of_memory():
+        return Ending.MEMORY_LIMIT  # somebody's process was ended for it meanwhile, most likely this one
     return _BY_SIGNAL.get(signal.Signals(exit_.signal), Ending.CRASHED)
 
 
 def _outcome(run: Supervision, exit_: Exit, ending: Ending, stdout: Reader, stderr: Reader) -> Outcome:
     usage = Usage(
         run.wall_seconds,
-        max(exit_.cpu_seconds, run.watched.cpu_seconds),
+        _cpu_seconds(run, exit_),
         max(exit_.max_rss_bytes, run.watched.memory_bytes),
     )
     return Outcome(ending, exit_.code, exit_.signal, usage, stdout.data, stderr.data)
+
+
+def _cpu_seconds(run: Supervision, exit_: Exit) -> float:
+    return max(exit_.cpu_seconds, run.watched.cpu_seconds)

@@ -4,8 +4,8 @@ Runs inside the sandbox, in an interpreter of its own (`main`) or in a child for
 JSON over one socket:
 
     child   {"hello": <pid>}
-    owner   {"function": "module:name", "arguments": {...}, "workspace": "...", "limits": [[which, value], ...],
-             "landlock": {...} | null}          with it comes the system call filter
+    owner   {"function": "module:name", "arguments": {...}, "env": {...}, "workspace": "...",
+             "limits": [[which, value], ...], "landlock": {...} | null}      with it comes the system call filter
     child   {"progress": 0.5} ...
     child   {"value": ...} | {"refusal": "code"} | {"memory": true} | {"error": "TypeError: ..."}
 """
@@ -71,6 +71,7 @@ def _shut_in(order: dict[str, Any]) -> None:
     workspace = str(order["workspace"])
     os.chdir(workspace)
     os.environ["HOME"] = os.environ["TMPDIR"] = f"{workspace}/tmp"  # noqa: S108, TID251 - the child's own
+    os.environ.update(order["env"])  # noqa: TID251 - the same
     tempfile.tempdir = None
     random.seed()
     if "numpy.random" in sys.modules:

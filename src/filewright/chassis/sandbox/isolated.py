@@ -20,6 +20,7 @@ from filewright.chassis.sandbox.processes import descendants, send_signal
 from filewright.chassis.sandbox.starting import Launch, Pipes, policy
 from filewright.chassis.sandbox.streams import readable as until_readable
 from filewright.chassis.sandbox.supervision import Exit
+from filewright.chassis.tasks import to_its_end
 
 _GO = b"go\n"
 _START_SECONDS = 20.0
@@ -103,17 +104,32 @@ class Bubblewrap:
 
     async def start(self, launch: Launch) -> tuple[IsolatedChild, Pipes]:
         process, pipes, status_fd, gate_fd = self._spawn(launch)
+        starting = asyncio.ensure_future(self._let_go(process, status_fd, gate_fd, launch.limits))
         try:
-            child = await self._let_go(process, status_fd, gate_fd, launch.limits)
+            child = await asyncio.shield(starting)
             os.write(pipes.stdin, _GO)
         except BaseException:
             pipes.close()
-            os.close(status_fd)
-            await _abandon(process)
+            await to_its_end(self._take_back(starting, process, status_fd))
             raise
         finally:
             os.close(gate_fd)
         return child, pipes
+
+    async def _take_back(self, starting: asyncio.Future[IsolatedChild], process: Process, status_fd: int) -> None:
+        """End what was begun. Bubblewrap is let come as far as to name its child, which is what can be ended surely:
+        of one that is only being made nobody knows yet, and it would wait for its parent for ever.
+        """
+        await asyncio.wait([starting])
+        if starting.cancelled() or starting.exception() is not None:
+            os.close(status_fd)
+            await _abandon(process)
+            return
+        child = starting.result()
+        child.kill()
+        await child.ended()
+        await child.exit()
+        child.close()
 
     def _spawn(self, launch: Launch) -> tuple[Process, Pipes, int, int]:
         status_in, status_out = os.pipe()

@@ -73,6 +73,9 @@ class Command:
     socket_names: str = ""
     """A glob for the names of Unix sockets that it insists on making in the system's /tmp. They are gone after the run.
     Where the sandbox gives it a /tmp of its own, nothing of this is needed."""
+    lent: Path | None = None
+    """A directory below that of all jobs which it may read besides, and no other run unless it is lent to that, too. In
+    the values of `env`, `{lent}` becomes its path as the program sees it."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,10 @@ class PythonCall:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     warm: tuple[str, ...] | WarmParent = ()
     """Modules the warm parent imports before any job arrives, or more of it; calls with the same share one parent."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Set before the function is called; what a warm parent has read of its own by then stays as it is."""
+    lent: Path | None = None
+    """As of a `Command`."""
 
     @property
     def parent(self) -> WarmParent:

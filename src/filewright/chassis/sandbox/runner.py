@@ -172,11 +172,12 @@ class LocalSandbox:
         program = command.argv[0]
         if not program.startswith((".", "{work}")) and shutil.which(program, path=system.search_path()) is None:
             raise SandboxUnavailable(f"the program {program} is not installed")
+        lent, env = _lent(command, None if command.lent is None else self._lendable(command.lent))
         launch = Launch(
             command.argv,
             terms.workspace,
-            command.env,
-            command.readable,
+            env,
+            (*command.readable, *lent),
             terms.limits,
             makes_sockets=bool(command.socket_names),
         )
@@ -204,19 +205,22 @@ class LocalSandbox:
             os.close(stdout[1])
             os.close(stderr[1])
         pipes = Pipes(os.open(os.devnull, os.O_WRONLY), stdout[0], stderr[0])
-        order = self._order(call, self._warm.inside(terms.workspace), terms.limits, readable)
+        lent = None if call.lent is None else Path(self._warm.inside(self._lendable(call.lent)))
+        order = self._order(call, self._warm.inside(terms.workspace), terms.limits, lent, readable)
         return await attend_call(child, pipes, terms, talk.detach(), order)
 
     async def _run_fresh(self, call: PythonCall, terms: Terms) -> Outcome:
         """In an interpreter of its own, for when there is no parent to fork from."""
         if call.parent.main != WarmParent.main:
             raise SandboxUnavailable("there is no warm parent at this level, and the call needs one")
+        lent = None if call.lent is None else self._lendable(call.lent)
         ours, theirs = socket.socketpair()
         argv = system.python_argv("filewright.chassis.sandbox.inside", str(theirs.fileno()))
         launch = Launch(
             argv,
             terms.workspace,
             env=QUIET,
+            readable=() if lent is None else (lent,),
             limits=terms.limits,
             sockets="none",
             pass_fds=(theirs.fileno(),),
@@ -227,15 +231,33 @@ class LocalSandbox:
         except BaseException:
             ours.close()
             raise
-        order = self._order(call, self._starter.work(terms.workspace), terms.limits)
+        order = self._order(call, self._starter.work(terms.workspace), terms.limits, lent)
         return await attend_call(child, pipes, terms, ours.detach(), order)
 
-    def _order(self, call: PythonCall, work: str, limits: Limits, readable: tuple[Path, ...] = ()) -> dict[str, Any]:
+    def _order(
+        self, call: PythonCall, work: str, limits: Limits, lent: Path | None, readable: tuple[Path, ...] = ()
+    ) -> dict[str, Any]:
         """What `inside` is to do, and how narrow it makes itself first."""
+        shared, env = _lent(call, lent)
+        seen = (*readable, *shared, *self._starter.common.readable)
         return {
             "function": call.function,
             "arguments": dict(call.arguments),
+            "env": env,
             "workspace": work,
             "limits": list(kernel_limits(limits).items()),
-            "landlock": confinement(work, (*readable, *self._starter.common.readable)) if self._can_narrow else None,
+            "landlock": confinement(work, seen) if self._can_narrow else None,
         }
+
+    def _lendable(self, directory: Path) -> Path:
+        real = directory.resolve(strict=True)
+        if real == self._jobs_dir or not real.is_relative_to(self._jobs_dir):
+            raise ValueError("what is lent is a directory below the sandbox's jobs directory")
+        return real
+
+
+def _lent(program: Program, place: Path | None) -> tuple[tuple[Path, ...], dict[str, str]]:
+    """What a program may read besides, and its environment, when it sees what it is lent at `place`."""
+    if place is None:
+        return (), dict(program.env)
+    return (place,), {name: value.replace("{lent}", str(place)) for name, value in program.env.items()}

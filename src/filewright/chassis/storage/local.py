@@ -90,17 +90,20 @@ class LocalStore:
     async def _read(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
         file = OpenFile(self._path(key), os.O_RDONLY | os.O_NOFOLLOW)
         position = start
+
+        def wanted() -> int:
+            return BLOCK_BYTES if end is None else max(0, min(BLOCK_BYTES, end - position))
+
         try:
             with _telling_failures(reading=key):
-                await in_thread(_open_object, file)
-            while end is None or position < end:
-                wanted = BLOCK_BYTES if end is None else min(BLOCK_BYTES, end - position)
-                with _telling_failures():
-                    block = await in_thread(os.pread, file.descriptor, wanted, position)
-                if not block:
-                    return
+                block = await in_thread(_first_of_object, file, wanted(), position)
+            while block:
                 yield block
                 position += len(block)
+                if position == end:
+                    return
+                with _telling_failures():
+                    block = await in_thread(os.pread, file.descriptor, wanted(), position)
         finally:
             file.close()
 
@@ -203,10 +206,12 @@ class LocalStore:
         return removed
 
 
-def _open_object(file: OpenFile) -> None:
+def _first_of_object(file: OpenFile, wanted: int, position: int) -> bytes:
+    """Opened and begun at once: most objects are read by then."""
     file.open()
     if not stat.S_ISREG(os.fstat(file.descriptor).st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return os.pread(file.descriptor, wanted, position)
 
 
 class _Incoming:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from starlette.types import Scope
 
@@ -20,7 +20,7 @@ LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.
 
 
 _REMEMBERED = 4096
-"""Addresses; to read one takes longer than most of what is done with it."""
+"""Addresses; to read one, or to look for it in a network, takes longer than most of what is done with it."""
 _LONGEST_REMEMBERED = 64
 
 
@@ -28,7 +28,7 @@ class Proxies:
     """The proxies that are believed. An empty list believes nobody."""
 
     def __init__(self, trusted: Iterable[Network] = ()) -> None:
-        self._trusted = tuple(trusted)
+        self._trusts = lru_cache(_REMEMBERED)(partial(within, networks=tuple(trusted)))
 
     def client(self, scope: Scope) -> Address | None:
         """The caller's address; None on a unix socket."""
@@ -59,9 +59,6 @@ class Proxies:
         if peer is None or not self._trusts(peer):
             return ""
         return header(scope, name).split(",")[-1].strip()
-
-    def _trusts(self, address: Address) -> bool:
-        return within(address, self._trusted)
 
 
 NO_PROXIES = Proxies()

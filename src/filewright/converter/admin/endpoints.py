@@ -28,10 +28,10 @@ from filewright.converter.admin.schemas import (
     UserView,
 )
 from filewright.converter.admin.service import Oversight
-from filewright.converter.jobs.answers import job_response
-from filewright.converter.jobs.lookups import JOB_PREFIX
-from filewright.converter.jobs.quarantine import Quarantine
+from filewright.converter.jobs.endpoints.answers import job_response
+from filewright.converter.jobs.looking.lookups import JOB_PREFIX
 from filewright.converter.jobs.schemas import Job
+from filewright.converter.jobs.steering.quarantine import Quarantine
 from filewright.converter.tiers import SUPPORT_ROLE
 
 _USER_PREFIX = "usr"

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
+from typing import Any, cast
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, String, Table, delete, select, update
 
 from filewright.chassis.db.database import ReadSession, WriteSession
-from filewright.chassis.db.dialect import insert_or_count
+from filewright.chassis.db.hot import Chain, Look, Speech, given
 from filewright.converter.artifacts.models import (
     Artifact,
     ArtifactRow,
@@ -30,23 +31,36 @@ from filewright.converter.artifacts.models import (
     parts_of,
 )
 
+_ARTIFACTS, _CONTENTS = cast("Table", ArtifactRow.__table__), cast("Table", FileHashRow.__table__)
+
+
+def _held(speech: Speech) -> Select[Any]:
+    held = select(_ARTIFACTS).where(speech.among(_ARTIFACTS.c.id, "held"), _ARTIFACTS.c.erased_at.is_(None))
+    return held.order_by(_ARTIFACTS.c.id).with_for_update()
+
+
+def _count(speech: Speech) -> Any:
+    row = speech.insert(_CONTENTS).values(
+        {column.key: given(f"its_{column.key}", column.type) for column in _CONTENTS.c}
+    )
+    counted = row.on_conflict_do_update(index_elements=["tenant", "sha256"], set_={"uses": _CONTENTS.c.uses + 1})
+    return counted.returning(_CONTENTS.c.parts)
+
+
+def _share(_speech: Speech) -> Any:
+    this = _ARTIFACTS.c.id == given("of_artifact", String())
+    return update(_ARTIFACTS).where(this).values(shared=True).returning(_ARTIFACTS.c.id)
+
+
+_HELD = Look(_held)
+_COUNT = Chain(_count)
+"""A content, or one more user of it: of several that do this at once, one inserts and each of the others counts."""
+_SHARE = Chain(_share)
+
 
 async def take_part(session: WriteSession, artifact: Artifact) -> Artifact:
     """The artifact, consisting of the objects that hold this content already; of its own when they are the first."""
-    row = await insert_or_count(
-        session,
-        FileHashRow,
-        {
-            "tenant": artifact.tenant,
-            "sha256": artifact.sha256,
-            "parts": as_json(artifact.parts),
-            "bytes": artifact.bytes,
-            "uses": 1,
-            "created_at": artifact.created_at,
-        },
-        counter="uses",
-    )
-    return replace(artifact, parts=parts_of(row["parts"]), shared=True)
+    return await _counted(session, artifact, users=1)
 
 
 async def join(session: WriteSession, artifact_ids: Sequence[str]) -> Mapping[str, Artifact] | None:
@@ -55,37 +69,27 @@ async def join(session: WriteSession, artifact_ids: Sequence[str]) -> Mapping[st
 
     Artifacts are held first, then contents, each in their order, as in `let_go`.
     """
-    held = select(ArtifactRow).where(ArtifactRow.id.in_(artifact_ids), ArtifactRow.erased_at.is_(None))
-    held = held.order_by(ArtifactRow.id).with_for_update().execution_options(populate_existing=True)
-    rows = (await session.scalars(held)).all()
+    rows = await session.ask(_HELD, held=list(artifact_ids))
     if len(rows) < len(artifact_ids):
         return None
     joined: dict[str, Artifact] = {}
-    for row in sorted(rows, key=lambda row: (row.sha256, row.id)):
-        shared = await _one_more(session, row)
-        if not row.shared and shared.parts == parts_of(row.parts):
-            row.shared = True
-        joined[row.id] = shared
-    await session.flush()
+    for known in sorted(map(artifact_of, rows), key=lambda known: (known.sha256, known.id)):
+        shared = await _counted(session, known, users=2)  # this one, if nobody was counted, and the new one
+        if not known.shared and shared.parts == known.parts:
+            await session.make(_SHARE, of_artifact=known.id)
+        joined[known.id] = shared
     return joined
 
 
-async def _one_more(session: WriteSession, row: ArtifactRow) -> Artifact:
-    """A content that nobody shared so far has two users from now on: the artifact, and the new one."""
-    counted = await insert_or_count(
-        session,
-        FileHashRow,
-        {
-            "tenant": row.tenant,
-            "sha256": row.sha256,
-            "parts": row.parts,
-            "bytes": row.bytes,
-            "uses": 2,
-            "created_at": row.created_at,
-        },
-        counter="uses",
+async def _counted(session: WriteSession, artifact: Artifact, *, users: int) -> Artifact:
+    """The artifact, consisting of what its content does, which has one user more; `users` if nobody was counted yet."""
+    row = await session.make(
+        _COUNT,
+        **{f"its_{name}": getattr(artifact, name) for name in ("tenant", "sha256", "bytes", "created_at")},
+        its_parts=as_json(artifact.parts),
+        its_uses=users,
     )
-    return replace(artifact_of(row), parts=parts_of(counted["parts"]), shared=True)
+    return replace(artifact, parts=parts_of(row.parts), shared=True)
 
 
 async def let_go(session: WriteSession, artifact_ids: Iterable[str], now: datetime) -> None:

@@ -44,6 +44,14 @@ class Artifact:
     erased_at: datetime | None = None
     shared: bool = False
     """Whether others may consist of the same objects: then a `FileHashRow` counts them all."""
+    load: int | None = None
+    """How much there is to work on, where the bytes do not tell: of a picture its pixels, of a package what its texts
+    unpack to. None: the bytes tell, or nobody looked."""
+
+    @property
+    def to_read(self) -> int:
+        """That, or the bytes."""
+        return self.bytes if self.load is None else self.load
 
     @property
     def erased(self) -> bool:
@@ -72,6 +80,7 @@ class ArtifactRow(Base):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     shared: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    load: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class FileHashRow(Base):
@@ -93,6 +102,12 @@ def artifact_of(row: Any, prefix: str = "") -> Artifact:
     """The value of a row; with a prefix, of columns that go by it, beside others in the row."""
     values = {name: getattr(row, prefix + name) for name in _PLAIN}
     return Artifact(**values, parts=parts_of(getattr(row, f"{prefix}parts")))
+
+
+def row_of(artifact: Artifact) -> ArtifactRow:
+    """The row of a value."""
+    values = {name: getattr(artifact, name) for name in _PLAIN}
+    return ArtifactRow(**values, parts=as_json(artifact.parts))
 
 
 def parts_of(stored: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:

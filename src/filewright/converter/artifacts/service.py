@@ -29,7 +29,7 @@ from filewright.chassis.storage.port import (
 from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.artifacts import contents
-from filewright.converter.artifacts.models import ARTIFACT_PREFIX, Artifact, ArtifactRow, Part, artifact_of, as_json
+from filewright.converter.artifacts.models import ARTIFACT_PREFIX, Artifact, ArtifactRow, Part, artifact_of, row_of
 from filewright.converter.errors import Expired
 
 log = get_logger(__name__)
@@ -37,6 +37,8 @@ log = get_logger(__name__)
 READ_BYTES = 1 << 20
 READ_WHOLE_BYTES = 16 << 20
 """What is longer is not read to its end only to see whether it is sound; whoever reads it sees that."""
+_HASHED_AT_ONCE = 64 << 10
+"""To hash so many bytes takes no longer than to ask a thread to do it."""
 ERASE_MARKED = failpoints.declare("artifacts.erase.marked", "an artifact is marked as erased and its objects are there")
 
 
@@ -73,7 +75,10 @@ class Artifacts:
         async for chunk in chunks:
             if held:
                 yield held
-            await in_thread(sha256.update, chunk)
+            if len(chunk) > _HASHED_AT_ONCE:
+                await in_thread(sha256.update, chunk)
+            else:
+                sha256.update(chunk)
             held = chunk
         if sha256.hexdigest() != artifact.sha256:
             log.error("stored_bytes_differ", artifact_id=artifact.id)
@@ -126,22 +131,7 @@ class Artifacts:
 
     def add(self, session: WriteSession, artifact: Artifact) -> None:
         """Make the artifact known, in the caller's unit of work. Its objects are stored already."""
-        session.add(
-            ArtifactRow(
-                id=artifact.id,
-                tenant=artifact.tenant,
-                filename=artifact.filename,
-                media_type=artifact.media_type,
-                format=artifact.format,
-                bytes=artifact.bytes,
-                sha256=artifact.sha256,
-                parts=as_json(artifact.parts),
-                created_at=artifact.created_at,
-                expires_at=artifact.expires_at,
-                erased_at=artifact.erased_at,
-                shared=artifact.shared,
-            )
-        )
+        session.add(row_of(artifact))
 
     async def share(self, session: WriteSession, artifact: Artifact) -> Artifact:
         """As `add`, consisting of what the tenant has of this content already: see whether `parts` are the given ones.
@@ -157,7 +147,7 @@ class Artifacts:
 
         If not, all that consist of them get `own` in their place.
         """
-        if await self._is_whole(shared.parts):
+        if await self.is_whole(shared.parts):
             return True
         async with self._database.write() as session:
             moved = await contents.move(session, shared, own)
@@ -177,7 +167,7 @@ class Artifacts:
             return False
         try:
             if artifact.bytes > READ_WHOLE_BYTES:
-                return await self._is_whole(artifact.parts)
+                return await self.is_whole(artifact.parts)
             async for _ in self.read(artifact):
                 pass
         except (Expired, StoreUnavailable, ObjectDamaged):
@@ -240,7 +230,8 @@ class Artifacts:
             await session.execute(update(ArtifactRow).where(ArtifactRow.id.in_(emptied)).values(parts=[]))
         return len(artifacts)
 
-    async def _is_whole(self, parts: Sequence[Part]) -> bool:
+    async def is_whole(self, parts: Sequence[Part]) -> bool:
+        """Whether these objects are there, each as long as it should be."""
         for part in parts:
             try:
                 if (await self._store.head(part.key)).bytes != part.bytes:

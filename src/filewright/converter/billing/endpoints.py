@@ -18,7 +18,7 @@ from filewright.converter.billing.closing import number_of
 from filewright.converter.billing.invoices import HOUSE, INVOICE_PREFIX, Invoices, MonthOfAll
 from filewright.converter.billing.models import InvoiceRow
 from filewright.converter.billing.pricing import coin_digits
-from filewright.converter.jobs.answers import OutputFiles
+from filewright.converter.jobs.endpoints.answers import OutputFiles
 from filewright.converter.jobs.models import UsageMonthRow
 from filewright.converter.tiers import Caller, Tiers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from filewright.chassis.audit.alarms import parse_patterns
-from filewright.chassis.db.sessions import WriteSession
+from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.chassis.identity.access import BELIEVED, AccessTokens
 from filewright.chassis.identity.known_passwords import AnyOf, BreachedPasswords, FrequentPasswords
 from filewright.chassis.identity.marks import SessionMarks
@@ -38,18 +38,20 @@ from filewright.converter.bootstrap.platform import Desk, Platform
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.font_packs import SYSTEM_FOLDERS
+from filewright.converter.fonts.service import Fonts, is_a_font
 from filewright.converter.jobs import repository as jobs_repository
-from filewright.converter.jobs.admission import Admission
-from filewright.converter.jobs.erasing import Eraser
-from filewright.converter.jobs.fetching import Fetching
-from filewright.converter.jobs.known import KnownResults
-from filewright.converter.jobs.lookout import OWN_LOOK_SECONDS
-from filewright.converter.jobs.ordering import JobRules, Reusing
-from filewright.converter.jobs.paces import Paces
-from filewright.converter.jobs.quarantine import Quarantine
-from filewright.converter.jobs.result_keys import ResultKeys, Surroundings
+from filewright.converter.jobs.forecasts.admission import Admission
+from filewright.converter.jobs.forecasts.paces import Paces
+from filewright.converter.jobs.looking.lookout import OWN_LOOK_SECONDS
+from filewright.converter.jobs.ordering.fetching import Fetching
+from filewright.converter.jobs.ordering.known import KnownResults
+from filewright.converter.jobs.ordering.ordering import Reusing
+from filewright.converter.jobs.ordering.result_keys import ResultKeys, Surroundings
+from filewright.converter.jobs.rules import JobRules
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.service import Jobs
+from filewright.converter.jobs.steering.erasing import Eraser
+from filewright.converter.jobs.steering.quarantine import Quarantine
 from filewright.converter.maintenance.telling import AlarmCalls, AlarmLetters
 from filewright.converter.migrations.tables import metadata
 from filewright.converter.operations.chains import Operations
@@ -69,6 +71,7 @@ class Features:
 
     artifacts: Artifacts
     uploads: Uploads
+    fonts: Fonts
     choices: Choices
     jobs: Jobs
     idempotency: IdempotencyKeys
@@ -98,8 +101,9 @@ def features_on(on: Platform, converter: Converter, operations: Operations) -> F
         artifacts=artifacts,
         ids=on.ids,
         scratch=scratch,
-        in_use=jobs_repository.has_a_right_to,
+        in_use=_in_use,
         spared=on.metrics.counter("bytes_not_stored_twice", "Bytes of uploads that their tenant had already.").inc,
+        cache=on.cache,
     )
     choices = Choices(on.database, on.clock, learning=on.settings.learned_targets)
     eraser = Eraser(on.database, on.store, artifacts)
@@ -143,6 +147,7 @@ def features_on(on: Platform, converter: Converter, operations: Operations) -> F
     return Features(
         artifacts=artifacts,
         uploads=uploads,
+        fonts=Fonts(on.database, artifacts, on.ids, on.audit, scratch),
         choices=choices,
         jobs=jobs,
         idempotency=idempotency,
@@ -160,6 +165,10 @@ def features_on(on: Platform, converter: Converter, operations: Operations) -> F
         quarantine=Quarantine(on.database, on.notifier, eraser, on.audit),
         networks=_networks(on),
     )
+
+
+async def _in_use(session: ReadSession, artifact_id: str) -> bool:
+    return await jobs_repository.has_a_right_to(session, artifact_id) or await is_a_font(session, artifact_id)
 
 
 def _reusing(on: Platform, artifacts: Artifacts) -> Reusing | None:

@@ -40,9 +40,9 @@ from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.settings import Settings, SettingsError
-from filewright.converter.tier_file import TiersError
-from filewright.converter.tier_file import load as load_tiers
 from filewright.converter.tiers import Tiers
+from filewright.converter.tiers.file import TiersError
+from filewright.converter.tiers.file import load as load_tiers
 
 if TYPE_CHECKING:
     from filewright.converter.bootstrap.shared import Counted
@@ -193,7 +193,8 @@ def _cache(settings: Settings, secret: bytes, clock: Clock, notifier: Notifier) 
         return MemoryCache(clock, notifier=notifier)
     from filewright.converter.bootstrap import shared  # noqa: PLC0415 - as above
 
-    return MemoryCache(clock, far=shared.far_cache(settings.cache_url, secret, clock), notifier=notifier)
+    far = shared.far_cache(settings.cache_url, secret, clock, answer_seconds=settings.redis_answer_seconds)
+    return MemoryCache(clock, far=far, notifier=notifier)
 
 
 def _counted(settings: Settings, clock: Clock) -> Counted | None:
@@ -203,7 +204,7 @@ def _counted(settings: Settings, clock: Clock) -> Counted | None:
         return None
     from filewright.converter.bootstrap import shared  # noqa: PLC0415 - as above
 
-    return shared.Counted(url, clock)
+    return shared.Counted(url, clock, answer_seconds=settings.redis_answer_seconds)
 
 
 def _tiers(settings: Settings) -> Tiers:

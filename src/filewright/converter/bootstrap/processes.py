@@ -35,6 +35,7 @@ from filewright.converter.bootstrap.upkeep import (
 from filewright.converter.bootstrap.work import (
     MakeConverter,
     converter_on,
+    opened_packs,
     opened_sandbox,
     operations_on,
     scanner_on,
@@ -42,7 +43,7 @@ from filewright.converter.bootstrap.work import (
 )
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.libreoffice_warm import standing
-from filewright.converter.jobs.worker import Worker
+from filewright.converter.jobs.running.worker import Worker
 from filewright.converter.maintenance.depth import depth
 from filewright.converter.maintenance.leadership import CAMPAIGN_SECONDS, Leadership
 from filewright.converter.maintenance.loops import Loop, Loops
@@ -87,7 +88,7 @@ async def build(settings: Settings, make_converter: MakeConverter | None = None)
         raise SettingsError(
             "FILEWRIGHT_REDIS_URL: `serve` is one process; use the roles api, worker and beat, or unset it"
         )
-    async with opened_platform(settings) as on, opened_sandbox(on) as sandbox:
+    async with opened_platform(settings) as on, opened_sandbox(on) as sandbox, opened_packs(on) as packs:
         await on.database.migrate(MIGRATIONS)
         await require_room(on, "serve")
         await on.store.sweep()
@@ -96,7 +97,8 @@ async def build(settings: Settings, make_converter: MakeConverter | None = None)
         features = features_on(on, converter, operations)
         rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)
         scanner = scanner_on(on)
-        worker = worker_on(on, converter, operations, features, scanner)
+        worker = worker_on(on, converter, operations, features, scanner, packs)
+        features.admission.beside(worker)
         # Nobody else works on this database: whoever held a lease in it, or was answering a keyed request, is dead.
         await rescuer.adopt(worker.instance)
         await features.idempotency.abandon_all()
@@ -139,13 +141,13 @@ async def build_worker(
     settings: Settings, lanes: Sequence[str] = LANES, make_converter: MakeConverter | None = None
 ) -> AsyncIterator[Services]:
     """`worker`: runs jobs of these lanes in its slots and answers nobody. Raises as `build_api`."""
-    async with opened_platform(settings, lanes) as on, opened_sandbox(on) as sandbox:
+    async with opened_platform(settings, lanes) as on, opened_sandbox(on) as sandbox, opened_packs(on) as packs:
         await require_database(on, "worker")
         converter = converter_on(on, sandbox, make_converter)
         operations = operations_on(on, converter, sandbox)
         features = features_on(on, converter, operations)
         scanner = scanner_on(on)
-        worker = worker_on(on, converter, operations, features, scanner, lanes)
+        worker = worker_on(on, converter, operations, features, scanner, packs, lanes)
 
         async def facts() -> Mapping[str, Any]:
             return {"lanes": list(lanes), "scanner": dict(scanner.facts()), "office": standing(sandbox).facts()}

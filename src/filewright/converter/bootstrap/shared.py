@@ -20,16 +20,16 @@ def adapters(url: str, secret: bytes, lanes: Sequence[str]) -> tuple[Notifier, T
     return RedisNotifier(url), CeleryQueue(url, secret, lanes=lanes)
 
 
-def far_cache(url: str, secret: bytes, clock: Clock) -> RedisLevel:
+def far_cache(url: str, secret: bytes, clock: Clock, *, answer_seconds: float) -> RedisLevel:
     """What all processes find in the cache."""
-    return RedisLevel(url, secret, clock)
+    return RedisLevel(url, secret, clock, answer_seconds=answer_seconds)
 
 
 class Counted:
     """Where all processes count together."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        self._redis = OptionalRedis(url, clock)
+    def __init__(self, url: str, clock: Clock, *, answer_seconds: float) -> None:
+        self._redis = OptionalRedis(url, clock, answer_seconds=answer_seconds)
         self.bursts = SharedBursts(self._redis, clock)
         self.limiter = SharedLimiter(self._redis, clock)
 

@@ -34,10 +34,10 @@ from filewright.converter.billing.port import Billing
 from filewright.converter.billing.stripe import StripeBilling
 from filewright.converter.bootstrap.features import Features
 from filewright.converter.bootstrap.platform import Platform
-from filewright.converter.jobs.admission import EVERY_SECONDS as ADMISSION_SECONDS
-from filewright.converter.jobs.lookout import EVERY_SECONDS as LOOKOUT_SECONDS
-from filewright.converter.jobs.lookout import Lookout
-from filewright.converter.jobs.paces import EVERY_SECONDS as PACES_SECONDS
+from filewright.converter.jobs.forecasts.admission import EVERY_SECONDS as ADMISSION_SECONDS
+from filewright.converter.jobs.forecasts.paces import EVERY_SECONDS as PACES_SECONDS
+from filewright.converter.jobs.looking.lookout import EVERY_SECONDS as LOOKOUT_SECONDS
+from filewright.converter.jobs.looking.lookout import Lookout
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.maintenance.dispatcher import Dispatcher
 from filewright.converter.maintenance.loops import Loop, Loops

@@ -17,6 +17,7 @@ from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.scanning.several import ClamdPool
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
+from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.bootstrap.features import Features
 from filewright.converter.bootstrap.platform import Platform
 from filewright.converter.conversion.converter import Converter
@@ -25,11 +26,12 @@ from filewright.converter.engines.libreoffice_installation import installation
 from filewright.converter.engines.libreoffice_warm import Rules, standing, try_warm
 from filewright.converter.engines.plugins.gathering import gather
 from filewright.converter.engines.registry import Registry
-from filewright.converter.jobs.lease import LeaseRules
-from filewright.converter.jobs.readiness import Readiness
-from filewright.converter.jobs.runner import JobRunner
+from filewright.converter.fonts.packs import Packs
+from filewright.converter.jobs.running.lease import LeaseRules
+from filewright.converter.jobs.running.readiness import Readiness
+from filewright.converter.jobs.running.runner import JobRunner
+from filewright.converter.jobs.running.worker import Worker, WorkerRules
 from filewright.converter.jobs.sealing import Sealer
-from filewright.converter.jobs.worker import Worker, WorkerRules
 from filewright.converter.operations.chains import Operations
 from filewright.converter.operations.registry import Operators
 from filewright.converter.operations.standard import standard_operators
@@ -76,6 +78,17 @@ async def opened_sandbox(on: Platform) -> AsyncIterator[Sandbox]:
         await sandbox.close()
 
 
+@asynccontextmanager
+async def opened_packs(on: Platform) -> AsyncIterator[Packs]:
+    """Fonts of tenants, where jobs run; within the sandbox's time."""
+    files = Artifacts(on.database, on.store, on.ids)
+    packs = Packs(on.database, files, on.jobs_dir, operators=on.settings.fonts is not None)
+    try:
+        yield packs
+    finally:
+        await packs.close()
+
+
 async def _prepare_office(on: Platform, sandbox: Sandbox) -> None:
     """By default LibreOffice is warmed when its third document comes: until then it costs no memory."""
     now = standing(sandbox)
@@ -118,6 +131,7 @@ def worker_on(
     operations: Operations,
     features: Features,
     scanner: Scanner,
+    packs: Packs,
     lanes: Sequence[str] = LANES,
 ) -> Worker:
     runner = JobRunner(
@@ -137,6 +151,7 @@ def worker_on(
         rules=_lease_rules(on.settings.lease_seconds),
         scanner=scanner,
         paces=features.paces,
+        fonts=packs,
     )
     return Worker(
         runner,

@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from filewright import __version__
-from filewright.converter.commands.admin import admin
-from filewright.converter.commands.convert import convert
-from filewright.converter.commands.doctor import doctor
-from filewright.converter.commands.engines import engines
+from filewright.converter.commands.converting.convert import convert
+from filewright.converter.commands.converting.operate import operate, operations
 from filewright.converter.commands.exits import CODES_EPILOG
-from filewright.converter.commands.look_up import formats, routes
-from filewright.converter.commands.operate import operate, operations
-from filewright.converter.commands.oversight import audit, flag, quarantine
-from filewright.converter.commands.roles import (
+from filewright.converter.commands.machine.doctor import doctor
+from filewright.converter.commands.machine.engines import engines
+from filewright.converter.commands.machine.look_up import formats, routes
+from filewright.converter.commands.operators.admin import admin
+from filewright.converter.commands.operators.oversight import audit, flag, quarantine
+from filewright.converter.commands.operators.tiers import tiers
+from filewright.converter.commands.service.roles import (
     API_EXAMPLES,
     API_HELP,
     BEAT_HELP,
@@ -27,10 +28,9 @@ from filewright.converter.commands.roles import (
     migrate,
     worker,
 )
-from filewright.converter.commands.serve import EXAMPLES as SERVE_EXAMPLES
-from filewright.converter.commands.serve import HELP as SERVE_HELP
-from filewright.converter.commands.serve import serve
-from filewright.converter.commands.tiers import tiers
+from filewright.converter.commands.service.serve import EXAMPLES as SERVE_EXAMPLES
+from filewright.converter.commands.service.serve import HELP as SERVE_HELP
+from filewright.converter.commands.service.serve import serve
 
 app = typer.Typer(
     name="filewright",

@@ -99,7 +99,11 @@ async def probe_beside(
 
     Should the child not live through the comparison, the product is opened once more without.
     """
-    more = {"original": str(original.path.relative_to(workspace)), "original_format": original.format}
+    more = {
+        "original": str(original.path.relative_to(workspace)),
+        "original_format": original.format,
+        "fonts": dict(original.fonts),
+    }
     call = PythonCall(f"{_PROBE}:compare", {**_looked_at(products, target, workspace), **more}, _WARM)
     return await _compared(call, products, target, sandbox, workspace, limits)
 

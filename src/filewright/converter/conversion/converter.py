@@ -264,6 +264,7 @@ class Converter:
             max_pixels=tier.max_pixels,
             max_pages=tier.max_pages,
             party=attempt.assignment.party,
+            fonts=attempt.assignment.fonts,
         )
         products = await self.registry.engine(step.engine).convert(work)
         await asyncio.to_thread(
@@ -361,7 +362,8 @@ class _Attempt(Attempt):
         if assignment.password or not is_measured(route.source, route.target, assignment.options, size=size):
             return None
         folder, extension = self.current_workspace / "in", FORMATS[route.source].extension
+        names = {} if assignment.fonts is None else assignment.fonts.names
         if len(route.steps) == 1:
-            return Original(folder / f"input.{extension}", route.source)
+            return Original(folder / f"input.{extension}", route.source, names)
         hand_over(assignment.source, folder / f"original.{extension}", self.workspace)
-        return Original(folder / f"original.{extension}", route.source)
+        return Original(folder / f"original.{extension}", route.source, names)

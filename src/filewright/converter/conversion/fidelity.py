@@ -6,8 +6,8 @@ operations that make a PDF of PDFs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Original:
 
     path: Path
     format: str
+    fonts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By names that it may ask for: other names by which a PDF may have that font."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,13 @@ class Fidelity:
         return {**shown, **{name: value for name, value in more.items() if value is not None}}
 
 
-def is_measured(source_format: str, target: str, options: Collection[str], *, size: int) -> bool:
-    """Whether there is anything to measure: not of a part of the document, nor of one that is too large."""
-    return target == "pdf" and source_format in MEASURED and size <= _LARGEST and _OF_A_PART.isdisjoint(options)
+def is_measured(source_format: str, target: str, options: Mapping[str, Any], *, size: int) -> bool:
+    """Whether there is anything to measure: not of a part of the document, nor of one that is too large.
+
+    `options` may have their defaults filled in, as those of jobs do; these ask for no part.
+    """
+    is_whole = not any(options.get(name) for name in _OF_A_PART)
+    return target == "pdf" and source_format in MEASURED and size <= _LARGEST and is_whole
 
 
 def fidelity_of(untrusted: object) -> Fidelity | None:

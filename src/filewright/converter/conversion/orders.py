@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from filewright.converter.conversion.fidelity import Fidelity
+from filewright.converter.engines.font_packs import FontPack
 from filewright.converter.tiers import Tier
 
 UNKNOWN_MEDIA_TYPE = "application/octet-stream"
@@ -78,6 +79,8 @@ class Assignment:
     password: str | None = field(default=None, repr=False)
     party: str = ""
     """Whose it is; see `Work.party`."""
+    fonts: FontPack | None = None
+    """See `Work.fonts`."""
 
 
 @dataclass(frozen=True)

@@ -262,3 +262,5 @@ _READERS: Mapping[str, Callable[[Sample], Size | None]] = {
     "ppm": _ppm,
     "qoi": _qoi,
 }
+TELLING = frozenset(_READERS)
+"""The formats whose headers say it."""

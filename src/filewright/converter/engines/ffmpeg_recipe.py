@@ -28,6 +28,8 @@ _UNTIMED = frozenset({"avi", "mpg", "wmv", "y4m", "gif"})
 _PAINT = "paletteuse=dither=bayer:bayer_scale=5:diff_mode=rectangle"
 _ONE_PICTURE = ("-c:v", "png", "-f", "image2", "-update", "1")
 _ANIMATION_FPS = {"gif": 12.5, "webp": 15.0}
+_WAVPACK_BLOCKS = ("-frame_size", "16384")
+"""Else blocks are as long as the first frame of the source, of which an MP3 may have left too little."""
 
 
 @dataclass(frozen=True)
@@ -282,9 +284,10 @@ def _sound_quality(coding: SoundCoding, sound: Sound, channels: int, chosen_kbps
     if coding.kbps_per_channel:
         return ("-b:a", f"{min(coding.kbps_per_channel * channels, coding.most_kbps)}k")
     if coding.encoder in {"flac", "wavpack"}:
-        planar = "p" if coding.encoder == "wavpack" else ""
+        packed = coding.encoder == "wavpack"
         fine = sound.is_lossless and (sound.is_float or sound.bits > 16)
-        return ("-sample_fmt", f"s{32 if fine else 16}{planar}")
+        kind = ("-sample_fmt", f"s{32 if fine else 16}{'p' if packed else ''}")
+        return (*kind, *_WAVPACK_BLOCKS) if packed else kind
     return ()
 
 

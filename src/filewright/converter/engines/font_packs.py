@@ -1,22 +1,26 @@
-"""The fonts of this machine: those that stand in for the usual ones of office programs, and a folder of the operator's.
+"""Fonts: those that stand in for the usual ones of office programs, a folder of the operator's, a pack of a tenant's.
 
 Engines find fonts by fontconfig, or by libraries that read its configuration. So one file that names the system's
-configuration and the operator's folder is all that it takes for LibreOffice, Pango, librsvg, FFmpeg, Typst and
-office2pdf to have them, each in its sandbox.
+configuration and a folder is all that it takes for LibreOffice, Pango, librsvg, FFmpeg, Typst and office2pdf to have
+them, each in its sandbox. The operator's folder is named to all programs alike; a `FontPack` is lent to the programs of
+one job, whose configuration names the operator's and the pack.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from filewright.chassis.sandbox.port import Command, Common, Limits, Sandbox, SandboxUnavailable
+from filewright.chassis.sandbox.port import Command, Common, Limits, Program, Sandbox, SandboxUnavailable
+from filewright.converter.engines.inside.office.desktop import FONT_PACK
 
 SYSTEM_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
 _CONFIGURATION = Path("/etc/fonts/fonts.conf")
+_NAME = "fonts.conf"
+_FILES = "files"
 _LIMITS = Limits(wall_seconds=120, cpu_seconds=120, write_bytes=64 << 20)
 
 
@@ -39,6 +43,31 @@ STAND_INS = (
 )
 
 
+@dataclass(frozen=True)
+class FontPack:
+    """Fonts of one party, for programs that work on its files and for no others."""
+
+    place: Path
+    """A directory below that of all jobs, with nothing else in it."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By each name that a document may ask for: by which names a PDF may have the font."""
+
+    @property
+    def files(self) -> Path:
+        """Where the fonts themselves are."""
+        return self.place / _FILES
+
+    def write_configuration(self, shared: Path | None) -> None:
+        """Name the pack's files beside what is there for all: the operator's configuration, or else the system's."""
+        configuration = _configuration(shared or _CONFIGURATION, f'<dir prefix="relative">{_FILES}</dir>')
+        (self.place / _NAME).write_text(configuration, encoding="utf-8")
+
+    def lent_to(self, program: Program) -> Program:
+        """The same program, with these fonts."""
+        env = {"FONTCONFIG_FILE": f"{{lent}}/{_NAME}", FONT_PACK: f"{{lent}}/{_FILES}"}
+        return replace(program, lent=self.place, env={**program.env, **env})
+
+
 def missing_stand_ins(folders: Iterable[Path]) -> tuple[StandIn, ...]:
     """Those of which no file is in any of the folders."""
     places = [folder for folder in folders if folder.is_dir()]
@@ -51,11 +80,18 @@ def with_fonts(folder: Path | None, jobs_dir: Path) -> Common:
     """What all programs of a sandbox need to see that folder too. Writes its configuration into `jobs_dir`."""
     if folder is None:
         return Common()
-    own = jobs_dir.resolve() / "fonts"
+    configuration = shared_configuration(jobs_dir)
+    own = configuration.parent
     own.mkdir(mode=0o755, parents=True, exist_ok=True)
-    configuration = own / "fonts.conf"
-    configuration.write_text(_configuration(folder, own), encoding="utf-8")
+    cache = own / "tmp" / ".cache" / "fontconfig"  # where `fc-cache` may write: below its home, `tmp` of its workspace
+    places = f"<dir>{escape(str(folder))}</dir>\n  <cachedir>{escape(str(cache))}</cachedir>"
+    configuration.write_text(_configuration(_CONFIGURATION, places), encoding="utf-8")
     return Common(readable=(own, folder), env={"FONTCONFIG_FILE": str(configuration)})
+
+
+def shared_configuration(jobs_dir: Path) -> Path:
+    """Where that of the operator's folder is, if there is one."""
+    return jobs_dir.resolve() / "fonts" / _NAME
 
 
 async def read_fonts(sandbox: Sandbox, jobs_dir: Path) -> None:
@@ -67,12 +103,10 @@ async def read_fonts(sandbox: Sandbox, jobs_dir: Path) -> None:
         await sandbox.run(Command(("fc-cache",)), workspace=jobs_dir / "fonts", limits=_LIMITS)
 
 
-def _configuration(folder: Path, own: Path) -> str:
-    """What is looked up goes where `fc-cache` may write: below its home, which is `tmp` of its workspace."""
+def _configuration(other: Path, places: str) -> str:
     return (
         '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n<fontconfig>\n'
-        f'  <include ignore_missing="yes">{_CONFIGURATION}</include>\n'
-        f"  <dir>{escape(str(folder))}</dir>\n"
-        f"  <cachedir>{escape(str(own / 'tmp' / '.cache' / 'fontconfig'))}</cachedir>\n"
+        f'  <include ignore_missing="yes">{escape(str(other))}</include>\n'
+        f"  {places}\n"
         "</fontconfig>\n"
     )

@@ -67,9 +67,15 @@ def warm_parent(installed: Installation) -> WarmParent | None:
     )
 
 
+class FontsNotTaken(Exception):
+    """The fonts of a party can not be added to those that the warm parent found when it started."""
+
+
 @dataclass(frozen=True)
 class WarmOffice:
-    """A child of the warm parent for each conversion. Raises SandboxUnavailable when there is no such parent."""
+    """A child of the warm parent for each conversion. Raises SandboxUnavailable when there is no such parent, and
+    FontsNotTaken.
+    """
 
     parent: WarmParent
 
@@ -94,6 +100,8 @@ def _answer(outcome: Outcome) -> Answer:
     value = outcome.untrusted_value
     if outcome.ending is not Ending.COMPLETED or not isinstance(value, Mapping):
         raise EngineCrashed
+    if value.get("has_fonts") is False:
+        raise FontsNotTaken
     return Answer(value.get("opened") is True, outcome.untrusted_stdout.decode("utf-8", "replace").splitlines())
 
 
@@ -120,6 +128,8 @@ class Standing:
     daemons_paused_until: float = 0.0
     is_missing: bool = False
     """LibreOffice is not here at all."""
+    takes_fonts: bool = True
+    """Children of the warm parent do, as far as is known."""
     trying: asyncio.Lock = field(default_factory=asyncio.Lock)
     documents: int = 0
     proven: bool = False
@@ -217,6 +227,9 @@ class BestOffice:
                 return await office.convert(work, order)
             except SandboxUnavailable as error:
                 await now.leave(office, str(error))
+            except FontsNotTaken:
+                now.takes_fonts = False
+                _log.warning("office_takes_no_fonts", hint="documents of tenants with fonts come from cold")
             except EngineCrashed:
                 # It may have been the document, or something that this way does not have. A fresh process tells.
                 _log.warning("office_crashed", source=work.conversion.source, target=work.conversion.target)
@@ -224,12 +237,16 @@ class BestOffice:
         return await ColdOffice(self.installed).convert(work, order)
 
     async def _proven(self, work: Work, order: Order, now: Standing) -> Office | None:
+        """What outlives a document knows no fonts of one party alone: with such, it is a child of its own, or cold."""
+        if work.fonts is not None and not now.takes_fonts:
+            return None
         scratch = work.workspace / "tmp"
         parent = await proven_parent(self.installed, work.sandbox, scratch)
         if parent is not None:
             await now.dismiss_daemons()
-            return now.children_of(parent, work.sandbox) if not order.tells_names else WarmOffice(parent)
-        if order.tells_names:
+            alone = order.tells_names or work.fonts is not None
+            return WarmOffice(parent) if alone else now.children_of(parent, work.sandbox)
+        if order.tells_names or work.fonts is not None:
             return None
         return await proven_daemons(self.installed, work.sandbox, scratch)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from filewright.chassis.sandbox.port import Command, Ending, Limits, Outcome, Program, PythonCall, Sandbox, WarmParent
+from filewright.converter.engines.font_packs import FontPack
 from filewright.converter.errors import (
     Cancelled,
     EngineCrashed,
@@ -92,6 +93,8 @@ class Work:
     max_pages: int = 5_000
     party: str = ""
     """Whose file it is: what outlives a conversion never sees files of two parties."""
+    fonts: FontPack | None = None
+    """That party's own."""
 
     @property
     def out(self) -> Path:
@@ -113,7 +116,7 @@ class Work:
         Every other ending becomes the error a caller would see: EngineCrashed, Timeout, ResourceLimit, Cancelled.
         """
         outcome = await self.sandbox.run(
-            program,
+            program if self.fonts is None else self.fonts.lent_to(program),
             workspace=self.workspace,
             limits=self.limits,
             on_line=on_line,

@@ -13,7 +13,7 @@ _FRAME_RATE = {
         "minimum": 1,
         "maximum": 240,
         "default": 25,
-        "description": "Frames per second, for formats that count frames",
+        "description": "Frames per second, for formats that count frames and files that do not say",
     }
 }
 

@@ -34,6 +34,7 @@ _MAIN_PARTS: Sequence[tuple[bytes, str]] = (
     (b"ms-visio.drawing.main+xml", "vsdx"),
     (b"ms-package.3dmanufacturing-3dmodel+xml", "3mf"),
 )
+_TEXTS = (".xml", ".xhtml", ".html", ".htm", ".model", ".kml")
 _BY_FOLDER = (("word/", "docx"), ("xl/", "xlsx"), ("ppt/", "pptx"), ("visio/", "vsdx"), ("3d/", "3mf"))
 
 
@@ -56,7 +57,8 @@ def recognise(sample: Sample, hint: str | None) -> Detection | None:
     found = _package(sample, members)
     if found is None or hint == "zip":
         return Detection("zip", encrypted=any(entry.encrypted for entry in members))
-    return Detection(found, encrypted=_is_encrypted(sample, members, found))
+    texts = sum(entry.unpacked for entry in members if entry.name.endswith(_TEXTS))
+    return Detection(found, encrypted=_is_encrypted(sample, members, found), texts=texts or None)
 
 
 def _is_tail_of_zip(sample: Sample, hint: str | None) -> bool:

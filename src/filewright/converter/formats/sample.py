@@ -31,6 +31,8 @@ class Detection:
     """What the content is instead, or what is wrong with it, in a few words for a person."""
     damaged: bool = False
     """It claims to be of this type, and is not well-formed."""
+    texts: int | None = None
+    """Of a package: what its texts have when they are unpacked, as its directory says. Bytes."""
 
 
 class Sample:

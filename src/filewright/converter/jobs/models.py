@@ -259,6 +259,8 @@ class TenantGateRow(Base):
     accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
     listens: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Whether somebody is to be told of the ends of its jobs: then each leaves a row in `job_endings`."""
+    fonts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When its own fonts were changed last: results of jobs from before then answer no order any more."""
 
 
 class PaceRow(Base):

@@ -1,4 +1,6 @@
-"""What a caller orders, after the edge has checked its shape and before the service has looked anything up."""
+"""What a caller orders, after the edge has checked its shape and before the service has looked anything up; and how it
+will be carried out, once that is planned.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from filewright.converter.conversion.orders import Plan
 from filewright.converter.operations.orders import CONVERT, OrderedStep
 
-__all__ = ["CONVERT", "JobInput", "JobOrder", "OrderedStep", "Reuse"]
+__all__ = ["CONVERT", "JobInput", "JobOrder", "OrderedStep", "Planned", "Reuse"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,12 @@ class JobOrder:
     def is_conversion(self) -> bool:
         """Of one file, and nothing else: what most orders are."""
         return self.operation == CONVERT and not self.steps
+
+
+@dataclass(frozen=True)
+class Planned:
+    """How an order will be carried out."""
+
+    plan: Plan
+    steps: tuple[OrderedStep, ...] = ()
+    """None for a conversion of one file."""

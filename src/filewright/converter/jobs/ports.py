@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from filewright.chassis.storage.port import SignedRequest
 from filewright.converter.artifacts.models import Artifact
 from filewright.converter.conversion.orders import Assignment, Converted, Plan
 from filewright.converter.conversion.orders import Stage as ConversionStage
+from filewright.converter.engines.font_packs import FontPack
 from filewright.converter.operations.orders import OrderedStep, Task
 
 
@@ -89,6 +91,10 @@ class Sources(Protocol):
         """
         ...
 
+    def remembered(self, tenant: str, upload_id: str) -> Artifact | None:
+        """The same as it was a short while ago; None when that is not known here. It may be gone by now."""
+        ...
+
 
 class Files(Protocol):
     """The bytes of artifacts."""
@@ -122,6 +128,21 @@ class Files(Protocol):
     async def erase(self, artifact_ids: Sequence[str]) -> int:
         """Make these unreadable at once, then delete their bytes; safe to repeat."""
         ...
+
+
+class Fonts(Protocol):
+    """What tenants have brought for their documents."""
+
+    def lent(self, tenant: str) -> AbstractAsyncContextManager[FontPack | None]:
+        """The tenant's fonts, there for as long as the context lasts; None for one that has none."""
+        ...
+
+
+class NoFonts:
+    """Nobody has any."""
+
+    def lent(self, tenant: str) -> AbstractAsyncContextManager[FontPack | None]:
+        return nullcontext()
 
 
 class Prunable(Protocol):

@@ -153,7 +153,11 @@ class Job(_Shape):
     attempt: int
     queue_position: Annotated[
         int | None,
-        Field(exclude_if=_nothing, description="1 is next. The answer to an order tells it up to 100, a look always."),
+        Field(
+            exclude_if=_nothing,
+            description="1 is next. Up to 100 it is counted. The answer to an order tells none beyond; a look does, in "
+            "tens and as of two seconds ago at most.",
+        ),
     ] = None
     estimated_seconds: Annotated[
         float | None,

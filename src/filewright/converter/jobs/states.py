@@ -15,7 +15,7 @@
                       └──────────── deadline ────▶ overdue ─────────────┘
 
 The row in the database is the truth; a message in a queue is only a hint to look. A move is applied by one statement
-that names the state it leaves (`repository.py`), so of two that race exactly one wins. Of the ended states only two
+that names the state it leaves (`repository`), so of two that race exactly one wins. Of the ended states only two
 ways lead out: an erase, and the order of the caller to try again. No worker and no loop of ours makes either out of
 its own judgement about the work.
 

@@ -1,4 +1,4 @@
-"""Names of what is announced on the `Notifier` about jobs. An announcement says "look again", nothing more."""
+"""Names of what is announced about jobs, to the queue and on the `Notifier`: "look again", and nothing more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from functools import partial
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.sessions import WriteSession
 
+TASK_KIND = "job"
+"""What a hint is of that a job waits."""
 CHANGED, CHANGED_OF, OVER = "job", "jobs", "job-over"
 """Families of topics: what stands before the colon."""
 

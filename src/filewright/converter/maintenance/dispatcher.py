@@ -14,7 +14,7 @@ from filewright.chassis.db.database import Database, DatabaseUnavailable
 from filewright.chassis.queue.port import QueueFull, Task, TaskQueue
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.jobs import repository
-from filewright.converter.jobs.statements import TASK_KIND
+from filewright.converter.jobs.topics import TASK_KIND
 
 HINTED = failpoints.declare("dispatcher.hint.written", "hints are written down and none of them is sent")
 

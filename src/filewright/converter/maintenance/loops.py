@@ -88,9 +88,10 @@ class Loops:
     async def _run(self, loop: Loop) -> None:
         try:
             for _ in range(_MOST_AT_ONCE):
-                if await loop.run_once() < loop.batch:
+                done = await loop.run_once()
+                self._last_success[loop.name] = self._clock.monotonic()
+                if done < loop.batch:
                     break
-            self._last_success[loop.name] = self._clock.monotonic()
             if in_vain := self._in_vain.pop(loop.name, 0):
                 log.info("loop_goes_on", loop=loop.name, in_vain=in_vain)
         except _OUTAGES as error:

@@ -6,6 +6,7 @@ step starts from rows, deletes objects, and then says in the row that it is done
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
@@ -14,10 +15,13 @@ from filewright.chassis.db.database import Database
 from filewright.chassis.storage.port import ObjectStore
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.jobs import repository
-from filewright.converter.jobs.erasing import Eraser
-from filewright.converter.jobs.results import drop_products
+from filewright.converter.jobs.running.results import drop_products
+from filewright.converter.jobs.steering.erasing import Eraser
 
 SWEPT = failpoints.declare("pruner.sweep.after", "a dead attempt's objects are deleted and its row does not say so")
+
+_AT_ONCE = 4
+"""Jobs that are emptied side by side: most of it is waiting for the store, and requests want connections, too."""
 
 log = get_logger(__name__)
 PruneOnce = Callable[[], Awaitable[int]]
@@ -66,11 +70,18 @@ class Pruner:
             return len(await repository.erase_expired(session, now=now, limit=self._batch))
 
     async def _clear(self) -> int:
-        """Empty erased jobs, also those whose erasing a crash cut short."""
+        """Empty erased jobs, also those whose erasing a crash cut short. One that can not be does not keep the rest."""
         async with self._database.read() as session:
             erased = await repository.uncleared(session, limit=self._batch)
-        for job_id in erased:
-            await self._eraser.erase(job_id)
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def clear(job_id: str) -> None:
+            async with turns:
+                await self._eraser.erase(job_id)
+
+        for trouble in await asyncio.gather(*map(clear, erased), return_exceptions=True):
+            if trouble is not None:
+                raise trouble
         return len(erased)
 
     async def _sweep(self) -> int:

@@ -16,7 +16,7 @@ from filewright.chassis.db.database import Database, WriteSession
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.jobs import repository, topics
-from filewright.converter.jobs.quarantine import record_held
+from filewright.converter.jobs.running.held import record_held
 
 RESCUING = failpoints.declare("rescuer.inside", "overdue jobs are ended and those with a lost lease not yet free")
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from filewright.chassis.telemetry.logs import get_logger
-from filewright.converter.jobs.worker import Worker
+from filewright.converter.jobs.running.worker import Worker
 from filewright.converter.maintenance.loops import Loops
 
 Ask = Callable[[], Awaitable[object]]

@@ -14,6 +14,7 @@ from filewright.converter.admin import models as admin
 from filewright.converter.artifacts import models as artifacts
 from filewright.converter.billing import models as billing
 from filewright.converter.choices import models as choices
+from filewright.converter.fonts import models as fonts
 from filewright.converter.jobs import models as jobs
 from filewright.converter.privacy import models as privacy
 from filewright.converter.uploads import models as uploads
@@ -26,6 +27,7 @@ __all__ = [
     "billing",
     "choices",
     "flags",
+    "fonts",
     "idempotency_model",
     "identity",
     "jobs",

@@ -205,6 +205,7 @@ class Operations:
                 options=step.options,
                 password=password,
                 party=course.task.party,
+                fonts=course.task.fonts,
             ),
             workspace=course.next_workspace(),
             on_progress=course.progress.part(*bounds),
@@ -255,6 +256,7 @@ class Operations:
             max_pixels=tier.max_pixels,
             max_pages=tier.max_pages,
             party=course.task.party,
+            fonts=course.task.fonts,
         )
 
     async def _checked(self, course: _Course, work: Errand, made: Sequence[Made], filename: str) -> Sequence[Product]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from filewright.converter.engines.font_packs import FontPack
 from filewright.converter.tiers import Tier
 
 CONVERT = "convert"
@@ -57,3 +58,5 @@ class Task:
     """Of those inputs that have one."""
     party: str = ""
     """Whose they are; see `Work.party`."""
+    fonts: FontPack | None = None
+    """See `Work.fonts`."""

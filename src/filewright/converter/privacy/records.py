@@ -62,6 +62,7 @@ RECORDS: Mapping[str, Record] = {
         kept="The proof of an erasure. At its end it holds nothing but a digest of the tenant's name.",
     ),
     "file_hashes": Record("Contents that several files consist of, by digest.", hidden=_hidden("parts")),
+    "fonts": Record("Fonts that were brought for documents. Their bytes are among the files."),
     "idempotency_keys": Record(
         "Keys that requests came with, and what they were answered.", hidden=_hidden("claim", "claimed_until", "body")
     ),
@@ -74,7 +75,7 @@ RECORDS: Mapping[str, Record] = {
     "jobs": Record("Jobs.", hidden=_hidden("lease_token", "lease_until", "worker", "hint_at", "hint_n")),
     "mail_outbox": Record("Letters that are still to be sent.", hidden=_hidden("sealed")),
     "payers": Record("By what name who collects payments knows the payer."),
-    "tenant_gates": Record("When the last job was accepted.", goes_on=True),
+    "tenant_gates": Record("When the last job was accepted, and when fonts were changed last.", goes_on=True),
     "uploads": Record("Uploads.", hidden=_hidden("parts", "revision")),
     "usage": Record("What each job that succeeded used.", kept=_FOR_THE_BOOKS),
     "usage_months": Record("What was used in each month, in sums.", kept=_FOR_THE_BOOKS),

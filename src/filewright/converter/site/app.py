@@ -53,13 +53,15 @@ from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.libreoffice_warm import standing
 from filewright.converter.engines.registry import Registry
-from filewright.converter.jobs import batches, convert_endpoint
-from filewright.converter.jobs import endpoints as job_endpoints
-from filewright.converter.jobs.admission import Admission
-from filewright.converter.jobs.answers import OutputFiles
-from filewright.converter.jobs.fetching import Fetching
-from filewright.converter.jobs.quarantine import Quarantine
+from filewright.converter.fonts import endpoints as font_endpoints
+from filewright.converter.fonts.service import Fonts
+from filewright.converter.jobs.endpoints import batches, convert
+from filewright.converter.jobs.endpoints import routes as job_routes
+from filewright.converter.jobs.endpoints.answers import OutputFiles
+from filewright.converter.jobs.forecasts.admission import Admission
+from filewright.converter.jobs.ordering.fetching import Fetching
 from filewright.converter.jobs.service import Jobs
+from filewright.converter.jobs.steering.quarantine import Quarantine
 from filewright.converter.operations.chains import Operations
 from filewright.converter.privacy import endpoints as privacy_endpoints
 from filewright.converter.privacy.erasing import Erasures
@@ -120,6 +122,8 @@ class Services(Protocol):
     def fetching(self) -> Fetching: ...
     @property
     def uploads(self) -> Uploads: ...
+    @property
+    def fonts(self) -> Fonts: ...
     @property
     def webhooks(self) -> Webhooks: ...
     @property
@@ -208,10 +212,11 @@ def create_app(
     app = create_web_app(
         Site("Filewright", filewright.__version__, DESCRIPTION),
         routers=(
-            convert_endpoint.router(edge, services.uploads, services.jobs, services.converter),
+            convert.router(edge, services.uploads, services.jobs, services.converter),
             upload_endpoints.router(edge, services.uploads, listed),
-            job_endpoints.router(edge, services.jobs, services.fetching),
+            job_routes.router(edge, services.jobs, services.fetching),
             batches.router(edge, services.jobs, services.fetching, services.ids),
+            font_endpoints.router(edge, services.fonts, services.uploads),
             webhook_endpoints.router(edge, services.webhooks),
             *_admin_routers(services, edge),
             catalogue.router(listed),

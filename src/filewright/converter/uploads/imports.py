@@ -19,7 +19,8 @@ from filewright.converter.errors import TooLarge
 from filewright.converter.formats.catalogue import by_name
 from filewright.converter.formats.detection import claimed_format
 from filewright.converter.tiers import Caller
-from filewright.converter.uploads.service import Completed, Uploads
+from filewright.converter.uploads.completing import Completed
+from filewright.converter.uploads.service import Uploads
 
 SECONDS = 100.0
 """How long a file may take to arrive. Whoever ordered waits meanwhile, so it is less than proxies are patient."""

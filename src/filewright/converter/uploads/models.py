@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from filewright.chassis.cache.port import Kind
 from filewright.chassis.db.base import Base, Json, UtcDateTime
-from filewright.converter.artifacts.models import Part
+from filewright.converter.artifacts.models import Artifact, Part
 
 UPLOAD_PREFIX = "upl"
 
@@ -47,6 +48,14 @@ class Upload:
     artifact_id: str | None
     created_at: datetime
     expires_at: datetime
+
+
+COMPLETE = Kind[Artifact]("upload", 1, weigh=lambda _: 2_000, seconds=120.0)
+"""The files of complete uploads, by `known_as`: they stay what they are until they are taken away."""
+
+
+def known_as(tenant: str, upload_id: str) -> str:
+    return f"{upload_id} {tenant}"
 
 
 class UploadRow(Base):

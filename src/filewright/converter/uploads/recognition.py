@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from filewright.converter.conversion.pictures import TELLING, pixel_size
 from filewright.converter.errors import InputError
 from filewright.converter.formats.catalogue import FORMATS
 from filewright.converter.formats.detection import detect, settle
+from filewright.converter.formats.sample import Sample
 
+_MOST = 1 << 53
+"""Headers say anything."""
 UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -32,6 +36,8 @@ class Recognition:
 
     format: str | None
     media_type: str
+    load: int | None = None
+    """See `Artifact.load`."""
 
 
 def recognise(path: Path, filename: str) -> Recognition:
@@ -42,4 +48,15 @@ def recognise(path: Path, filename: str) -> Recognition:
     except InputError:
         # The job will say what is wrong with it; here only what it looks like counts.
         found = detection.format
-    return Recognition(found, FORMATS[found].media_type if found else UNKNOWN_TYPE)
+    if found is None:
+        return Recognition(None, UNKNOWN_TYPE)
+    load = min(detection.texts, _MOST) if detection.texts is not None else _pixels(path, found)
+    return Recognition(found, FORMATS[found].media_type, load)
+
+
+def _pixels(path: Path, format_id: str) -> int | None:
+    if format_id not in TELLING:
+        return None
+    with Sample(path) as sample:
+        size = pixel_size(sample, format_id)
+    return None if size is None else min(size[0] * size[1], _MOST)

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, String, Table, and_, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    insert,
+    literal,
+    null,
+    select,
+    true,
+    update,
+)
 
-from filewright.chassis.db.hot import Chain, Look, Speech, given
-from filewright.converter.artifacts.models import ArtifactRow
+from filewright.chassis.db.hot import Chain, Change, Look, Speech, given
+from filewright.converter.artifacts.models import ArtifactRow, FileHashRow
 from filewright.converter.uploads.models import UploadRow, UploadState
 
 _UPLOADS = cast("Table", UploadRow.__table__)
 _ARTIFACTS = cast("Table", ArtifactRow.__table__)
+_CONTENTS = cast("Table", FileHashRow.__table__)
 _ANNOUNCED = ("id", "tenant", "filename", "length", "expected_sha256", "metadata_header")
 
 
@@ -56,3 +72,75 @@ def _announce(speech: Speech) -> Any:
 
 ANNOUNCE = Chain(_announce)
 """A new upload that has received nothing yet, for as long as `lifetime`."""
+
+
+# --- what its tenant has already (`repeats.py`) ------------------------------------------------------------------
+
+_OF_CONTENT = (
+    _CONTENTS.c.tenant == given("of_tenant", String()),
+    _CONTENTS.c.sha256 == given("of_sha256", String()),
+)
+CONTENT = Look(lambda _: select(_CONTENTS.c.parts).where(*_OF_CONTENT))
+"""What that content of `of_tenant` consists of."""
+_COUNTED = ("tenant", "sha256", "parts", "bytes")
+
+
+def _counted(_speech: Speech) -> Any:
+    """One more user, of what has one."""
+    counted = update(_CONTENTS).where(*_OF_CONTENT).values(uses=_CONTENTS.c.uses + 1)
+    return counted.returning(*(_CONTENTS.c[name] for name in _COUNTED))
+
+
+def _file_again(moved: FromClause, speech: Speech) -> dict[str, ColumnElement[Any]]:
+    told = ("id", "filename", "media_type", "format", "load")
+    return {
+        **{name: given(f"file_{name}", _ARTIFACTS.c[name].type) for name in told},
+        **{name: moved.c[name] for name in _COUNTED},
+        "created_at": speech.now,
+        "expires_at": speech.after("retention"),
+        "erased_at": null(),
+        "shared": true(),
+    }
+
+
+def _upload_again(moved: FromClause, speech: Speech) -> dict[str, ColumnElement[Any]]:
+    return {
+        "id": given("upload_id", String()),
+        "tenant": moved.c.tenant,
+        "state": literal(UploadState.COMPLETE.value),
+        "filename": given("file_filename", Text()),
+        "length": moved.c.bytes,
+        "received": moved.c.bytes,
+        "parts": given("no_parts", _UPLOADS.c.parts.type),
+        "expected_sha256": null(),
+        "revision": literal(1),
+        "metadata_header": null(),
+        "artifact_id": given("file_id", String()),
+        "created_at": speech.now,
+        "expires_at": speech.after("lifetime"),
+    }
+
+
+def _told_again(moved: FromClause, speech: Speech) -> Select[Any]:
+    upload, file = _upload_again(moved, speech), _file_again(moved, speech)
+    its = (value.label(f"its_{name}") for name, value in file.items())
+    return select(*(value.label(name) for name, value in upload.items()), *its).select_from(moved)
+
+
+def _row_of(table: Table, values: Mapping[str, ColumnElement[Any]], moved: FromClause) -> Change:
+    row = select(*values.values()).select_from(moved)
+    return insert(table).from_select(list(values), row, include_defaults=False)
+
+
+TAKE_AGAIN = Chain(
+    _counted,
+    [
+        lambda moved, speech: _row_of(_ARTIFACTS, _file_again(moved, speech), moved),
+        lambda moved, speech: _row_of(_UPLOADS, _upload_again(moved, speech), moved),
+    ],
+    _told_again,
+)
+"""An upload that is complete, and the artifact `file_id`, of that content: if it is there, one more consists of it.
+
+Tells the upload, and the artifact (`its_…`).
+"""

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from filewright.chassis.errors import ProblemError
 from filewright.chassis.web.problems import InvalidRequest, PreconditionFailed, UnsupportedMediaType, problem_response
 from filewright.converter.uploads.models import Upload
-from filewright.converter.uploads.service import Checksum
+from filewright.converter.uploads.receiving import Checksum
 
 VERSION = "1.0.0"
 CHUNK_TYPE = "application/offset+octet-stream"

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from filewright.chassis.db.database import Database, WriteSession
 from filewright.chassis.db.dialect import insert_or_ignore, skip_locked
 from filewright.chassis.ids import IdSource
-from filewright.converter.jobs import repository, views
+from filewright.converter.jobs import repository
+from filewright.converter.jobs.looking import views
 from filewright.converter.jobs.models import JobEndingRow, JobRow
 from filewright.converter.jobs.states import LIVE, JobState
 from filewright.converter.webhooks.events import Event, event_of, payload, payload_of_batch

@@ -39,6 +39,8 @@ from httpkit.obedient import Gate, ObedientConverter
 
 ROLES = ("api", "api", "worker", "worker", "beat")
 SLOTS = 8
+PATIENT = 30.0
+"""Seconds in which Redis may answer on a busy machine: a process that does without it counts by itself."""
 BUCKET = "filewright-shape"
 FRONT = "127.0.0.1/32"
 _TEMPLATE = "shape_template"
@@ -128,7 +130,7 @@ def serving(ground: Ground, data: Path, *, settings: Mapping[str, Any] | None = 
         redis, cache = PrivateRedis(), PrivateRedis()
         closing.callback(redis.stop)
         closing.callback(cache.stop)
-        addresses = {"redis_url": redis.url(), "cache_url": cache.url()}
+        addresses = {"redis_url": redis.url(), "cache_url": cache.url(), "redis_answer_seconds": PATIENT}
         shared = {**ground.place(data), **addresses, "slots": SLOTS, "result_cache": False, **(settings or {})}
         met = Manner(**{**manner, "trusted": (FRONT, *manner.get("trusted", ()))})
         roles = [_Role(name, n) for n, name in enumerate(ROLES)]

@@ -27,6 +27,10 @@ from filewright.converter.tiers import LOCAL
 from httpkit.obedient import Gate
 
 T = TypeVar("T")
+PATIENT = 150.0
+"""Seconds: longer than any request may ask to wait."""
+IN_ONE_ANSWER = {"Prefer": "wait=120"}
+"""Of a test to which it matters that the result comes at once, however busy the machine."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,11 @@ class Live(ABC):
         return port_of(self.url)
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, **options)
+        return httpx.Client(base_url=self.url, timeout=PATIENT, **options)
 
     def client_inside(self, **options: Any) -> httpx.Client:
         """Where a proxy stands that the service believes: past any front of its own, at each replica in turn."""
-        return httpx.Client(base_url=self.url, timeout=30, transport=_Turns(self.replicas), **options)
+        return httpx.Client(base_url=self.url, timeout=PATIENT, transport=_Turns(self.replicas), **options)
 
     def open_requests(self) -> int:
         """How many it is answering, all its processes together, and each of these questions."""

@@ -135,7 +135,7 @@ def test_nothing_runs_between_two_beats(seen: Seen):
 
 @pytest.mark.long
 def test_a_row_that_comes_near_shows_how_far_it_is(seen: Seen):
-    jobs = httpx.get(f"{seen.url}/v1/jobs", params={"limit": ROWS}).json()["data"]
+    jobs = httpx.get(f"{seen.url}/v1/jobs", params={"limit": ROWS}, timeout=60).json()["data"]
     last = seen.page.locator("ol.rows > li").last
     told = min(job["progress"] for job in jobs)
     shown = last.get_by_role("progressbar")

@@ -36,7 +36,7 @@ NAMES = [
 
 
 def test_the_policy_of_the_page_is_exactly_this(served):
-    answer = httpx.get(served.url)
+    answer = httpx.get(served.url, timeout=60)
     assert answer.headers["content-security-policy"] == POLICY
     assert "unsafe" not in POLICY
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -113,7 +113,7 @@ def test_a_result_that_is_opened_by_itself_is_a_download_in_a_sandbox(visit, ser
     visit.pick(tmp_path / "notes.md")
     visit.convert(visit.until("notes.md", "ready"), "html")
     address = visit.until("notes.md", "succeeded").get_by_role("link", name="Download").get_attribute("href")
-    headers = httpx.get(f"{served.url}{address}").headers
+    headers = httpx.get(f"{served.url}{address}", timeout=60).headers
     assert headers["content-disposition"].startswith("attachment")
     assert headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in headers["content-security-policy"]

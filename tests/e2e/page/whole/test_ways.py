@@ -301,10 +301,10 @@ def test_a_row_that_is_taken_away_takes_its_files_along(visit, served, files: Fi
     visit.page.keyboard.press("Enter")
     row = visit.until("lakeside.md", "succeeded")
     address = row.get_by_role("link", name="Download").get_attribute("href")
-    assert httpx.get(f"{served.url}{address}").status_code == 200
+    assert httpx.get(f"{served.url}{address}", timeout=60).status_code == 200
     with visit.page.expect_response(lambda answer: answer.request.method == "DELETE" and "/v1/jobs/" in answer.url):
         row.get_by_role("button", name="Remove lakeside.md").click()
-    assert httpx.get(f"{served.url}{address}").status_code == 410
+    assert httpx.get(f"{served.url}{address}", timeout=60).status_code == 410
 
 
 @pytest.mark.long

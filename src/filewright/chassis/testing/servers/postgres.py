@@ -67,7 +67,7 @@ class PrivatePostgres:
         self._process.start(self._argv, self._answers)
 
     def stop(self) -> None:
-        self._process.end(signal.SIGINT)
+        self._process.end(signal.SIGQUIT)  # what it would still write is thrown away
         self._process.remove()
 
     def _start(self, programs: Path) -> None:

@@ -44,14 +44,20 @@ def probe(*, paths: Sequence[str], format_id: str, report: Report) -> list[Facts
 
 
 def compare(
-    *, paths: Sequence[str], format_id: str, original: str, original_format: str, report: Report
+    *,
+    paths: Sequence[str],
+    format_id: str,
+    original: str,
+    original_format: str,
+    fonts: Mapping[str, Sequence[str]],
+    report: Report,
 ) -> dict[str, Any]:
     """`sheets` as of `probe`, and `fidelity`; a measurement that does not come about says nothing of the product."""
     from filewright.converter.conversion.inside.fidelity.measure import measure
 
     sheets = probe(paths=paths, format_id=format_id, report=report)
     try:
-        fidelity = measure(Path(original), original_format, Path(paths[0]))
+        fidelity = measure(Path(original), original_format, Path(paths[0]), fonts)
     except Exception:  # noqa: BLE001 - whatever it trips over, the product was opened and is whole
         fidelity = None
     return {"sheets": sheets, "fidelity": fidelity}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pysubs2 import SSAEvent, SSAFile
 
 from filewright.chassis.sandbox.child import Refusal, Report
-from filewright.converter.engines.inside.captions import ebu_stl, scc, ttml
+from filewright.converter.engines.inside.captions import ebu_stl, scc, substation, ttml
 from filewright.converter.engines.inside.captions.cue import Cue
 from filewright.converter.engines.inside.text import decode
 
@@ -25,6 +27,8 @@ _NAMES: Mapping[str, str] = {
 }
 """Our formats in the library's words."""
 _MAX_CUES = 200_000
+_SAYS_ITS_RATE = re.compile(r"\s*\{ *1 *\} *\{ *1 *\} *[1-9]\d*(\.\d+)?\s*$", re.MULTILINE)
+"""The first line of a file that counts frames and says how many make a second, which the library then reads."""
 
 
 def convert(
@@ -58,10 +62,25 @@ def _read(data: bytes, source_format: str, fps: float) -> SSAFile:
         return _file_of(ttml.read(text))
     if source_format == "vtt" and not text.lstrip("\ufeff").startswith("WEBVTT"):
         raise Refusal("corrupt_input")
+    if source_format in {"ass", "ssa"}:
+        text = substation.in_usual_order(text, source_format)
+    text = text.lstrip("\ufeff")
+    rate = None if source_format == "sub" and _SAYS_ITS_RATE.match(text) else fps
     try:
-        return SSAFile.from_string(text.lstrip("\ufeff"), format_=_NAMES[source_format], fps=fps)
+        file = SSAFile.from_string(text, format_=_NAMES[source_format], fps=rate)
     except Exception as error:  # the library's readers fail in many ways over broken files
         raise Refusal("corrupt_input") from error
+    if source_format == "smi":
+        _end_with_the_next(file)
+    return file
+
+
+def _end_with_the_next(file: SSAFile) -> None:
+    """What SAMI shows stands until something else does, if only a blank; the library guesses how long it is read."""
+    following = dict(pairwise(sorted({event.start for event in file.events})))
+    for event in file.events:
+        event.end = following.get(event.start, event.end)
+    file.events = [event for event in file.events if event.plaintext.strip()]
 
 
 def _file_of(cues: Sequence[Cue]) -> SSAFile:

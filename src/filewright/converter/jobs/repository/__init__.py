@@ -48,6 +48,7 @@ from filewright.converter.jobs.repository.moves import (
     keep_artifacts,
     keep_readable,
     move_for_caller,
+    note_fonts,
     rate,
     release,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "mark_swept",
     "move_for_caller",
     "moved_since",
+    "note_fonts",
     "note_stale",
     "of_batch",
     "of_tenant",

@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.sessions import ReadSession
 from filewright.converter.artifacts.models import ArtifactRow
-from filewright.converter.jobs import accepting, statements
+from filewright.converter.jobs import statements
 from filewright.converter.jobs.models import JobEventRow, JobInputRow, JobOutputRow, JobRow, JobSecretRow
 from filewright.converter.jobs.policy import Counters
+from filewright.converter.jobs.statements import accepting
 from filewright.converter.jobs.states import HELD, LIVE, JobState
 
 

@@ -14,10 +14,11 @@ from filewright.chassis.db.base import Base, UtcDateTime
 from filewright.chassis.db.dialect import skip_locked
 from filewright.chassis.db.sessions import WriteSession
 from filewright.converter.artifacts.models import Artifact, ArtifactRow
-from filewright.converter.jobs import accepting, statements
-from filewright.converter.jobs.models import AttemptRow, JobEventRow, JobInputRow, JobRow, JobSecretRow
+from filewright.converter.jobs.models import AttemptRow, JobEventRow, JobInputRow, JobRow, JobSecretRow, TenantGateRow
 from filewright.converter.jobs.orders import JobInput
 from filewright.converter.jobs.repository.looks import state_at
+from filewright.converter.jobs.statements import accepting
+from filewright.converter.jobs.statements.parts import endings_of
 from filewright.converter.jobs.states import LIVE, Actor, JobState, Stage, is_terminal, sources_of
 
 LOST = "lost"
@@ -64,7 +65,7 @@ async def move(
             job.expires_at = now + timedelta(seconds=job.limits["retention_seconds"])
     if ended:
         those = select(JobRow).where(JobRow.id.in_(ended)).subquery()
-        await session.execute(statements.endings_of(those, literal(now, UtcDateTime())))
+        await session.execute(endings_of(those, literal(now, UtcDateTime())))
     if moved and is_terminal(target):
         await session.execute(delete(JobSecretRow).where(JobSecretRow.job_id.in_([job.id for job in moved])))
     await session.flush()
@@ -166,6 +167,12 @@ async def hold_gate(session: WriteSession, tenant: str) -> datetime:
     """Let no other process accept a job for this tenant until the unit of work ends; the moment at which that is so."""
     moment: datetime = (await session.make(accepting.GATE, of_tenant=tenant)).at
     return moment
+
+
+async def note_fonts(session: WriteSession, tenant: str, moment: datetime) -> None:
+    """Of a tenant whose gate is held: its fonts are others from now on."""
+    gate = update(TenantGateRow).where(TenantGateRow.tenant == tenant).values(fonts_at=moment)
+    await session.execute(gate.execution_options(synchronize_session=False))
 
 
 async def keep_readable(session: WriteSession, tenant: str, artifact_ids: Collection[str], *, until: datetime) -> int:

@@ -20,7 +20,7 @@ from filewright.chassis.db.database import Database
 from filewright.chassis.ids import RandomIds
 from filewright.converter.billing.closing import Closing
 from filewright.converter.billing.nothing import NoBilling
-from filewright.converter.tier_file import load
+from filewright.converter.tiers.file import load
 
 REFUSED = 22
 """What curl ends with when it was answered with an error."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,46 +28,63 @@ _VOTES = 6
 _PATIENCE_SECONDS = 2.0
 
 
-def measure(source: Path, source_format: str, product: Path) -> dict[str, Any] | None:
-    """`pages`, `words`, `text_recall`, `missing_glyphs` and `substituted_fonts`."""
+def measure(
+    source: Path, source_format: str, product: Path, aliases: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any] | None:
+    """`pages`, `words`, `text_recall`, `missing_glyphs` and `substituted_fonts`.
+
+    `aliases`: by names that a document may ask for, other names by which a PDF may have the font.
+    """
     patience = Patience(_PATIENCE_SECONDS)
     told = Told(patience)
     try:
         READERS[source_format](source, told)
         with closing(Drawn(product, patience)) as shown:
-            return _compared(told, shown, product)
+            return _compared(told, shown, product, aliases or {})
     except NotMeasured:
         return None
 
 
-def _compared(told: Told, shown: Drawn, product: Path) -> dict[str, Any]:
-    found = recall(told.paragraphs, shown.text)
+def _compared(told: Told, shown: Drawn, product: Path, aliases: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    found, known = recall(told.paragraphs, shown.text), _Names.of(aliases)
     return {
         "pages": len(shown.pages),
         "words": 0 if found is None else found[0],
         "text_recall": None if found is None else round(found[1], 4),
         "missing_glyphs": _count_boxes(product) if shown.has_boxes else 0,
-        "substituted_fonts": [{"asked": name, "got": font} for name, font in _substituted(told, shown).items()],
+        "substituted_fonts": [{"asked": name, "got": font} for name, font in _substituted(told, shown, known).items()],
     }
 
 
-def _substituted(told: Told, shown: Drawn) -> dict[str, str | None]:
+@dataclass(frozen=True)
+class _Names:
+    """What is known of names that differ and mean the same font."""
+
+    others: Mapping[str, frozenset[str]]
+    """All of them plain."""
+
+    @classmethod
+    def of(cls, aliases: Mapping[str, Sequence[str]]) -> _Names:
+        return cls({_plain(name): frozenset(map(_plain, others)) for name, others in aliases.items()})
+
+    def is_there(self, asked: str, fonts: set[str]) -> bool:
+        """Whether one of the PDF's fonts is of that family; a document may also ask for a style by name."""
+        plain = _plain(asked)
+        wanted = {plain, _without_style(plain), *self.others.get(plain, ())}
+        return any(not wanted.isdisjoint({_plain(font), _without_style(_plain(font))}) for font in fonts)
+
+
+def _substituted(told: Told, shown: Drawn, known: _Names) -> dict[str, str | None]:
     """By font that is not there: what came instead. Where no words tell, it is the only font that nobody asked for."""
-    there = {font for font in shown.fonts for name in told.asked if _is_there(name, {font})}
+    there = {font for font in shown.fonts for name in told.asked if known.is_there(name, {font})}
     came = {
         name: _drawn_instead(samples, shown)
         for name, samples in sorted(told.asked.items())
-        if not _is_there(name, shown.fonts)
+        if not known.is_there(name, shown.fonts)
     }
     left = {_family(font) for font in shown.fonts - there} - set(came.values())
     only = left.pop() if len(left) == 1 else None
     return {name: font or only for name, font in came.items()}
-
-
-def _is_there(asked: str, fonts: set[str]) -> bool:
-    """Whether one of the PDF's fonts is of the family; a document may also ask for a style by name (`Arial Bold`)."""
-    wanted = {_plain(asked), _without_style(_plain(asked))}
-    return any(not wanted.isdisjoint({_plain(font), _without_style(_plain(font))}) for font in fonts)
 
 
 def _family(font: str) -> str:

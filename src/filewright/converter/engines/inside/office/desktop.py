@@ -9,22 +9,27 @@ from __future__ import annotations
 import ctypes
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from filewright.chassis.sandbox.child import Report
 
+FONT_PACK = "FILEWRIGHT_FONT_PACK"
+"""In the environment: a directory of fonts that this conversion has besides."""
+
 _held: dict[str, Any] = {}
-"""Once `enter` was called: `uno`, `desktop`, and in `scratch` the names of directories that LibreOffice works in."""
+"""Once `enter` was called: `uno`, `desktop`, `add_font`, and in `scratch` the names of directories that LibreOffice
+works in."""
 
 
-def enter() -> None:
-    """Get hold of the LibreOffice that runs in this process. Once, in the parent."""
+def enter(add_font: Callable[[Path], None]) -> None:
+    """Get hold of the LibreOffice that runs in this process. Once, in the parent. `add_font` is for children."""
     uno: Any = importlib.import_module("uno")
     context = uno.getComponentContext()
     desktop = context.ServiceManager.createInstanceWithContext("com.sun.star.frame.Desktop", context)
-    _held.update(uno=uno, context=context, desktop=desktop)
+    _held.update(uno=uno, context=context, desktop=desktop, add_font=add_font)
     _forget_the_locale()
     _held["scratch"] = tuple(entry.name for entry in Path("tmp").iterdir() if entry.is_dir())
 
@@ -95,9 +100,13 @@ def store(opened: Any, product: Path, export_filter: str, options: str = "") -> 
 def convert(
     *, report: Report, document: str, import_filter: str, product: str, export_filter: str, options: str
 ) -> dict[str, Any]:
-    """One conversion, in a child: `opened`, and what there was to `complain` of."""
-    move_in()
+    """One conversion, in a child: `opened`, and what there was to `complain` of.
 
+    `has_fonts` is false, and nothing done, when this LibreOffice does not take the fonts that there are besides.
+    """
+    move_in()
+    if not _has_fonts():
+        return {"has_fonts": False}
     opened = open_document(Path(document), import_filter)
     if opened is None:
         return {"opened": False}
@@ -120,6 +129,23 @@ def move_in() -> None:
     """The temporary directories that LibreOffice made in the parent, here: it goes by `/proc/self/cwd/tmp`."""
     for name in _held["scratch"]:
         Path("tmp", name).mkdir(exist_ok=True)
+
+
+def _has_fonts() -> bool:
+    """Take them. They can only be taken into what the parent found when it started, and seen by their families."""
+    folder = os.environ.get(FONT_PACK)  # noqa: TID251 - the sandbox's own
+    if folder is None:
+        return True
+    before = _fonts()
+    for font in sorted(Path(folder).iterdir()):
+        _held["add_font"](font)
+    return _fonts() > before
+
+
+def _fonts() -> int:
+    """How many LibreOffice knows."""
+    toolkit = _held["context"].ServiceManager.createInstanceWithContext("com.sun.star.awt.Toolkit", _held["context"])
+    return len(toolkit.createScreenCompatibleDevice(1, 1).getFontDescriptors())
 
 
 def _url(path: Path) -> str:

@@ -29,12 +29,14 @@ from filewright.converter.engines.libreoffice_installation import Installation, 
 
 _PLACE_OF_RUN_LOOP = 13
 """In the table of functions of LibreOfficeKit, which only ever grows at its end."""
+_PLACE_OF_SET_OPTION = 15
 _SET_ACTIVE = "_ZN10comphelper14LibreOfficeKit9setActiveEb"
 _SETTLE_SECONDS = 10.0
 _SMALLEST_PDF = 500
 
 _POLL = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _WAKE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_SET_OPTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p)
 _RUN_LOOP = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -47,8 +49,8 @@ def main() -> NoReturn:
     control = socket.socket(fileno=int(sys.argv[1]))
     os.chdir(sys.argv[2])
 
-    def serve() -> NoReturn:
-        warm_parent.serve(control, failed=_failure_of(_warm_up))
+    def serve(kit: int) -> NoReturn:
+        warm_parent.serve(control, failed=_failure_of(lambda: _warm_up(kit)))
 
     failed = _failure_of(lambda: _run(Path(sys.argv[3]), serve))
     warm_parent.serve(control, failed=failed or "LibreOffice ended its event loop")
@@ -63,7 +65,7 @@ def _failure_of(attempt: Callable[[], None]) -> str:
     return ""
 
 
-def _run(root: Path, serve: Callable[[], NoReturn]) -> None:
+def _run(root: Path, serve: Callable[[int], NoReturn]) -> None:
     """Load LibreOffice and let it run; the first time that its event loop asks, it is `serve` that goes on."""
     found = installed_at(root)
     if found is None:
@@ -82,7 +84,7 @@ def _run(root: Path, serve: Callable[[], NoReturn]) -> None:
         busy = True
         try:
             set_active(False)  # from here on it is an ordinary office without a window, and no server of tiles
-            serve()
+            serve(kit)
         except BaseException:  # noqa: BLE001 - nobody above would hear of it
             traceback.print_exc()
         os._exit(1)
@@ -116,15 +118,33 @@ def _started(library: ctypes.CDLL, root: Path) -> int:
 
 
 def _run_loop(kit: int) -> Any:
-    table = ctypes.cast(ctypes.c_void_p(kit), ctypes.POINTER(ctypes.POINTER(ctypes.c_size_t)))[0]
-    if table[0] <= _PLACE_OF_RUN_LOOP * ctypes.sizeof(ctypes.c_size_t):
+    address = _function(kit, _PLACE_OF_RUN_LOOP)
+    if address is None:
         raise NotAsExpected("LibreOfficeKit has no runLoop")
-    return _RUN_LOOP(table[_PLACE_OF_RUN_LOOP])
+    return _RUN_LOOP(address)
 
 
-def _warm_up() -> None:
+def _function(kit: int, place: int) -> int | None:
+    """Where the function is that stands there in LibreOfficeKit's table."""
+    table = ctypes.cast(ctypes.c_void_p(kit), ctypes.POINTER(ctypes.POINTER(ctypes.c_size_t)))[0]
+    return table[place] if table[0] > place * ctypes.sizeof(ctypes.c_size_t) else None
+
+
+def _font_taker(kit: int) -> Callable[[Path], None]:
+    """What makes a font known to this process; a version that can not is found out by whoever needs it."""
+    address = _function(kit, _PLACE_OF_SET_OPTION)
+    set_option = None if address is None else _SET_OPTION(address)
+
+    def add(font: Path) -> None:
+        if set_option is not None:
+            set_option(kit, b"addfont", font.as_uri().encode())
+
+    return add
+
+
+def _warm_up(kit: int) -> None:
     """Each sample out of its flat form into the usual one, and from that to PDF. Leaves the usual ones in `samples`."""
-    desktop.enter()
+    desktop.enter(_font_taker(kit))
     Path("samples").mkdir()
     for sample in SAMPLES:
         _convert(sample)

@@ -1,0 +1,1 @@
+"""`filewright admin` and `tiers`: for whoever may read the service's settings."""

@@ -1,0 +1,1 @@
+"""`filewright serve`, and the roles of a service that is several processes."""

@@ -1,0 +1,1 @@
+"""HTTP for jobs, batches and conversions in one call."""

@@ -7,25 +7,12 @@ import pytest
 from filewright.chassis.audit.copies import Copies
 from filewright.chassis.audit.log import Audit
 from filewright.chassis.audit.seals import Seals
-from filewright.chassis.db.database import Database
 from filewright.chassis.storage.local import LocalStore
-from filewright.converter.migrations import LOCATION
+from tablekit import database_clock, database_schema
+
+__all__ = ["database_clock", "database_schema"]
 
 SECRET = b"a secret of more than thirty-two bytes"
-
-
-async def migrated(database: Database) -> None:
-    await database.migrate(LOCATION)
-
-
-@pytest.fixture
-def database_schema():
-    return migrated
-
-
-@pytest.fixture
-def database_clock(clock):
-    return clock
 
 
 @pytest.fixture

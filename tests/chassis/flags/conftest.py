@@ -7,17 +7,9 @@ from filewright.chassis.audit.seals import Seals
 from filewright.chassis.cache.memory import MemoryCache
 from filewright.chassis.coordination.memory import MemoryNotifier
 from filewright.chassis.flags.service import Flags
-from tablekit import migrated
+from tablekit import database_clock, database_schema
 
-
-@pytest.fixture
-def database_schema():
-    return migrated
-
-
-@pytest.fixture
-def database_clock(clock):
-    return clock
+__all__ = ["database_clock", "database_schema"]
 
 
 @pytest.fixture

@@ -14,14 +14,11 @@ from filewright.chassis.identity.signing import SigningKeys
 from filewright.chassis.ids import RandomIds
 from filewright.chassis.sealing import Box, derived
 from filewright.chassis.testing.clock import FakeClock
-from tablekit import migrated
+from tablekit import database_schema
+
+__all__ = ["database_schema"]
 
 SECRET = b"a secret of the tests, of thirty-two bytes and more"
-
-
-@pytest.fixture
-def database_schema():
-    return migrated
 
 
 @pytest.fixture

@@ -1,10 +1,5 @@
 """The tables come from the migrations."""
 
-import pytest
+from tablekit import database_schema
 
-from tablekit import migrated
-
-
-@pytest.fixture
-def database_schema():
-    return migrated
+__all__ = ["database_schema"]

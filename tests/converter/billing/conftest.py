@@ -3,18 +3,8 @@
 import sys
 from pathlib import Path
 
-import pytest
+from tablekit import database_clock, database_schema
 
-from tablekit import migrated
+__all__ = ["database_clock", "database_schema"]
 
 sys.path.insert(0, str(Path(__file__).parent))
-
-
-@pytest.fixture
-def database_schema():
-    return migrated
-
-
-@pytest.fixture
-def database_clock(clock):
-    return clock

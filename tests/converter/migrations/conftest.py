@@ -1,16 +1,5 @@
 """The tables come from the migrations."""
 
-import pytest
+from tablekit import database_schema
 
-from filewright.chassis.db.database import Database
-from filewright.converter.migrations import LOCATION
-
-
-async def migrated(database: Database) -> None:
-    """All tables, as a real installation has them."""
-    await database.migrate(LOCATION)
-
-
-@pytest.fixture
-def database_schema():
-    return migrated
+__all__ = ["database_schema"]

@@ -7,17 +7,9 @@ import pytest
 
 from filewright.chassis.storage.encryption.master import MasterKeyFile
 from filewright.chassis.storage.encryption.tenants import TenantKeys
-from tablekit import migrated
+from tablekit import database_clock, database_schema
 
-
-@pytest.fixture
-def database_schema():
-    return migrated
-
-
-@pytest.fixture
-def database_clock(clock):
-    return clock
+__all__ = ["database_clock", "database_schema"]
 
 
 @pytest.fixture

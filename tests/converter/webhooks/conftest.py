@@ -28,20 +28,12 @@ from filewright.converter.webhooks.fanout import FanOut
 from filewright.converter.webhooks.models import DeliveryRow
 from filewright.converter.webhooks.sender import Sender
 from filewright.converter.webhooks.service import Wanted, Webhooks
-from tablekit import migrated
+from tablekit import database_clock, database_schema
+
+__all__ = ["database_clock", "database_schema"]
 
 SECRET = b"s" * 32
 LOOPBACK = Policy((ipaddress.ip_network("127.0.0.0/8"),))
-
-
-@pytest.fixture
-def database_schema():
-    return migrated
-
-
-@pytest.fixture
-def database_clock(clock):
-    return clock
 
 
 @dataclass

@@ -43,10 +43,17 @@ class Database:
 
     `pool_size` is the number of connections for this process, beside SQLite's one writer; it is that again for each of
     the `replicas`. With a `clock` given (tests do), `now()` is that clock's time; otherwise it is the database's own.
+    `connect_within`: seconds after which a PostgreSQL server that has not let us in counts as one that is down.
     """
 
     def __init__(
-        self, url: str, *, pool_size: int = 8, replicas: Sequence[str] = (), clock: Clock | None = None
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        replicas: Sequence[str] = (),
+        clock: Clock | None = None,
+        connect_within: float = dialect.CONNECT_SECONDS,
     ) -> None:
         self._url = dialect.async_url(url)
         self._clock = clock
@@ -54,7 +61,7 @@ class Database:
         self._replicas = Replicas(replicas, pool_size=pool_size, clock=self._timer)
         self._pool_size = pool_size
         self._budget: pools.Budget | None = None
-        self._writer, self._reader = dialect.engines(self._url, pool_size=pool_size)
+        self._writer, self._reader = dialect.engines(self._url, pool_size=pool_size, connect_within=connect_within)
         self._readers, self._writers = dialect.connections(self._reader, self._writer, pool_size=pool_size)
         self._bulk: dict[str, Chain] = {}
         self._write_sessions = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)

@@ -76,7 +76,7 @@ def async_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def engines(url: URL, *, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
+def engines(url: URL, *, pool_size: int, connect_within: float = CONNECT_SECONDS) -> tuple[AsyncEngine, AsyncEngine]:
     """The engine for writing and the one for reading; on PostgreSQL they share one pool."""
     if url.get_backend_name() == SQLITE:
         # One writer, because SQLite has one; eight measured 0.7 times the throughput and 67 times the worst wait.
@@ -84,7 +84,7 @@ def engines(url: URL, *, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
             _sqlite(url, pool_size=1, begin="BEGIN IMMEDIATE", busy=BUSY_SECONDS),
             _sqlite(url, pool_size=pool_size, begin="BEGIN", busy=BUSY_SECONDS),
         )
-    engine = _postgresql(url, pool_size=pool_size, statement_seconds=STATEMENT_SECONDS)
+    engine = _postgresql(url, pool_size=pool_size, statement_seconds=STATEMENT_SECONDS, connect=connect_within)
     return engine, engine.execution_options(postgresql_readonly=True)
 
 
@@ -198,7 +198,8 @@ def trouble(error: BaseException) -> Trouble:
     if isinstance(error, PoolTimeout):
         return Trouble.BUSY
     if isinstance(error, DBAPIError):
-        if error.connection_invalidated:
+        # What ran out of time has been cancelled, and says so as its cause: that is no answer of the server's.
+        if error.connection_invalidated or isinstance(error.orig, OSError | asyncio.TimeoutError):
             return Trouble.DOWN
         cause = error.orig.__cause__ or error.orig if error.orig else error
         return _sqlite_trouble(cause) if isinstance(cause, sqlite3.Error) else _postgresql_trouble(cause)

@@ -60,6 +60,10 @@ def missing(config: pytest.Config, what: str) -> None:
     pytest.skip(what)
 
 
+PATIENT_SECONDS = 60.0
+"""How long a test waits for its database to let it in: a busy machine is not an outage."""
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     """Stands at noon on 1 January 2026 until the test moves it."""
@@ -105,7 +109,7 @@ def database_url(request: pytest.FixtureRequest, database_schema: Schema, tmp_pa
 @pytest_asyncio.fixture
 async def database(database_url: str, database_clock: Clock | None) -> AsyncIterator[Database]:
     """A fresh database for this test, on SQLite and on PostgreSQL."""
-    opened = Database(database_url, clock=database_clock)
+    opened = Database(database_url, clock=database_clock, connect_within=PATIENT_SECONDS)
     yield opened
     await opened.close()
 

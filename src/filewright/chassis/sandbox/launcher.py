@@ -25,8 +25,8 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _CANNOT_EXECUTE = 127
 
 
-class _Asked(Exception):
-    """Somebody wants this over: the owner, or the kernel on the owner's death."""
+_ASKED = signal.SIGTERM
+"""Somebody wants this over: the owner, or the kernel on the owner's death."""
 
 
 def main() -> NoReturn:
@@ -34,13 +34,15 @@ def main() -> NoReturn:
     with os.fdopen(int(sys.argv[1]), "rb") as orders:
         order = json.load(orders)
     os.set_inheritable(order["status_fd"], False)
-    signal.signal(signal.SIGTERM, _ask)
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # From here on a signal is waited for, not met: none can come between the fork and the care for its child.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {_ASKED, signal.SIGCHLD})
+    _prctl(_PR_SET_PDEATHSIG, _ASKED)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     if os.getppid() != order["owner"]:
         os._exit(_CANNOT_EXECUTE)
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         _become(order)
     status = _wait_for(child)
     _kill_the_rest()
@@ -48,24 +50,18 @@ def main() -> NoReturn:
     os._exit(0)
 
 
-def _ask(number: int, frame: object) -> None:
-    raise _Asked
-
-
 def _wait_for(child: int) -> int:
     """Its wait status. Reaps whatever else ends meanwhile."""
-    try:
-        while True:
-            pid, status = os.waitpid(-1, 0)
-            if pid == child:
-                return status
-    except _Asked:
-        return int(signal.SIGKILL)
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == child:
+            return status
+        if pid == 0 and signal.sigwait({_ASKED, signal.SIGCHLD}) == _ASKED:
+            return int(signal.SIGKILL)
 
 
 def _kill_the_rest() -> None:
     """Kill and reap until there is nobody left, however fast they multiply: none can escape from below a reaper."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         for pid in descendants(os.getpid())[1:]:
             try:

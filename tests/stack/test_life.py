@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -128,6 +129,28 @@ def test_a_killed_supervisor_takes_nothing_with_it_and_is_followed_by_another(li
     assert {row.name: row.pid for row in life.stack.status().rows} == before
     os.kill(life.pid("worker-1"), signal.SIGKILL)  # one that the new supervisor did not start itself
     eventually(lambda: life.row("worker-1").healthy and life.row("worker-1").pid != before["worker-1"])
+
+
+def test_whoever_was_asked_before_the_supervisor_died_goes_on_to_be_asked(life: Tried):
+    life.kill_supervisor()
+    with ThreadPoolExecutor() as beside, frozen(pids(life, "api")):
+        coming = beside.submit(life.stack.up)
+        eventually(lambda: read_state(Layout(life.data)).front_knows and life.row("nginx").healthy)
+        answer = beside.submit(httpx.get, f"{life.url}/who", timeout=60)
+        wait([answer], timeout=0.5)  # who is sent to nobody is told so at once
+    assert answer.result().status_code == 200
+    coming.result()
+
+
+@contextmanager
+def frozen(whom: set[int]) -> Iterator[None]:
+    for pid in whom:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in whom:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_logs_are_told_apart(life: Tried):

@@ -71,6 +71,7 @@ class Keeper:
         if adopted is not None and before is not None:
             self._process = adopted
             self._alive_since = -SETTLED_SECONDS  # of long standing
+            self.has_joined = before.stage in {Stage.READY, Stage.UNWELL}  # or the front would send nobody to it
             self.state = before.model_copy(update={"stage": Stage.STARTING})
         self._task = asyncio.create_task(self._keep(), name=f"keep {self.service.name}")
 

@@ -4,7 +4,8 @@ Started as `python -I -m ...warm_parent <fd> <directory> <module>...`. Another `
 place of the modules, may use the directory (empty when it has none) and ends in `serve`.
 Over the socket at `fd` it says
 
-    {"ready": true, "threads": [...]}    once, after the imports; a fork is safe only from a single thread
+    {"ready": true, "threads": [...]}    once, after the imports and rehearsals (a module's `rehearse()`, if it has
+                                         one); a fork is safe only from a single thread
     {"pid": 7, "status": 0, "cpu": 0.01, "rss": 1234}      when a child has ended
 
 and gets, per call, three descriptors: the child's socket, stdout and stderr. It runs no call itself and has nothing
@@ -13,6 +14,7 @@ that a child could make use of; it ends when its owner does.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -23,6 +25,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -62,11 +65,17 @@ def serve(control: socket.socket, *, failed: str = "") -> NoReturn:
 
 
 def _import(modules: list[str]) -> str:
-    for module in modules:
+    rehearsals: list[Callable[[], None]] = []
+    for name in modules:
         try:
-            importlib.import_module(module)
+            module = importlib.import_module(name)
         except Exception as error:  # noqa: BLE001 - a library may raise anything on import
-            return f"{module}: {type(error).__name__}: {error}"
+            return f"{name}: {type(error).__name__}: {error}"
+        if hasattr(module, "rehearse"):
+            rehearsals.append(module.rehearse)
+    for rehearse in rehearsals:
+        with contextlib.suppress(Exception):  # then each child does it for itself
+            rehearse()
     return ""
 
 

@@ -27,6 +27,7 @@ MAX_PRODUCTS = 10_000
 _PROBE = "filewright.converter.conversion.inside.probe"
 _WARM = (
     _PROBE,
+    "filewright.converter.conversion.inside.rehearsal",
     "filewright.converter.conversion.inside.fidelity.measure",
     "filewright.converter.conversion.inside.fidelity.pages",
     "pypdfium2",

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import String, select
 
 from filewright.chassis.db.database import Database
+from filewright.chassis.db.hot import Look, given
 from filewright.chassis.sandbox.workspace import remove_tree
 from filewright.chassis.tasks import to_its_end
 from filewright.chassis.telemetry.logs import get_logger
@@ -30,6 +31,8 @@ from filewright.converter.fonts.reading import Face
 from filewright.converter.jobs.ports import Files
 
 _IDLE_SECONDS = 60.0
+_ANY = Look(lambda _: select(FontRow.id).where(FontRow.tenant == given("of_tenant", String())).limit(1))
+"""Most tenants have none, and every job asks."""
 log = get_logger(__name__)
 
 
@@ -59,7 +62,7 @@ class Packs:
     @asynccontextmanager
     async def lent(self, tenant: str) -> AsyncIterator[FontPack | None]:
         """The tenant's fonts as they are now; None when it has none."""
-        fonts = await self._fonts_of(tenant)
+        fonts = await self._fonts_of(tenant) if await self._database.ask(_ANY, of_tenant=tenant) else ()
         if not fonts:
             yield None
             return

@@ -144,7 +144,8 @@ def _run(role: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 async def _api(settings: Settings, host: str, port: int, linger: float) -> None:
-    from filewright.chassis.telemetry.heartbeat import FILE, Heartbeat  # noqa: PLC0415 - as in `serve`
+    from filewright.chassis.garbage import spare_what_stays  # noqa: PLC0415 - as in `serve`
+    from filewright.chassis.telemetry.heartbeat import FILE, Heartbeat  # noqa: PLC0415
     from filewright.chassis.telemetry.logs import configure_logs  # noqa: PLC0415
     from filewright.chassis.web.drain import Drain  # noqa: PLC0415
     from filewright.chassis.web.server import make_server  # noqa: PLC0415
@@ -157,6 +158,7 @@ async def _api(settings: Settings, host: str, port: int, linger: float) -> None:
         async with build_api(settings) as services:
             app = application(services, settings, local=False, drain=drain, running=running(services))
             server = make_server(app, drain, host=host, port=listener.getsockname()[1], linger=linger)
+            spare_what_stays()
             listener.listen(BACKLOG)
             async with Heartbeat(settings.data_dir / FILE, _turns, services.clock).beating():
                 typer.echo(f"Filewright api is serving on {shown_address(listener, host)}")
@@ -196,7 +198,8 @@ async def _until_told(
     settings: Settings, building: AbstractAsyncContextManager[Services], what: str, grace: float
 ) -> None:
     """Run a process that answers nobody until SIGTERM or Ctrl-C."""
-    from filewright.chassis.sandbox.port import SandboxUnavailable  # noqa: PLC0415 - as in `serve`
+    from filewright.chassis.garbage import spare_what_stays  # noqa: PLC0415 - as in `serve`
+    from filewright.chassis.sandbox.port import SandboxUnavailable  # noqa: PLC0415
     from filewright.chassis.telemetry.heartbeat import FILE, Heartbeat  # noqa: PLC0415
     from filewright.chassis.telemetry.logs import configure_logs  # noqa: PLC0415
     from filewright.converter.bootstrap import running  # noqa: PLC0415
@@ -212,6 +215,7 @@ async def _until_told(
             vitals = Vitals({"database": services.database.ping}, services.loops, services.worker, services.facts)
             heartbeat = Heartbeat(settings.data_dir / FILE, vitals.look, services.clock)
             async with heartbeat.beating(), running(services, grace=grace):
+                spare_what_stays()
                 typer.echo(f"Filewright {what}")
                 await told.wait()
                 await heartbeat.drain()

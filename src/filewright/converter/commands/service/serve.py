@@ -58,6 +58,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
     # Imported here, so that `filewright --help` and `convert` do not wait for a web framework.
+    from filewright.chassis.garbage import spare_what_stays  # noqa: PLC0415
     from filewright.chassis.sandbox.port import SandboxUnavailable  # noqa: PLC0415
     from filewright.chassis.telemetry.logs import configure_logs  # noqa: PLC0415
     from filewright.chassis.web.drain import Drain  # noqa: PLC0415
@@ -72,6 +73,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             async with build(settings) as services:
                 app = application(services, settings, local=_is_loopback(host), drain=drain, running=running(services))
                 server = make_server(app, drain, host=host, port=listener.getsockname()[1])
+                spare_what_stays()
                 listener.listen(BACKLOG)  # from here on a client is answered, at worst a moment later
                 typer.echo(f"Filewright is serving on {shown_address(listener, host)}")
                 await server.serve(sockets=[listener])

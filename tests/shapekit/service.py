@@ -44,7 +44,7 @@ class Service(ABC):
 
     @abstractmethod
     def workspaces(self) -> list[Path]:
-        """Folders of conversions that run, or were left behind."""
+        """Folders of conversions that run, or were left behind; what belongs to warm parents begins with a dot."""
 
 
 class EmbeddedService(Service):
@@ -84,7 +84,7 @@ class EmbeddedService(Service):
         return _small(self._data, smaller_than)
 
     def workspaces(self) -> list[Path]:
-        return [*(self._data / "jobs").glob("*"), *(self._data / "work").glob("*")]
+        return [*(self._data / "jobs").glob("[!.]*"), *(self._data / "work").glob("[!.]*")]
 
 
 class StackService(Service):
@@ -122,7 +122,7 @@ class StackService(Service):
             yield volume.read_bytes()
 
     def workspaces(self) -> list[Path]:
-        return [*(self._layout.run / "work").glob(str(Path("*", "work", "*")))]
+        return [*(self._layout.run / "work").glob(str(Path("*", "work", "[!.]*")))]
 
 
 def _small(folder: Path, smaller_than: int) -> Iterator[bytes]:

@@ -59,4 +59,5 @@ def test_a_wrong_batch_is_pointed_at(http, upload, change, status, pointer):
 @pytest.mark.parametrize("found", [UNKNOWN, "nonsense", "job_01jd6qx2v7c8e9f0g1h2j3k4m5", "%00"])
 def test_an_unknown_batch_is_not_found(http, found):
     answer = http.get(f"/v1/batches/{found}")
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    by_the_front = {(400, "invalid_request")} if found == "%00" else set()  # nginx lets no such address through
+    assert (answer.status_code, answer.json()["code"]) in {(404, "not_found")} | by_the_front

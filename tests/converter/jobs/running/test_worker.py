@@ -231,9 +231,9 @@ class Waited(JobRunner):
         job = await super().claim(lane, then, suspects=suspects)
         return job and replace(job, waited=3.0)
 
-    async def run(self, job):
+    async def run(self, job, converted=lambda: None):
         self.seen.append(job.waited)
-        return await super().run(job)
+        return await super().run(job, converted)
 
 
 async def test_how_long_a_job_stood_behind_others_is_no_part_of_what_its_kind_takes(shop, alice):
@@ -251,3 +251,42 @@ async def test_a_claim_tells_how_long_the_job_waited(shop):
     await shop.order()
     await shop.clock.advance(2.5)
     assert (await shop.runner().claim("standard")).waited == 2.5
+
+
+async def test_while_products_are_stored_the_engines_go_on_with_the_next_job(shop, alice):
+    jobs = [await shop.order() for _ in range(2)]
+    shelf = Shelf(shop)
+    async with working(worker_of(shop, slots=1)) as worker:
+        await until(lambda: shelf.waiting == 2)  # the second was converted while the first was stored
+        assert worker.busy == 2
+        shelf.open.set()
+        assert await over(shop, alice, *jobs) == ["succeeded"] * 2
+
+
+async def test_no_more_jobs_are_stored_beside_the_engines_than_there_are_slots(shop, alice):
+    jobs = [await shop.order() for _ in range(5)]
+    shelf = Shelf(shop)
+    async with working(worker_of(shop, slots=1)):
+        await until(lambda: shelf.waiting == 2)
+        assert [await shop.status(job) for job in jobs] == ["running"] * 2 + ["queued"] * 3
+        shelf.open.set()
+        assert await over(shop, alice, *jobs) == ["succeeded"] * 5
+    assert shelf.most == 2
+
+
+class Shelf:
+    """A store that is slow to take results: it holds them until it is opened."""
+
+    def __init__(self, shop) -> None:
+        self.waiting = self.most = 0
+        self.open = asyncio.Event()
+        self._put = shop.store.put
+        shop.store.put = self.put
+
+    async def put(self, key, chunks, **more):
+        if key.startswith("results/"):
+            self.waiting += 1
+            self.most = max(self.most, self.waiting)
+            await self.open.wait()
+            self.waiting -= 1
+        return await self._put(key, chunks, **more)

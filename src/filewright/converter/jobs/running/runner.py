@@ -45,7 +45,7 @@ from filewright.converter.jobs.repository import Ended, Lease
 from filewright.converter.jobs.running.held import record_held
 from filewright.converter.jobs.running.lease import LeaseKeeper, LeaseRules, Verdict
 from filewright.converter.jobs.running.results import drop_products, rows_of
-from filewright.converter.jobs.running.work import Claimed, Done, JobWork, claimed_of
+from filewright.converter.jobs.running.work import Claimed, Done, JobWork, OnConverted, claimed_of
 from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.states import HELD, JobState, Stage
 from filewright.converter.operations.nothing import NoOperations
@@ -136,11 +136,11 @@ class JobRunner:
         async with self._database.read() as session:
             return await repository.suspect_waits(session, now=await self._database.now(session))
 
-    async def run(self, job: Claimed) -> str:
+    async def run(self, job: Claimed, converted: OnConverted = lambda: None) -> str:
         """Work on a claimed job to the attempt's end; says how it ended. When cancelled, gives the job back first."""
         began = self._clock.monotonic()
         with log_context(job_id=job.lease.job_id, attempt=job.lease.attempt):
-            outcome = await self._attempt(job, began)
+            outcome = await self._attempt(job, began, converted)
             seconds = self._clock.monotonic() - began
             self._attempts.labels(outcome).inc()
             self._seconds.labels(outcome).observe(seconds)
@@ -149,11 +149,11 @@ class JobRunner:
 
     # --- the story -----------------------------------------------------------------------------------------------
 
-    async def _attempt(self, job: Claimed, began: float) -> str:
+    async def _attempt(self, job: Claimed, began: float, converted: OnConverted) -> str:
         keeper = LeaseKeeper(self._database, self._notifier, job.lease, job.tenant, self._rules)
         try:
             async with self._workspace() as workspace:
-                done = await self._work_under_lease(job, workspace, keeper)
+                done = await self._work_under_lease(job, workspace, keeper, converted)
                 ended = Ended(stage=Stage.STORING, seconds=self._clock.monotonic() - began)
                 outcome = await self._commit(job, keeper, done, ended)
             if outcome == JobState.SUCCEEDED and self._paces is not None:
@@ -178,9 +178,11 @@ class JobRunner:
             except OSError:
                 log.exception("workspace_left_behind")
 
-    async def _work_under_lease(self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper) -> Done:
+    async def _work_under_lease(
+        self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper, converted: OnConverted
+    ) -> Done:
         """Work with the keeper beside it, which ends the work when the lease is lost or the caller cancels."""
-        work = asyncio.create_task(self._work.do(job, workspace, keeper))
+        work = asyncio.create_task(self._work.do(job, workspace, keeper, converted))
         keeping = asyncio.create_task(keeper.keep())
         try:
             await asyncio.wait({work, keeping}, return_when=asyncio.FIRST_COMPLETED)

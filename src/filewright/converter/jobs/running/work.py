@@ -44,6 +44,8 @@ CONVERTED = failpoints.declare("jobs.convert.after", "the products lie in the wo
 STORED = failpoints.declare("jobs.store.after", "the products are stored and the job does not know them")
 
 _GRACE_SECONDS = 30.0
+OnConverted = Callable[[], None]
+"""Told when the engines are done with a job and only its products are to be stored."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class JobWork:
     scanner: Scanner
     fonts: Fonts
 
-    async def do(self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper) -> Done:
+    async def do(self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper, converted: OnConverted) -> Done:
         """All of it. Raises what `policy.after` sorts."""
         password = self._password(job)
         failpoints.hit(FETCHING)
@@ -147,18 +149,19 @@ class JobWork:
         await keeper.enter(Stage.CONVERTING)
         failpoints.hit(CONVERTING)
         async with self.fonts.lent(job.tenant) as fonts:
-            converted = await self._convert(job, inputs, password, fonts, workspace, keeper)
+            made = await self._convert(job, inputs, password, fonts, workspace, keeper)
         failpoints.hit(CONVERTED)
         if self.scanner.active:
-            made = [item.path for item in converted.products]
-            await require_clean(self.scanner, made, folder=workspace.path, what="what came out of it")
+            products = [item.path for item in made.products]
+            await require_clean(self.scanner, products, folder=workspace.path, what="what came out of it")
+        converted()
         await keeper.enter(Stage.STORING)
         stored = await store_products(
-            self.store, job.lease, converted.products, tenant=job.tenant, max_bytes=job.tier.max_output_bytes
+            self.store, job.lease, made.products, tenant=job.tenant, max_bytes=job.tier.max_output_bytes
         )
         failpoints.hit(STORED)
         files = [item.artifact for item in inputs]
-        return Done(converted, stored, sum(file.bytes for file in files), sum(file.to_read for file in files))
+        return Done(made, stored, sum(file.bytes for file in files), sum(file.to_read for file in files))
 
     async def infected(self, job: Claimed, error: Exception) -> Sequence[str]:
         """What is to be deleted: the input that malware was found in, or all, if it came to light in what they made."""

@@ -3,6 +3,7 @@
 A free slot claims whatever is next in the database, never the job that a hint names: so order and fairness are the
 database's, and a forged, stale or doubled hint is nothing but a look. After each job the slot looks again by itself.
 A job that has crashed twice is run alone, so that a neighbour's fate is not blamed on it nor its fate shared.
+When the engines are done with a job, the next one is taken while its products are stored (`slots.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from filewright.chassis.queue.port import LANES, TaskQueue
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.jobs.running.runner import JobRunner
-from filewright.converter.jobs.running.work import Claimed
+from filewright.converter.jobs.running.slots import Slot, Slots
+from filewright.converter.jobs.running.work import Claimed, OnConverted
 
 log = get_logger(__name__)
 
@@ -57,7 +59,7 @@ class Worker:
         self._clock = clock
         self._rules = rules or WorkerRules()
         self._may_claim = may_claim
-        self._free = asyncio.Semaphore(self._rules.slots)
+        self._slots = Slots(self._rules.slots)
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._looked_for_suspects: float | None = None
@@ -84,15 +86,15 @@ class Worker:
     @property
     def idle_for(self) -> float:
         """Seconds since it last looked for work, if a slot is free for it. Many of them mean that it is stuck."""
-        full = self._free.locked() or self._stopping.is_set()
+        full = self._slots.all_taken or self._stopping.is_set()
         return 0.0 if full else self._clock.monotonic() - self._looked
 
     async def run(self) -> None:
         """Claim and run jobs until `stop` is called. Survives every failure of a job or of the database."""
         while not self._stopping.is_set():
-            await self._free.acquire()
+            slot = await self._slots.take()
             try:
-                found = await self._start_next()
+                found = await self._start_next(slot)
             except DatabaseUnavailable:
                 log.warning("claim_failed")
                 found = False
@@ -101,7 +103,7 @@ class Worker:
                 log.exception("claim_broken")
                 found = False
             if not found:
-                self._free.release()
+                slot.give_back()
                 self._was_idle = True
                 await self._hint_or_poll()
 
@@ -116,8 +118,8 @@ class Worker:
 
     # --- one look ------------------------------------------------------------------------------------------------
 
-    async def _start_next(self) -> bool:
-        """With one slot held: start a job in it, if there is one; then the slot is the job's."""
+    async def _start_next(self, slot: Slot) -> bool:
+        """Start a job in the slot, if there is one; then the slot is the job's."""
         self._looked = self._clock.monotonic()
         if self._stopping.is_set() or not await self._may_claim():
             return False
@@ -128,24 +130,27 @@ class Worker:
             return False
         self._count(job.lane)
         # What others of its kind will take is learned from it; how long it stood behind others is no part of that.
-        self._start(job if self._was_idle else replace(job, waited=0.0))
+        self._start(job if self._was_idle else replace(job, waited=0.0), slot)
         self._was_idle = False
         return True
 
-    def _start(self, job: Claimed) -> None:
-        task = asyncio.create_task(self._run_one(job))
+    def _start(self, job: Claimed, slot: Slot) -> None:
+        self._begin(job, slot.converted).add_done_callback(lambda _: slot.give_back())
+
+    def _begin(self, job: Claimed, converted: OnConverted) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._run_one(job, converted))
         self._running.add(task)
         self._busy.set(len(self._running))
         task.add_done_callback(self._end)
+        return task
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._busy.set(len(self._running))
-        self._free.release()
 
-    async def _run_one(self, job: Claimed) -> None:
+    async def _run_one(self, job: Claimed, converted: OnConverted) -> None:
         try:
-            await self._runner.run(job)
+            await self._runner.run(job, converted)
         except Exception:
             # Nothing was written, so the lease runs out and the rescuer frees the job.
             log.exception("attempt_broken", job_id=job.lease.job_id)
@@ -168,19 +173,16 @@ class Worker:
         return await self._runner.suspect_waits()
 
     async def _run_suspect_alone(self) -> None:
-        """Wait until the other slots are empty, and keep them so while the suspect runs."""
-        others = self._rules.slots - 1
-        for _ in range(others):
-            await self._free.acquire()
+        """Wait until the other slots are empty, and keep them so while the suspect runs in this one."""
+        others = [await self._slots.take() for _ in range(self._rules.slots - 1)]
         try:
             for lane in self._rules.lanes:
                 job = None if self._stopping.is_set() else await self._runner.claim(lane, suspects=True)
                 if job is not None:
-                    self._start(job)
-                    await self._free.acquire()
+                    await asyncio.wait([self._begin(job, lambda: None)])
         finally:
-            for _ in range(others):
-                self._free.release()
+            for other in others:
+                other.give_back()
 
     # --- between looks -------------------------------------------------------------------------------------------
 

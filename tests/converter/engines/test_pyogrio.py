@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import sqlite3
+import subprocess
 import zipfile
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -246,3 +248,24 @@ async def test_a_truncated_file_ends_in_a_typed_error_or_a_map(convert, corpus):
                 continue
             except ConversionError as error:
                 pytest.fail(f"{part}/16 of {name}: {error.code}")
+
+
+MEASURED = {
+    "POINT M (1 2 9)": "POINT (1 2)",
+    "LINESTRING ZM (0 0 5 9, 1 1 6 9)": "LINESTRING Z (0 0 5,1 1 6)",
+    "POLYGON M ((0 0 9, 4 0 9, 4 4 9, 0 0 9), (1 1 9, 2 1 9, 2 2 9, 1 1 9))": (
+        "POLYGON ((0 0,4 0,4 4,0 0),(1 1,2 1,2 2,1 1))"
+    ),
+    "MULTILINESTRING ZM ((0 0 5 9, 1 1 6 9), (2 2 5 9, 3 3 6 9))": "MULTILINESTRING Z ((0 0 5,1 1 6),(2 2 5,3 3 6))",
+    "MULTIPOLYGON M (((0 0 9, 1 0 9, 1 1 9, 0 0 9)))": "MULTIPOLYGON (((0 0,1 0,1 1,0 0)))",
+}
+
+
+@pytest.mark.parametrize("given", MEASURED)
+async def test_a_flatgeobuf_is_made_of_what_has_measures_without_them(convert, tmp_path, given):
+    (tmp_path / "given.csv").write_text(f'name,WKT\na,"{given}"\n')
+    run = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True, text=True)
+    run(["ogr2ogr", "-f", "GPKG", "given.gpkg", "given.csv", "-a_srs", "EPSG:4326"])
+    [product] = await convert(PYOGRIO, (tmp_path / "given.gpkg").read_bytes(), "gpkg", "fgb")
+    told = run(["ogr2ogr", "-f", "CSV", "-lco", "GEOMETRY=AS_WKT", "/vsistdout/", str(product)]).stdout
+    assert next(csv.reader(io.StringIO(told.split("\n", 1)[1])))[0] == MEASURED[given]

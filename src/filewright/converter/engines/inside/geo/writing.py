@@ -62,8 +62,16 @@ def write(layers: list[Layer], out: Path, target: str) -> None:
         _write_gpx(merged(layers), out)
     elif target == "svg":
         _write_svg(merged(layers), out)
+    elif target == "fgb":
+        _gdal(_without_measures(merged(layers)), out, _DRIVERS[target])
     else:
         _gdal(merged(layers), out, _DRIVERS[target])
+
+
+def _without_measures(layer: Layer) -> Layer:
+    """A FlatGeobuf takes nothing but the type that was announced, and no type with measures can be announced here."""
+    kept = [geometry and wkb.without_measures(geometry) for geometry in layer.geometries]
+    return replace(layer, frame=layer.frame.with_columns(pl.Series(GEOMETRY, kept, dtype=pl.Binary)))
 
 
 def _write_all(layers: list[Layer], out: Path, driver: str) -> None:

@@ -15,7 +15,14 @@ from filewright.chassis.sandbox.port import Limits
 from filewright.converter.engines.inside.tables import workbook
 from filewright.converter.engines.inside.tables.table import table
 from filewright.converter.engines.tables import POLARS
-from filewright.converter.errors import ConversionError, CorruptInput, LimitError, PasswordRequired, ResourceLimit
+from filewright.converter.errors import (
+    ConversionError,
+    CorruptInput,
+    LimitError,
+    PasswordRequired,
+    ResourceLimit,
+    UnsupportedConversion,
+)
 
 TRICKY = 'name,note,code\n"Doe, ""J""","two\nlines",007\nÅsa,,010\n'
 
@@ -329,3 +336,8 @@ async def test_nothing_at_all_becomes_an_empty_page_and_no_table_without_columns
     [text] = await convert(POLARS, b"{}", "json", "md")
     assert "<table" not in page.read_text(encoding="utf-8")
     assert "|" not in text.read_text(encoding="utf-8")
+
+
+async def test_what_a_target_has_no_place_for_is_told_as_that_and_not_as_a_missing_way(convert):
+    with pytest.raises(UnsupportedConversion, match="What is in this file has no place in that format"):
+        await convert(POLARS, b"{}", "json", "parquet")

@@ -28,6 +28,7 @@ from filewright.converter.errors import (
     OutputInvalid,
     ResourceLimit,
     Timeout,
+    UnsupportedConversion,
     conversion_errors,
 )
 
@@ -167,6 +168,8 @@ class Engine(Protocol):
 def refusal_error(code: str | None) -> Exception:
     """The error for a code that came out of the sandbox; a code that no engine may give is a crash."""
     kind = conversion_errors().get(code or "")
+    if kind is UnsupportedConversion:  # or its title would deny the way that was just taken
+        return kind("What is in this file has no place in that format. Try another one.")
     if kind is not None and issubclass(kind, (InputError, LimitError, OutputInvalid)):
         return kind()
     return EngineCrashed()

@@ -1,4 +1,4 @@
-"""The statements that every request with a key runs through; see `chassis/db/hot.py`."""
+"""The statements that every request with a key runs through; see `chassis/db/hot`."""
 
 from __future__ import annotations
 

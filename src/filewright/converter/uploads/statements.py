@@ -1,4 +1,4 @@
-"""The statements that every upload runs through; see `chassis/db/hot.py`."""
+"""The statements that every upload runs through; see `chassis/db/hot`."""
 
 from __future__ import annotations
 

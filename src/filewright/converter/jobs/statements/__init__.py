@@ -1,6 +1,6 @@
 """The statements that every job runs through: accepted, looked at, claimed, held, committed.
 
-Each is one trip to the database (`chassis/db/hot.py`) and carries its own guard. Who calls them, and what it means when
+Each is one trip to the database (`chassis/db/hot`) and carries its own guard. Who calls them, and what it means when
 a guard matched nothing, is in `repository`; moves that few jobs make are written there. Those that accept a job, one
 (`accepting.py`) or many (`accepting_many.py`), are called from `ordering` alone.
 """

@@ -1,0 +1,72 @@
+"""Compiled statements on the driver itself: one trip each, also where SQLite needs several to say the same."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Dialect
+from sqlalchemy.exc import DBAPIError
+
+from filewright.chassis.clock import Clock
+from filewright.chassis.db.hot.compiled import MOVED, Rows, Sequel, Statement, Values
+from filewright.chassis.db.onetrip import OneTripConnection
+from filewright.chassis.db.onetrip_postgresql import OneTripConnection as OneTripPostgres
+
+Driver = OneTripConnection | OneTripPostgres
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError, TimeoutError)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A connection's own short way. `clock`: whose time counts, where it is not the database's."""
+
+    driver: Driver
+    dialect: Dialect
+    clock: Clock | None
+
+
+async def run(
+    driver: Driver, statement: Statement, sequel: Sequel | None, values: Values, *, alone: bool = False
+) -> Rows:
+    """The rows at the end. `alone`: as a unit of work of its own. Raises DBAPIError."""
+    try:
+        if isinstance(driver, OneTripConnection):
+            found = await driver.trip(partial(_alone if alone else _in_its_thread, statement, sequel, values))
+        else:
+            found = await (await driver.prepare(statement.text)).fetch(*statement.arguments(values))
+    except _FAILURES as error:
+        cut = isinstance(driver, OneTripPostgres) and driver.is_closed()
+        raise DBAPIError(statement.text, None, error, connection_invalidated=cut) from error
+    return (sequel.last if sequel is not None else statement).rows(found)
+
+
+def _in_its_thread(
+    statement: Statement, sequel: Sequel | None, values: Values, connection: sqlite3.Connection
+) -> Sequence[Any]:
+    cursor = connection.execute(statement.text, statement.arguments(values))
+    found = cursor.fetchall()
+    if sequel is None or not found:
+        return found
+    names = [MOVED + column[0] for column in cursor.description]
+    values = {**values, **dict(zip(names, found[0], strict=True))}
+    for following in sequel.then:
+        connection.execute(following.text, following.arguments(values))
+    return connection.execute(sequel.last.text, sequel.last.arguments(values)).fetchall()
+
+
+def _alone(
+    statement: Statement, sequel: Sequel | None, values: Values, connection: sqlite3.Connection
+) -> Sequence[Any]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        found = _in_its_thread(statement, sequel, values, connection)
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    return found

@@ -68,8 +68,10 @@ from filewright.converter.privacy.erasing import Erasures
 from filewright.converter.privacy.exporting import Exports
 from filewright.converter.reports import endpoints as report_endpoints
 from filewright.converter.reports.service import Reports
-from filewright.converter.site import catalogue, me
+from filewright.converter.site import me
 from filewright.converter.site.callers import Callers
+from filewright.converter.site.catalogue import endpoints as catalogue_endpoints
+from filewright.converter.site.catalogue.offers import Catalogue
 from filewright.converter.site.refusals import Refusals
 from filewright.converter.site.throttle import NO_THROTTLE, Throttle
 from filewright.converter.tiers import ADMIN, Caller, Tiers
@@ -194,7 +196,7 @@ def create_app(
     edge = Edge(identify, services.idempotency, drain, exposure.proxies, admit)
     guard = Guard(exposure.throttle.limiter if not exposure.callers.local else None, services.database)
     refusals = Refusals(services.watch, exposure.proxies)
-    listed = catalogue.Catalogue(
+    listed = Catalogue(
         services.converter,
         services.converter.registry,
         services.operations.offers.operators,
@@ -219,7 +221,7 @@ def create_app(
             font_endpoints.router(edge, services.fonts, services.uploads),
             webhook_endpoints.router(edge, services.webhooks),
             *_admin_routers(services, edge),
-            catalogue.router(listed),
+            catalogue_endpoints.router(listed, services.converter),
             me.router(
                 identify,
                 exposure.throttle.left,

@@ -27,7 +27,7 @@ from filewright.chassis.web.problems import Forbidden, Unauthenticated
 from filewright.converter.accounts.api_keys import ApiKeys, KeyOrder
 from filewright.converter.accounts.bearers import Bearers
 from filewright.converter.accounts.places import Places
-from filewright.converter.accounts.service import FACTS
+from filewright.converter.accounts.signing_in import FACTS
 from filewright.converter.tiers import EVERYBODYS_SCOPES, SCOPES, Caller, Tiers
 from tablekit import migrated
 

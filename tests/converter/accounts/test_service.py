@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from accountkit import Accounts
 from sqlalchemy import func, select
 
 import filewright
@@ -33,7 +34,8 @@ from filewright.chassis.web.problems import Forbidden, Unauthenticated
 from filewright.converter.accounts.choosing import Choosing
 from filewright.converter.accounts.codes import MOST_AN_HOUR, Codes
 from filewright.converter.accounts.letters import Letters
-from filewright.converter.accounts.service import FACTS, AccountRules, Accounts
+from filewright.converter.accounts.opening import AccountRules
+from filewright.converter.accounts.signing_in import FACTS
 from tablekit import migrated
 
 SECRET = b"a secret of the tests, of thirty-two bytes and more"

@@ -11,7 +11,7 @@ from httpkit.people import bearing, is_refused_soon, somebody
 from filewright.chassis.identity.access import Access, AccessTokens
 from filewright.chassis.ids import RandomIds
 from filewright.chassis.testing.clock import FakeClock
-from filewright.converter.accounts.service import FACTS
+from filewright.converter.accounts.signing_in import FACTS
 from filewright.converter.tiers import EVERYBODYS_SCOPES
 
 PUBLIC = {

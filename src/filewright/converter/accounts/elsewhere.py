@@ -27,7 +27,7 @@ from filewright.chassis.db.database import Database, WriteSession
 from filewright.chassis.db.dialect import insert_or_ignore
 from filewright.chassis.identity.models import UserIdentityRow, UserRow
 from filewright.chassis.identity.oidc import Proven, Provider, ProviderUnavailable, SignInRefused
-from filewright.chassis.identity.sessions import End, Origin, UserSessionRow
+from filewright.chassis.identity.sessions import End, Origin, Sessions, UserSessionRow
 from filewright.chassis.sealing import Box, CannotOpen
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.chassis.web.problems import Forbidden, NotFound, Overloaded, Unauthenticated
@@ -35,7 +35,9 @@ from filewright.chassis.web.proxies import stranger
 from filewright.converter.accounts import acts
 from filewright.converter.accounts.addresses import folded
 from filewright.converter.accounts.api_keys import ApiKeys
-from filewright.converter.accounts.service import Accounts, Tokens
+from filewright.converter.accounts.opening import Opening
+from filewright.converter.accounts.signing_in import SigningIn, Tokens
+from filewright.converter.accounts.strangers import NOT_KNOWN_YET
 
 log = get_logger(__name__)
 
@@ -57,7 +59,9 @@ class Elsewhere:
     def __init__(
         self,
         provider: Provider | None,
-        accounts: Accounts,
+        opening: Opening,
+        signing_in: SigningIn,
+        sessions: Sessions,
         keys: ApiKeys,
         database: Database,
         box: Box,
@@ -68,7 +72,9 @@ class Elsewhere:
         self._provider = provider
         self._audit = audit
         self._watch = watch
-        self._accounts = accounts
+        self._opening = opening
+        self._signing_in = signing_in
+        self._sessions = sessions
         self._keys = keys
         self._database = database
         self._box = box
@@ -82,7 +88,7 @@ class Elsewhere:
         sealed = self._box.seal(orjson.dumps(content), context="flow")
         return Begun(begun.url, base64.urlsafe_b64encode(sealed).decode())
 
-    @acting.by_system("who somebody is, is only found out here")
+    @acting.by_system(NOT_KNOWN_YET)
     async def finish(self, untrusted_flow: str, code: str, state: str, origin: Origin) -> Tokens:
         """Sign in whoever the provider says came back. Raises Unauthenticated, Forbidden, NotFound, Overloaded."""
         provider = self._offered()
@@ -101,7 +107,7 @@ class Elsewhere:
         if user.disabled_at is not None:
             self._refused(origin, user.id)
             raise Unauthenticated(_AGAIN)
-        return await self._accounts.sign_in(user, origin, by="a provider")
+        return await self._signing_in.sign_in(user, origin, by="a provider")
 
     def _refused(self, origin: Origin, user: str | None) -> None:
         details = {"by": "a provider"}
@@ -135,7 +141,7 @@ class Elsewhere:
         email = folded(proven.email)
         user = (await session.scalars(select(UserRow).where(UserRow.email == email))).one_or_none()
         if user is None:
-            user = await self._accounts.open_for(session, email)
+            user = await self._opening.open_for(session, email)
         elif user.email_verified_at is None:
             await self._take_from_strangers(session, user)
         if user is not None:
@@ -146,7 +152,7 @@ class Elsewhere:
         now = await self._database.now(session)
         user.password_hash = None
         user.email_verified_at = user.updated_at = now
-        await self._accounts.sessions.end(session, UserSessionRow.user_id == user.id, why=End.PASSWORD)
+        await self._sessions.end(session, UserSessionRow.user_id == user.id, why=End.PASSWORD)
         await self._keys.revoke_all(session, user.id)
 
     async def _remember(self, session: WriteSession, proven: Proven, user: UserRow) -> None:

@@ -22,6 +22,7 @@ from filewright.converter.accounts.elsewhere import Elsewhere
 from filewright.converter.accounts.guard import Guard
 from filewright.converter.accounts.people import People
 from filewright.converter.accounts.private import PrivateAnswers
+from filewright.converter.accounts.recovery import Recovery
 from filewright.converter.accounts.schemas import (
     Accepted,
     AddressOnly,
@@ -35,7 +36,8 @@ from filewright.converter.accounts.schemas import (
     Registration,
     SignedIn,
 )
-from filewright.converter.accounts.service import Accounts, Tokens
+from filewright.converter.accounts.signing_in import SigningIn, Tokens
+from filewright.converter.accounts.signing_up import SigningUp
 from filewright.converter.tiers import Caller
 
 _REGISTERED = Accepted(
@@ -72,7 +74,9 @@ class AuthEndpoints:
     """The handlers; `router` says which address each has."""
 
     edge: Edge[Caller]
-    accounts: Accounts
+    signing_up: SigningUp
+    signing_in: SigningIn
+    recovery: Recovery
     elsewhere: Elsewhere
     private: PrivateAnswers
     guard: Guard
@@ -82,7 +86,7 @@ class AuthEndpoints:
         self, request: Request, asked: Annotated[Registration, Depends(JsonBody(Registration))]
     ) -> Response:
         async def answer() -> Response:
-            await self.accounts.register(asked.email, asked.password)
+            await self.signing_up.register(asked.email, asked.password)
             return json_response(_REGISTERED, 202)
 
         return await self._once(request, answer)
@@ -90,14 +94,14 @@ class AuthEndpoints:
     async def login(self, request: Request, asked: Annotated[Credentials, Depends(JsonBody(Credentials))]) -> Response:
         async def answer() -> Response:
             origin = origin_of(self.edge, request)
-            return tokens_response(await self.accounts.login(asked.email, asked.password, origin))
+            return tokens_response(await self.signing_in.login(asked.email, asked.password, origin))
 
         await self.guard.try_password(asked.email, self.edge.proxies.client(request.scope))
         return await self._once(request, answer, knocking=False)
 
     async def refresh(self, request: Request, asked: Annotated[Refresh, Depends(JsonBody(Refresh))]) -> Response:
         async def answer() -> Response:
-            return tokens_response(await self.accounts.refresh(asked.refresh_token))
+            return tokens_response(await self.signing_in.refresh(asked.refresh_token))
 
         return await self._once(request, answer)
 
@@ -105,7 +109,7 @@ class AuthEndpoints:
         self, request: Request, asked: Annotated[Logout, Depends(JsonBody(Logout, optional=True))]
     ) -> Response:
         async def answer() -> Response:
-            await self.accounts.logout(await self._bearer(request), asked.refresh_token)
+            await self.signing_in.logout(await self._bearer(request), asked.refresh_token)
             return Response(status_code=204)
 
         response = await self._once(request, answer)
@@ -138,7 +142,7 @@ class AuthEndpoints:
 
     async def verify(self, request: Request, asked: Annotated[CodeOnly, Depends(JsonBody(CodeOnly))]) -> Response:
         async def answer() -> Response:
-            await self.accounts.verify(asked.code, origin_of(self.edge, request))
+            await self.signing_up.verify(asked.code, origin_of(self.edge, request))
             return Response(status_code=204)
 
         return await self._once(request, answer)
@@ -147,14 +151,14 @@ class AuthEndpoints:
         self, request: Request, asked: Annotated[AddressOnly, Depends(JsonBody(AddressOnly))]
     ) -> Response:
         async def answer() -> Response:
-            await self.accounts.ask_for_verification(asked.email)
+            await self.signing_up.ask_for_verification(asked.email)
             return json_response(_WRITTEN, 202)
 
         return await self._once(request, answer)
 
     async def forgot(self, request: Request, asked: Annotated[AddressOnly, Depends(JsonBody(AddressOnly))]) -> Response:
         async def answer() -> Response:
-            await self.accounts.ask_for_reset(asked.email)
+            await self.recovery.ask_for_reset(asked.email)
             return json_response(_WRITTEN, 202)
 
         return await self._once(request, answer)
@@ -163,7 +167,7 @@ class AuthEndpoints:
         self, request: Request, asked: Annotated[PasswordReset, Depends(JsonBody(PasswordReset))]
     ) -> Response:
         async def answer() -> Response:
-            await self.accounts.reset(asked.code, asked.password, origin_of(self.edge, request))
+            await self.recovery.reset(asked.code, asked.password, origin_of(self.edge, request))
             return Response(status_code=204)
 
         return await self._once(request, answer)
@@ -187,7 +191,16 @@ class AuthEndpoints:
 
 def router(edge: Edge[Caller], people: People, guard: Guard) -> APIRouter:
     """The addresses of signing up and in."""
-    on = AuthEndpoints(edge, people.accounts, people.elsewhere, people.private, guard, people.cookies)
+    on = AuthEndpoints(
+        edge,
+        people.signing_up,
+        people.signing_in,
+        people.recovery,
+        people.elsewhere,
+        people.private,
+        guard,
+        people.cookies,
+    )
     routes = APIRouter(prefix="/v1/auth", tags=["account"])
     done: dict[int | str, dict[str, Any]] = {204: {"description": "Done."}}
     accepted = answers(Accepted, "The same for every address.", status=202)

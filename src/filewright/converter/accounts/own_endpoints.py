@@ -18,6 +18,7 @@ from filewright.chassis.web.openapi import answers, problems
 from filewright.chassis.web.scopes import needs
 from filewright.converter.accounts.api_keys import KEY_PREFIX, ApiKeys, KeyOrder
 from filewright.converter.accounts.endpoints import json_response
+from filewright.converter.accounts.own_account import OwnAccount
 from filewright.converter.accounts.people import People
 from filewright.converter.accounts.private import PrivateAnswers
 from filewright.converter.accounts.schemas import (
@@ -30,7 +31,6 @@ from filewright.converter.accounts.schemas import (
     SessionPage,
     SessionView,
 )
-from filewright.converter.accounts.service import Accounts
 from filewright.converter.tiers import Caller
 
 SessionId = Annotated[str, Path(description="The session's id, `ses_…`.", examples=["ses_01jd6qx2v7c8e9f0g1h2j3k4m5"])]
@@ -44,13 +44,13 @@ class OwnEndpoints:
     """The handlers; `router` says which address each has."""
 
     edge: Edge[Caller]
-    accounts: Accounts
+    own: OwnAccount
     keys: ApiKeys
     private: PrivateAnswers
 
     async def show(self, request: Request) -> Response:
         caller = await self.edge.identify(request)
-        user = await self.accounts.get(caller) if caller.user is not None else None
+        user = await self.own.get(caller) if caller.user is not None else None
         shown = Account(
             kind="user" if user else "local" if caller.tier.name == "local" else "anonymous",
             id=user.id if user else None,
@@ -69,7 +69,7 @@ class OwnEndpoints:
         caller = await self.edge.identify(request)
 
         async def answer() -> Response:
-            await self.accounts.change_password(caller, asked.current_password, asked.new_password)
+            await self.own.change_password(caller, asked.current_password, asked.new_password)
             return Response(status_code=204)
 
         return await self._once(request, caller, answer)
@@ -77,12 +77,12 @@ class OwnEndpoints:
     async def sessions(self, request: Request, cursor: Cursor = None, limit: Limit = 20) -> Response:
         caller = await self.edge.identify(request)
         after = decode_cursor(cursor, SESSION_PREFIX) if cursor is not None else None
-        found = await self.accounts.list_sessions(caller, after=after, limit=limit)
+        found = await self.own.list_sessions(caller, after=after, limit=limit)
         data = [_session_view(row, caller) for row in found[:limit]]
         return json_response(SessionPage(data=data, next_cursor=_following(found, limit)))
 
     async def end_session(self, request: Request, session_id: SessionId) -> Response:
-        await self.accounts.end_session(await self.edge.identify(request), session_id)
+        await self.own.end_session(await self.edge.identify(request), session_id)
         return Response(status_code=204)
 
     async def create_key(
@@ -149,7 +149,7 @@ def _key_view(row: ApiKeyRow) -> KeyView:
 
 def router(edge: Edge[Caller], people: People) -> APIRouter:
     """The addresses of the own account."""
-    on = OwnEndpoints(edge, people.accounts, people.keys, people.private)
+    on = OwnEndpoints(edge, people.own, people.keys, people.private)
     routes = APIRouter(prefix="/v1", tags=["account"])
     gone: dict[str, Any] = {
         "status_code": 204,

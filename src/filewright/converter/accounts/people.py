@@ -17,8 +17,12 @@ from filewright.converter.accounts.bearers import Bearers
 from filewright.converter.accounts.codes import Codes
 from filewright.converter.accounts.cookies import Cookies
 from filewright.converter.accounts.elsewhere import Elsewhere
+from filewright.converter.accounts.managing import Accounts
+from filewright.converter.accounts.own_account import OwnAccount
 from filewright.converter.accounts.private import PrivateAnswers
-from filewright.converter.accounts.service import Accounts
+from filewright.converter.accounts.recovery import Recovery
+from filewright.converter.accounts.signing_in import SigningIn
+from filewright.converter.accounts.signing_up import SigningUp
 from filewright.converter.tiers import Tier
 
 
@@ -27,6 +31,10 @@ class People:
     """The parts, by name."""
 
     accounts: Accounts
+    signing_up: SigningUp
+    signing_in: SigningIn
+    recovery: Recovery
+    own: OwnAccount
     keys: ApiKeys
     elsewhere: Elsewhere
     codes: Codes

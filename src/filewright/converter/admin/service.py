@@ -14,7 +14,7 @@ from filewright.chassis.db.database import Database
 from filewright.chassis.flags.service import Flags
 from filewright.chassis.identity.models import UserRow
 from filewright.chassis.web.problems import Conflict, invalid
-from filewright.converter.accounts.service import Accounts
+from filewright.converter.accounts.managing import Accounts
 from filewright.converter.jobs.models import JobRow
 from filewright.converter.tiers import Caller, Tiers
 

@@ -7,8 +7,8 @@
 
     platform    what all stand on                        features    what the product can do
     work        what converts                            upkeep      what runs by itself
-    checks      what must be true first                  processes   all of it together, for each role
-    operators   for one command
+    people      who they are and how they sign in        checks      what must be true first
+    processes   all of it together, for each role        operators   for one command
 
 Everything else takes what it needs in its constructor; only this room knows which adapter stands behind which port.
 """

@@ -4,37 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from filewright.chassis.audit.alarms import parse_patterns
 from filewright.chassis.db.sessions import ReadSession, WriteSession
-from filewright.chassis.identity.access import BELIEVED, AccessTokens
-from filewright.chassis.identity.known_passwords import AnyOf, BreachedPasswords, FrequentPasswords
-from filewright.chassis.identity.marks import SessionMarks
-from filewright.chassis.identity.oidc import Provider
-from filewright.chassis.identity.passwords import Passwords
-from filewright.chassis.identity.refresh import RefreshTokens
-from filewright.chassis.identity.sessions import End, Sessions, UserSessionRow
-from filewright.chassis.identity.signing import SigningKeys
-from filewright.chassis.mail.folder import FolderMail
-from filewright.chassis.mail.outbox import MailOutbox
-from filewright.chassis.mail.port import Mail
-from filewright.chassis.mail.smtp import SmtpMail
+from filewright.chassis.identity.sessions import End, UserSessionRow
 from filewright.chassis.sandbox.workspace import sweep
-from filewright.chassis.sealing import Box, derived
+from filewright.chassis.sealing import derived
 from filewright.chassis.web.idempotency import IdempotencyKeys
-from filewright.converter.accounts.api_keys import ApiKeys
-from filewright.converter.accounts.choosing import Choosing
-from filewright.converter.accounts.codes import Codes
-from filewright.converter.accounts.cookies import Cookies
-from filewright.converter.accounts.elsewhere import Elsewhere
-from filewright.converter.accounts.letters import Letters
 from filewright.converter.accounts.people import People
-from filewright.converter.accounts.private import PrivateAnswers
-from filewright.converter.accounts.service import FACTS, AccountRules, Accounts
 from filewright.converter.admin.networks import Listed, NetworkLists
 from filewright.converter.admin.service import Oversight
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.billing.invoices import Invoices
-from filewright.converter.bootstrap.platform import Desk, Platform
+from filewright.converter.bootstrap.people import people_on
+from filewright.converter.bootstrap.platform import Platform
 from filewright.converter.choices.service import Choices
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.font_packs import SYSTEM_FOLDERS
@@ -52,14 +33,12 @@ from filewright.converter.jobs.sealing import Sealer
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.steering.erasing import Eraser
 from filewright.converter.jobs.steering.quarantine import Quarantine
-from filewright.converter.maintenance.telling import AlarmCalls, AlarmLetters
 from filewright.converter.migrations.tables import metadata
 from filewright.converter.operations.chains import Operations
 from filewright.converter.privacy.certificates import Signer
 from filewright.converter.privacy.erasing import Erasures, Leaving
 from filewright.converter.privacy.exporting import Exports
 from filewright.converter.reports.service import Reports
-from filewright.converter.settings import Settings
 from filewright.converter.uploads.imports import Imports
 from filewright.converter.uploads.service import Uploads
 from filewright.converter.webhooks.service import Webhooks
@@ -200,57 +179,3 @@ def _signing_off(people: People) -> Leaving:
         await people.keys.revoke_all(session, tenant)
 
     return sign_off
-
-
-def people_on(on: Desk, idempotency: IdempotencyKeys) -> People:
-    settings, database = on.settings, on.database
-    known = FrequentPasswords()
-    breached = settings.breached_passwords_file
-    signing = SigningKeys(
-        database, Box(on.secret, "filewright signing keys"), on.ids, on.clock, on.audit, token_life=BELIEVED
-    )
-    access = AccessTokens(signing, on.ids, on.clock, service="filewright", facts=FACTS)
-    refresh = RefreshTokens(derived(on.secret, "filewright refresh tokens"))
-    sessions = Sessions(database, refresh, on.ids, on.clock, on.notifier, on.audit)
-    outbox = MailOutbox(
-        database, _mail(settings), Box(on.secret, "filewright letters"), on.ids, on.metrics, on.notifier
-    )
-    codes = Codes(database)
-    accounts = Accounts(
-        database=database,
-        passwords=Passwords(),
-        choosing=Choosing(AnyOf(known, BreachedPasswords(breached)) if breached else known),
-        codes=codes,
-        sessions=sessions,
-        access=access,
-        outbox=outbox,
-        letters=Letters(settings.public_url),
-        ids=on.ids,
-        rules=AccountRules(open_to_all=settings.registration == "open", verified_only=settings.mail_url is not None),
-        audit=on.audit,
-        watch=on.watch,
-    )
-    keys = ApiKeys(database, on.cache, on.ids, on.clock, on.audit)
-    private = PrivateAnswers(idempotency, on.secret)
-    offered = settings.provider
-    provider = Provider(offered, on.egress, on.clock) if offered is not None else None
-    box = Box(on.secret, "filewright sign-ins elsewhere")
-    elsewhere = Elsewhere(provider, accounts, keys, database, box, on.clock, on.audit, on.watch)
-    marks = SessionMarks(derived(on.secret, "filewright session cookies"))
-    cookies = Cookies(marks, sessions, database, on.cache)
-    patterns = parse_patterns(settings.alarms)
-    if settings.alarm_mail is not None:
-        on.watch.tell(AlarmLetters(outbox, settings.alarm_mail, patterns).tell)
-    if settings.alarm_url is not None:
-        on.watch.tell_afterwards(AlarmCalls(on.egress, settings.alarm_url, patterns, on.audit.mark).tell)
-    return People(
-        accounts, keys, elsewhere, codes, sessions, cookies, access, signing, outbox, private, on.clock, on.watch
-    )
-
-
-def _mail(settings: Settings) -> Mail:
-    """By SMTP where there is a server; else into a folder, for the operator to look at."""
-    server = settings.mail_server
-    if server is None:
-        return FolderMail(settings.data_dir.absolute() / "letters", settings.mail_from)
-    return SmtpMail(server, settings.mail_from)

@@ -26,7 +26,7 @@ from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.converter.accounts.people import People
 from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.bootstrap.checks import _budget, prepare_bucket, require_schema
-from filewright.converter.bootstrap.features import people_on
+from filewright.converter.bootstrap.people import people_on
 from filewright.converter.bootstrap.platform import MIGRATIONS, database_of, secret_of, store_of, tenant_keys_of
 from filewright.converter.jobs.steering.erasing import Eraser
 from filewright.converter.jobs.steering.quarantine import Quarantine

@@ -65,7 +65,7 @@ def application(
         """Whose session it was or is: a request of somebody else's page ends nothing."""
         if comes_from_here(request, proxies):
             session = people.cookies.session_of(request, proxies)
-            await people.accounts.end_here(session)
+            await people.signing_in.end_here(session)
             people.cookies.take_back(request, response)
 
     pages = pages_router(

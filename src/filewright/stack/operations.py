@@ -6,67 +6,25 @@ stack; asking is always possible, also when no supervisor lives.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGHUP, SIGKILL, SIGTERM
-from typing import Any
 
 from filewright.stack import ports, programs
 from filewright.stack.errors import StackProblem
-from filewright.stack.layout import VERSION, Layout, Memory, Shape
-from filewright.stack.plan import Plan, Service
+from filewright.stack.layout import Layout, Memory, Shape
+from filewright.stack.plan import Plan
 from filewright.stack.planning import Planner, ports_wanted
-from filewright.stack.probes import is_well, sign_at
-from filewright.stack.processes import Process, is_running
+from filewright.stack.processes import is_running
 from filewright.stack.roles import ROLES, Role
-from filewright.stack.state import Stage, State, read_state
-from filewright.stack.supervisor import Supervisor
+from filewright.stack.state import read_state
+from filewright.stack.status import Status, status_of
+from filewright.stack.supervising import Report, dismiss, summon
 from filewright.stack.surroundings import cores, plain_environment, settings_of_caller
+from filewright.stack.waiting import wait_until_true
 
 UP_SECONDS = 180.0
-DOWN_SECONDS = 300.0
-_HOPELESS_DEATHS = 3
-_LOOK_SECONDS = 0.05
-_TAIL_LINES = 15
-
-Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Row:
-    """How one process is."""
-
-    name: str
-    role: str
-    pid: int | None
-    address: str | None
-    healthy: bool
-    stage: str
-    restarts: int
-    detail: str
-    since: float = 0.0
-    """When this stage began; seconds since the epoch."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What it tells of itself: slots and how many of them are busy, whether it leads, how long the queue is."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """How a stack is. `url` is None when it is down."""
-
-    url: str | None
-    supervisor_pid: int | None
-    halted: str
-    rows: tuple[Row, ...]
-    secure_url: str | None = None
-    certificate: Path | None = None
-    """What a client has to trust for `secure_url`."""
 
 
 @dataclass(frozen=True)
@@ -155,23 +113,7 @@ class Stack:
 
     def status(self) -> Status:
         """How every process is, asked of the processes themselves."""
-        plan = self._layout.plan() if self.data.is_dir() else None
-        if plan is None:
-            return Status(None, None, "", ())
-        state = read_state(self._layout)
-        supervisor = state.supervisor
-        alive = supervisor is not None and is_running(supervisor)
-        services = [service for service in plan.services if not service.once]
-        wells = asyncio.run(_ask_all(services))
-        rows = [_row(service, state, well=well) for service, well in zip(services, wells, strict=True)]
-        return Status(
-            plan.url,
-            supervisor.pid if supervisor and alive else None,
-            state.halted,
-            tuple(rows),
-            plan.secure_url,
-            self._layout.tls / "tls.crt" if plan.secure_url else None,
-        )
+        return status_of(self._layout)
 
     def log_files(self, name: str | None = None) -> list[Path]:
         """The logs there are, of one process or role or of all. Raises StackProblem for a name without one."""
@@ -235,8 +177,8 @@ class Stack:
         planner = Planner(layout, memory, layout.secrets(), self.roles, generations)
         plan = planner.plan((before.revision if before else 0) + 1, rolling=rolling)
         layout.write_plan(plan)
-        self._tell_supervisor()
-        self._wait_until_true(plan, seconds)
+        summon(layout, self.report)
+        wait_until_true(layout, plan, seconds, self.report)
 
     def _check_ports(self, memory: Memory) -> None:
         """Raise for a port that somebody else has, while its owner of ours does not run."""
@@ -251,115 +193,11 @@ class Stack:
                     "machine. Choose another --host or --port, or let --new-ports choose all of them anew."
                 )
 
-    def _tell_supervisor(self) -> None:
-        supervisor = self._supervisor()
-        if supervisor is not None and read_state(self._layout).version < VERSION:
-            self.report("The supervisor is of an older version; a new one takes over what runs.")
-            supervisor.signal(SIGKILL)  # which ends it and nothing else
-            supervisor.wait(10)
-            supervisor.close()
-            supervisor = None
-        if supervisor is not None:
-            supervisor.signal(SIGHUP)
-            supervisor.close()
-            return
-        _bury_supervisors()
-        log = self._layout.log("supervisor")
-        with log.open("ab") as output:
-            log.chmod(0o600)
-            _STARTED.append(
-                subprocess.Popen(  # noqa: TID251 - it outlives this command
-                    [sys.executable, "-m", "filewright.stack.supervisor", str(self._layout.data)],
-                    cwd="/",
-                    env=plain_environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                )
-            )
-
-    def _supervisor(self) -> Process | None:
-        """The living one; waits for one that has just started to say who it is. None when there is none."""
-        while True:
-            with self._layout.supervising() as nobody_does:
-                if nobody_does:
-                    return None
-            identity = read_state(self._layout).supervisor
-            process = Process.adopt(identity) if identity else None
-            if process is not None:
-                return process
-            time.sleep(_LOOK_SECONDS)
-
-    def _wait_until_true(self, plan: Plan, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        told = {name: str(known.stage) for name, known in read_state(self._layout).processes.items()}
-        while True:
-            state = read_state(self._layout)
-            if state.supervisor is None or not is_running(state.supervisor):
-                state = State()  # what a dead one said is over
-            self._tell(state, told)
-            if state.revision >= plan.revision:
-                if state.halted:
-                    raise StackProblem(state.halted)
-                if state.front_knows and all(_is_ready(state, service) for service in plan.services):
-                    return
-            self._check_hope(state)
-            if time.monotonic() > deadline:
-                late = [service.name for service in plan.services if not _is_ready(state, service)]
-                raise StackProblem(f"Not ready after {seconds:g} s: {', '.join(late)}.{self._tails(late)}")
-            time.sleep(_LOOK_SECONDS)
-
-    def _tell(self, state: State, told: dict[str, str]) -> None:
-        """Report each process that is now ready, ended or died."""
-        for name, known in state.processes.items():
-            if known.stage in {Stage.READY, Stage.BACKING_OFF, Stage.UNWELL} and told.get(name) != known.stage:
-                self.report(f"{name}: {known.stage}{f' ({known.detail})' if known.detail else ''}")
-            told[name] = known.stage
-
-    def _check_hope(self, state: State) -> None:
-        dying = [name for name, known in state.processes.items() if known.failures >= _HOPELESS_DEATHS]
-        if dying:
-            reasons = "; ".join(f"{name}: {state.processes[name].detail}" for name in dying)
-            raise StackProblem(f"{reasons}.{self._tails(dying)}")
-        if any(_bury_supervisors()):
-            raise StackProblem(f"The supervisor died.{self._tails(['supervisor'])}")
-
-    def _tails(self, names: Iterable[str]) -> str:
-        """The last lines of these logs, for a message."""
-        found = ""
-        for name in names:
-            log = self._layout.log(name)
-            if log.is_file() and (text := log.read_text(encoding="utf-8", errors="replace").strip()):
-                lines = "\n  ".join(text.splitlines()[-_TAIL_LINES:])
-                found += f"\n{log}:\n  {lines}"
-        return found
-
     def _take_down(self) -> None:
         plan = self._layout.plan()
         if plan is not None:
-            supervisor = self._supervisor()
-            if supervisor is not None:
-                supervisor.signal(SIGTERM)
-                if not supervisor.wait(DOWN_SECONDS):
-                    supervisor.kill()
-                    supervisor.wait(10)
-                supervisor.close()
-                _bury_supervisors()
-            with self._layout.supervising():
-                asyncio.run(Supervisor(self._layout, plan).clean_up())  # after an orderly end it finds nothing
+            dismiss(self._layout, plan)
         self._layout.clear()
-
-
-_STARTED: list[subprocess.Popen[bytes]] = []  # noqa: TID251 - the type of them
-"""Supervisors that this process started, to bury those that end while it lives."""
-
-
-def _bury_supervisors() -> list[int]:
-    """The exit codes of those that ended."""
-    ended = [child for child in _STARTED if child.poll() is not None]
-    _STARTED[:] = [child for child in _STARTED if child not in ended]
-    return [child.returncode for child in ended]
 
 
 def _fresh(memory: Memory, *, new_ports: bool) -> Memory:
@@ -369,32 +207,4 @@ def _fresh(memory: Memory, *, new_ports: bool) -> Memory:
             "settings": settings_of_caller(),
             "ports": {} if new_ports else memory.ports,
         }
-    )
-
-
-def _is_ready(state: State, service: Service) -> bool:
-    known = state.processes.get(service.name)
-    return known is not None and known.stage in {Stage.READY, Stage.DONE} and known.digest in {"", service.digest}
-
-
-async def _ask_all(services: Iterable[Service]) -> list[bool]:
-    return list(await asyncio.gather(*(is_well(service.probe) for service in services)))
-
-
-def _row(service: Service, state: State, *, well: bool) -> Row:
-    known = state.processes.get(service.name)
-    identity = known.identity if known else None
-    alive = identity is not None and is_running(identity)
-    sign = sign_at(service.probe) if alive else None
-    return Row(
-        service.name,
-        service.role,
-        identity.pid if identity and alive else None,
-        service.address,
-        alive and well and (known is None or known.stage is not Stage.STOPPING),
-        str(known.stage) if known else "waiting",
-        known.restarts if known else 0,
-        (sign.why if sign and sign.why else known.detail) if known else "",
-        known.since if known else 0.0,
-        sign.facts if sign else {},
     )

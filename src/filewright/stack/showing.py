@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from filewright.stack.operations import Row, Status
+from filewright.stack.status import Row, Status
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 

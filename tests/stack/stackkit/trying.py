@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filewright.stack.layout import Layout
-from filewright.stack.operations import Row, Stack
+from filewright.stack.operations import Stack
 from filewright.stack.processes import identify
 from filewright.stack.roles import Role
 from filewright.stack.state import read_state
+from filewright.stack.status import Row
 
 PROGRAM = (sys.executable, str(Path(__file__).with_name("program.py")))
 ROLES = {

@@ -49,6 +49,12 @@ def collection(*fonts: TTFont) -> bytes:
     return buffer.getvalue()
 
 
+def wrapped(one: TTFont, flavour: str) -> bytes:
+    """As a `woff` or `woff2`."""
+    one.flavor = flavour
+    return saved(one)
+
+
 def saved(one: TTFont) -> bytes:
     buffer = io.BytesIO()
     one.save(buffer)

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from dataclasses import replace
 
 import pytest
+from fontTools.ttLib import TTFont
 from sqlalchemy import select
 
 from filewright.chassis.audit.models import AuditLogRow
+from filewright.chassis.sandbox.absent import NoSandbox
+from filewright.chassis.sandbox.port import SandboxLevel
+from filewright.chassis.sandbox.runner import open_sandbox
+from filewright.chassis.scanning.address import parse_addresses
+from filewright.chassis.scanning.nothing import NoScanner
+from filewright.chassis.scanning.several import ClamdPool
+from filewright.chassis.telemetry.metrics import Metrics
+from filewright.chassis.testing.servers.clamd import EICAR
 from filewright.chassis.web.problems import Conflict, Forbidden, NotFound
 from filewright.converter.artifacts.models import ArtifactRow
-from filewright.converter.errors import CorruptInput, TooLarge
+from filewright.converter.errors import CorruptInput, Infected, ScanUnavailable, TooLarge
 from filewright.converter.fonts.packs import Packs
 from filewright.converter.fonts.service import Fonts
 from filewright.converter.migrations.tables import metadata
 from filewright.converter.privacy.certificates import Signer
 from filewright.converter.privacy.erasing import Erasures
 from filewright.converter.tiers import LOCAL
-from fontkit import font
+from fontkit import font, made, wrapped
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 QUILLMARK, INKHORN = font("Quillmark", postscript="QM"), font("Inkhorn")
+
+
+def packs_in(shop, folder=None, *, sandbox=None, scanner=None, **more):
+    machine = (sandbox or NoSandbox(), scanner or NoScanner(), folder or shop.folder)
+    return Packs(shop.database, shop.artifacts, *machine, operators=False, **more)
 
 
 @pytest.fixture
@@ -36,12 +51,26 @@ def bob(bob):
 
 @pytest.fixture
 def fonts(shop):
-    return Fonts(shop.database, shop.artifacts, shop.ids, shop.audit, shop.folder / "scratch")
+    return Fonts(shop.database, shop.artifacts, NoScanner(), shop.ids, shop.audit, shop.folder / "scratch")
+
+
+@pytest.fixture
+async def sandbox(jobs_dir):
+    """In the loop of the test, as the shop is."""
+    opened = await open_sandbox(jobs_dir=jobs_dir, minimum=SandboxLevel.CONFINED)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def scanning(clock):
+    """The service's part that looks at files first."""
+    return lambda url: ClamdPool(parse_addresses(url), clock, Metrics())
 
 
 @pytest.fixture
 def add(shop, fonts):
-    async def adding(data, caller):
+    async def adding(data, caller, fonts=fonts):
         async def chunks():
             yield data
 
@@ -53,7 +82,7 @@ def add(shop, fonts):
 
 @pytest.fixture
 async def packs(shop):
-    opened = Packs(shop.database, shop.artifacts, shop.folder / "work", operators=False)
+    opened = packs_in(shop, shop.folder / "work")
     (shop.folder / "work").mkdir(exist_ok=True)
     yield opened
     await opened.close()
@@ -100,7 +129,7 @@ async def test_each_has_their_own(fonts, add, packs, alice, bob):
 
 async def test_a_pack_is_laid_down_once_and_is_another_when_the_fonts_are(shop, fonts, add, alice):
     row = await add(QUILLMARK, alice)
-    packs = Packs(shop.database, shop.artifacts, shop.folder, operators=False)
+    packs = packs_in(shop)
     async with packs.lent("alice") as one, packs.lent("alice") as same:
         assert one is same
         await fonts.delete(alice, row.id)
@@ -115,7 +144,7 @@ async def test_a_pack_is_laid_down_once_and_is_another_when_the_fonts_are(shop, 
 
 async def test_an_unused_pack_is_removed(shop, add, alice):
     await add(QUILLMARK, alice)
-    packs = Packs(shop.database, shop.artifacts, shop.folder, operators=False, idle_seconds=0)
+    packs = packs_in(shop, idle_seconds=0)
     async with packs.lent("alice") as pack:
         assert pack.place.exists()
     async with asyncio.timeout(30):
@@ -133,6 +162,77 @@ async def test_what_is_taken_away_is_gone_from_the_store(shop, fonts, add, alice
     async with shop.database.read() as session:
         acts = (await session.scalars(select(AuditLogRow).order_by(AuditLogRow.id))).all()
     assert [(act.action, act.subject) for act in acts] == [("font.added", row.id), ("font.deleted", row.id)]
+
+
+@pytest.mark.parametrize("flavour", ["woff", "woff2"])
+async def test_what_is_wrapped_for_the_web_is_a_plain_font_where_jobs_run(shop, add, alice, sandbox, jobs_dir, flavour):
+    row = await add(wrapped(made("Quillmark", postscript="QM"), flavour), alice)
+    assert row.format == flavour
+    packs = packs_in(shop, jobs_dir, sandbox=sandbox)
+    async with packs.lent("alice") as pack:
+        [path] = pack.files.iterdir()
+        assert path.suffix == ".ttf"
+        with TTFont(path) as plain:
+            assert (plain.flavor, plain["name"].getDebugName(1)) == (None, "Quillmark")
+            assert plain["glyf"]["u0041"].numberOfContours == 1
+        assert pack.names["Quillmark"] == ("QM", "Quillmark")
+    await packs.close()
+
+
+async def test_one_that_can_not_be_unwrapped_is_left_out_and_the_others_are_there(shop, add, alice, sandbox, jobs_dir):
+    await add(a_font_of_noise(), alice)
+    await add(INKHORN, alice)
+    packs = packs_in(shop, jobs_dir, sandbox=sandbox)
+    async with packs.lent("alice") as pack:
+        assert [path.read_bytes() for path in pack.files.iterdir()] == [INKHORN]
+    await packs.close()
+
+
+def a_font_of_noise():
+    """A WOFF whose names are sound and whose outlines are not."""
+    whole = bytearray(wrapped(made("Quillmark"), "woff"))
+    at = whole.index(b"glyf")
+    offset, length = struct.unpack(">2L", whole[at + 4 : at + 12])
+    whole[offset : offset + length] = b"\xff" * length
+    return bytes(whole)
+
+
+@pytest.mark.requirement("S17")
+async def test_a_font_with_malware_is_not_taken(shop, add, alice, clamd_server, scanning):
+    scanner = scanning(clamd_server.url)
+    guarded = Fonts(shop.database, shop.artifacts, scanner, shop.ids, shop.audit, shop.folder / "scratch")
+    with pytest.raises(Infected):
+        await add(QUILLMARK + EICAR, alice, guarded)
+    assert (await add(QUILLMARK, alice, guarded)).format == "ttf"
+    assert (await guarded.page(alice))[1].fonts == 1
+    unheard = Fonts(shop.database, shop.artifacts, scanning("unix:///nowhere"), shop.ids, shop.audit, shop.folder)
+    with pytest.raises(ScanUnavailable):
+        await add(INKHORN, alice, unheard)
+
+
+@pytest.mark.requirement("S17")
+async def test_a_font_that_was_not_scanned_when_it_came_is_before_any_job_has_it(
+    shop, add, alice, clamd_server, scanning, sandbox, jobs_dir
+):
+    await add(QUILLMARK + EICAR, alice)
+    await add(wrapped(with_comment(EICAR), "woff2"), alice)
+    await add(INKHORN, alice)
+    packs = packs_in(shop, jobs_dir, sandbox=sandbox, scanner=scanning(clamd_server.url))
+    async with packs.lent("alice") as pack:
+        assert [path.read_bytes() for path in pack.files.iterdir()] == [INKHORN]
+    await packs.close()
+    unheard = packs_in(shop, jobs_dir, scanner=scanning("unix:///nowhere"))
+    with pytest.raises(ScanUnavailable):
+        async with unheard.lent("alice"):
+            raise AssertionError
+    await unheard.close()
+
+
+def with_comment(data):
+    """A font in which these bytes are not to be seen before it is unwrapped."""
+    one = made("Quillmark")
+    one["name"].setName(data.decode("ascii"), 10, 1, 0, 0)
+    return one
 
 
 async def test_what_is_no_font_is_not_kept(fonts, add, alice):

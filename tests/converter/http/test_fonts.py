@@ -7,7 +7,7 @@ import uuid
 import pytest
 from httpkit.people import somebody
 
-from fontkit import font
+from fontkit import font, made, wrapped
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,14 @@ def test_a_font_is_brought_shown_listed_and_taken_away(http, ada):
     assert http.delete(made.headers["location"], headers=ada.headers).status_code == 204
     assert http.get(made.headers["location"], headers=ada.headers).status_code == 404
     assert http.get("/v1/fonts", headers=ada.headers).json()["data"] == []
+
+
+@pytest.mark.parametrize("flavour", ["woff", "woff2"])
+def test_a_font_of_the_web_is_one_too(http, ada, flavour):
+    made_known = send(http, wrapped(made("Quillmark", fs_type=0x8), flavour), ada)
+    assert made_known.status_code == 201, made_known.text
+    shown = made_known.json()
+    assert (shown["format"], shown["embedding"], shown["faces"][0]["family"]) == (flavour, "editable", "Quillmark")
 
 
 def test_a_page_goes_on_where_the_one_before_ended(http, ada):

@@ -15,6 +15,7 @@ from httpkit.live import Live
 
 from filewright.chassis.testing.servers.clamd import EICAR, PrivateClamd
 from filewright.converter.settings import SettingsError, load
+from fontkit import font
 from scankit.dressed import harmless, infected
 
 
@@ -47,6 +48,16 @@ def test_a_job_shows_that_it_was_malware(guarded: Live) -> None:
         job = refused.json()["instance"]
         seen = http.get(job).raise_for_status().json()
     assert (seen["status"], seen["error"]["code"], seen["outputs"]) == ("failed", "infected", [])
+
+
+@pytest.mark.requirement("S17")
+def test_malware_in_a_font_is_refused_when_it_is_brought(guarded: Live) -> None:
+    with guarded.client() as http:
+        for content, status in ((font("Quillmark") + EICAR, 422), (font("Quillmark"), 201)):
+            answer = http.post("/v1/fonts", files={"file": ("Quillmark.ttf", content)})
+            assert answer.status_code == status, answer.text
+            assert answer.json().get("code") == (None if status == 201 else "infected")
+        assert [item["sha256"] for item in http.get("/v1/fonts").json()["data"]] == [answer.json()["sha256"]]
 
 
 def test_readiness_says_what_scans_or_that_nothing_does(guarded: Live, live: Live) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.chassis.identity.sessions import End, UserSessionRow
 from filewright.chassis.sandbox.workspace import sweep
+from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.sealing import derived
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.converter.accounts.people import People
@@ -69,7 +70,7 @@ class Features:
     networks: NetworkLists
 
 
-def features_on(on: Platform, converter: Converter, operations: Operations) -> Features:
+def features_on(on: Platform, converter: Converter, operations: Operations, scanner: Scanner) -> Features:
     scratch = on.settings.data_dir.absolute() / "scratch"
     sweep(scratch)
     scratch.mkdir(mode=0o700, exist_ok=True)
@@ -126,7 +127,7 @@ def features_on(on: Platform, converter: Converter, operations: Operations) -> F
     return Features(
         artifacts=artifacts,
         uploads=uploads,
-        fonts=Fonts(on.database, artifacts, on.ids, on.audit, scratch),
+        fonts=Fonts(on.database, artifacts, scanner, on.ids, on.audit, scratch),
         choices=choices,
         jobs=jobs,
         idempotency=idempotency,

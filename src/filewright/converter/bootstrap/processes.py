@@ -12,6 +12,7 @@ from filewright.chassis.coordination.leader import Leader
 from filewright.chassis.queue.port import LANES
 from filewright.chassis.sandbox.absent import NoSandbox
 from filewright.chassis.sandbox.port import Sandbox
+from filewright.chassis.scanning.nothing import NoScanner
 from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.tasks import ended
 from filewright.chassis.web.request_log import RequestLog
@@ -88,15 +89,18 @@ async def build(settings: Settings, make_converter: MakeConverter | None = None)
         raise SettingsError(
             "FILEWRIGHT_REDIS_URL: `serve` is one process; use the roles api, worker and beat, or unset it"
         )
-    async with opened_platform(settings) as on, opened_sandbox(on) as sandbox, opened_packs(on) as packs:
+    async with (
+        opened_platform(settings) as on,
+        opened_sandbox(on) as sandbox,
+        opened_packs(on, sandbox, scanner := scanner_on(on)) as packs,
+    ):
         await on.database.migrate(MIGRATIONS)
         await require_room(on, "serve")
         await on.store.sweep()
         converter = converter_on(on, sandbox, make_converter)
         operations = operations_on(on, converter, sandbox)
-        features = features_on(on, converter, operations)
+        features = features_on(on, converter, operations, scanner)
         rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)
-        scanner = scanner_on(on)
         worker = worker_on(on, converter, operations, features, scanner, packs)
         features.admission.beside(worker)
         # Nobody else works on this database: whoever held a lease in it, or was answering a keyed request, is dead.
@@ -128,7 +132,7 @@ async def build_api(settings: Settings, make_converter: MakeConverter | None = N
         await require_database(on, "api")
         converter = converter_on(on, NoSandbox(), make_converter)
         operations = operations_on(on, converter, NoSandbox())
-        features = features_on(on, converter, operations)
+        features = features_on(on, converter, operations, scanner_on(on))
         requests = request_log_on(on, default=DEFAULT_REQUEST_LOG_DAYS)
         front = (looking_out(on), *relaying(on, features), *watching(features), *knowing(on, features.people))
         loops = loops_of(on, *front, *recording(requests))
@@ -141,12 +145,15 @@ async def build_worker(
     settings: Settings, lanes: Sequence[str] = LANES, make_converter: MakeConverter | None = None
 ) -> AsyncIterator[Services]:
     """`worker`: runs jobs of these lanes in its slots and answers nobody. Raises as `build_api`."""
-    async with opened_platform(settings, lanes) as on, opened_sandbox(on) as sandbox, opened_packs(on) as packs:
+    async with (
+        opened_platform(settings, lanes) as on,
+        opened_sandbox(on) as sandbox,
+        opened_packs(on, sandbox, scanner := scanner_on(on)) as packs,
+    ):
         await require_database(on, "worker")
         converter = converter_on(on, sandbox, make_converter)
         operations = operations_on(on, converter, sandbox)
-        features = features_on(on, converter, operations)
-        scanner = scanner_on(on)
+        features = features_on(on, converter, operations, scanner)
         worker = worker_on(on, converter, operations, features, scanner, packs, lanes)
 
         async def facts() -> Mapping[str, Any]:
@@ -164,7 +171,7 @@ async def build_beat(settings: Settings, make_converter: MakeConverter | None = 
         await require_database(on, "beat")
         converter = converter_on(on, NoSandbox(), make_converter)
         operations = operations_on(on, converter, NoSandbox())
-        features = features_on(on, converter, operations)
+        features = features_on(on, converter, operations, NoScanner())
         rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)
         leadership = Leadership(Leader(on.database, "upkeep"), on.clock)
         led = (replace(loop, run_once=leadership.led(loop.run_once)) for loop in upkeep(on, features, rescuer))

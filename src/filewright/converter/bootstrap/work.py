@@ -79,10 +79,10 @@ async def opened_sandbox(on: Platform) -> AsyncIterator[Sandbox]:
 
 
 @asynccontextmanager
-async def opened_packs(on: Platform) -> AsyncIterator[Packs]:
+async def opened_packs(on: Platform, sandbox: Sandbox, scanner: Scanner) -> AsyncIterator[Packs]:
     """Fonts of tenants, where jobs run; within the sandbox's time."""
     files = Artifacts(on.database, on.store, on.ids)
-    packs = Packs(on.database, files, on.jobs_dir, operators=on.settings.fonts is not None)
+    packs = Packs(on.database, files, sandbox, scanner, on.jobs_dir, operators=on.settings.fonts is not None)
     try:
         yield packs
     finally:

@@ -34,7 +34,9 @@ _FORM: dict[str, Any] = {
             "schema": {
                 "type": "object",
                 "required": ["file"],
-                "properties": {"file": {"type": "string", "format": "binary", "description": "A TTF, OTF or TTC."}},
+                "properties": {
+                    "file": {"type": "string", "format": "binary", "description": "TTF, OTF, TTC, WOFF or WOFF2."}
+                },
             }
         }
     },
@@ -122,14 +124,15 @@ def router(edge: Edge[Caller], fonts: Fonts, uploads: Uploads) -> APIRouter:
         methods=["POST"],
         operation_id="add_font",
         summary="Bring a font for your documents",
-        description="A TTF, OTF or TTC file. Every job that begins afterwards has it, beside the fonts that are here "
-        "for all; nobody else's has. The same bytes again are the same font (200). What the maker of a font keeps out "
-        "of documents (`fsType`) is refused with `font_not_embeddable`. Results from before are not given again.",
+        description="A TTF, OTF, TTC, WOFF or WOFF2 file. Every job that begins afterwards has it, beside the fonts "
+        "that are here for all; nobody else's has. The same bytes again are the same font (200). What the maker of a "
+        "font keeps out of documents (`fsType`) is refused with `font_not_embeddable`. Results from before are not "
+        "given again.",
         status_code=201,
         response_class=Response,
         responses=answers(Font, "It is there.", status=201)
         | answers(Font, "It was there already.")
-        | problems(403, 409, 413, 415, 422),
+        | problems(403, 409, 413, 415, 422, 503),
         openapi_extra=needs(_WRITE, requestBody=_FORM),
     )
     routes.add_api_route(

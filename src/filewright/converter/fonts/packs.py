@@ -3,6 +3,9 @@
 A pack is laid down when the first job needs it and removed a minute after the last one, or when the process ends; what
 a killed process left is swept with the workspaces. When the tenant changes its fonts, jobs that begin then get another
 pack, and those that run keep theirs.
+
+Where files are scanned, fonts are, too, before anything opens them. One that the scanner does not call clean, or that
+cannot be unwrapped, is left out of the pack; `fidelity` of the jobs names it, as each font that was not there.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,19 +24,24 @@ from sqlalchemy import String, select
 
 from filewright.chassis.db.database import Database
 from filewright.chassis.db.hot import Look, given
+from filewright.chassis.sandbox.port import Sandbox
 from filewright.chassis.sandbox.workspace import remove_tree
+from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.tasks import to_its_end
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.artifacts.models import ArtifactRow, artifact_of
 from filewright.converter.engines.font_packs import FontPack, shared_configuration
-from filewright.converter.errors import Expired
+from filewright.converter.errors import ConversionError, Expired, ScanUnavailable
+from filewright.converter.fonts.laying import laid_down, names_of
 from filewright.converter.fonts.models import FontRow
 from filewright.converter.fonts.reading import Face
 from filewright.converter.jobs.ports import Files
+from filewright.converter.jobs.running.scanning import require_clean
 
 _IDLE_SECONDS = 60.0
 _ANY = Look(lambda _: select(FontRow.id).where(FontRow.tenant == given("of_tenant", String())).limit(1))
 """Most tenants have none, and every job asks."""
+_REMEMBERED = 1000
 log = get_logger(__name__)
 
 
@@ -49,15 +58,27 @@ class Packs:
     """Implements `jobs.ports.Fonts`. `operators`: whether the operator has a folder of fonts, too."""
 
     def __init__(
-        self, database: Database, files: Files, jobs_dir: Path, *, operators: bool, idle_seconds: float = _IDLE_SECONDS
+        self,
+        database: Database,
+        files: Files,
+        sandbox: Sandbox,
+        scanner: Scanner,
+        jobs_dir: Path,
+        *,
+        operators: bool,
+        idle_seconds: float = _IDLE_SECONDS,
     ) -> None:
         self._database = database
         self._files = files
+        self._sandbox = sandbox
+        self._scanner = scanner
         self._jobs_dir = jobs_dir.resolve()
         self._shared = shared_configuration(jobs_dir) if operators else None
         self._idle_seconds = idle_seconds
         self._laid: dict[str, _Laid] = {}
         self._removals: set[asyncio.Task[None]] = set()
+        self._unfit: deque[str] = deque(maxlen=_REMEMBERED)
+        """Digests of fonts that could not be unwrapped here: the next job need not wait for that again."""
 
     @asynccontextmanager
     async def lent(self, tenant: str) -> AsyncIterator[FontPack | None]:
@@ -113,27 +134,36 @@ class Packs:
         await asyncio.to_thread(pack.files.mkdir, 0o700, parents=True)
         try:
             for font, artifact in fonts:
-                await self._fetch(artifact, pack.files / f"{font.sha256}.{font.format}")
+                await self._lay_one(font, artifact, pack)
             await asyncio.to_thread(pack.write_configuration, self._shared)
         except BaseException:
             await to_its_end(asyncio.to_thread(remove_tree, pack.place))
             raise
         return pack
 
-    async def _fetch(self, artifact: ArtifactRow, path: Path) -> None:
+    async def _lay_one(self, font: FontRow, artifact: ArtifactRow, pack: FontPack) -> None:
+        if font.sha256 in self._unfit:
+            return
+        path = pack.files / f"{font.sha256}.{font.format}"
         try:
             await self._files.fetch(artifact_of(artifact), path)
+            await self._require_clean(path, pack)
+            unwrapped = await laid_down(path, self._sandbox, self._jobs_dir)
+            if unwrapped != path:
+                path = unwrapped
+                await self._require_clean(path, pack)
         except Expired:  # taken away a moment ago
             log.info("font_gone", artifact_id=artifact.id)
+        except ScanUnavailable:
+            raise
+        except ConversionError as error:
+            log.warning("font_left_out", font_id=font.id, code=error.code)
+            self._unfit.append(font.sha256)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
-
-def names_of(faces: Sequence[Face]) -> dict[str, tuple[str, ...]]:
-    """By each name that a document may ask for a face by: the names that a PDF may have it by."""
-    names: dict[str, dict[str, None]] = {}
-    for face in faces:
-        for asked in (face.family, face.full_name, face.postscript_name, *face.also):
-            names.setdefault(asked, {}).update(dict.fromkeys((face.postscript_name, face.full_name, face.family)))
-    return {asked: tuple(known) for asked, known in names.items()}
+    async def _require_clean(self, path: Path, pack: FontPack) -> None:
+        if self._scanner.active:
+            await require_clean(self._scanner, [path], folder=pack.place, what="the font")
 
 
 def _key(tenant: str, fonts: Sequence[Any]) -> str:

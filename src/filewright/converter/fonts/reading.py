@@ -1,8 +1,9 @@
 """Look at a font file as a stranger's: is it one, what is it called, and may documents carry it?
 
-Only tables of fixed shape are read, and names, which are counted first; no glyph and no character map. So what a file
-costs to be looked at is bounded by its size, and nothing here has to run in a sandbox. Whether its shapes are sound is
-the business of the engines, which are.
+Only tables of fixed shape are read, and names, which are counted first; no glyph and no character map. Of what is
+wrapped for the web no more is inflated than these need (`wrapped.py`). So what a file costs to be looked at is bounded
+by its size, and nothing here has to run in a sandbox. Whether its shapes are sound is the business of the engines,
+which are.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from filewright.converter.errors import CorruptInput, FontNotEmbeddable, UnsupportedFormat
+from filewright.converter.errors import ConversionError, CorruptInput, FontNotEmbeddable, UnsupportedFormat
+from filewright.converter.fonts.wrapped import WRAPPERS, unwrapped_names
 
 if TYPE_CHECKING:
     from fontTools.ttLib import TTFont
 
-_KINDS = {b"\0\1\0\0": "ttf", b"true": "ttf", b"OTTO": "otf", b"ttcf": "ttc"}
+_KINDS = {b"\0\1\0\0": "ttf", b"true": "ttf", b"OTTO": "otf", b"ttcf": "ttc", **WRAPPERS}
 _NEEDED = frozenset({"head", "maxp", "cmap", "name", "hhea", "hmtx"})
 _SHAPES = frozenset({"glyf", "CFF ", "CFF2"})
 _MOST_FACES = 64
@@ -79,18 +81,17 @@ class Found:
 
 
 def read_font(path: Path) -> Found:
-    """Raises UnsupportedFormat, CorruptInput, or FontNotEmbeddable for one that its maker keeps out of documents."""
+    """Raises UnsupportedFormat, CorruptInput, ArchiveBomb, or FontNotEmbeddable for what its maker keeps to himself."""
     with path.open("rb") as file:
         beginning = file.read(12)
     kind = _KINDS.get(beginning[:4])
     if kind is None:
-        raise UnsupportedFormat(
-            "A font is a TTF, OTF or TTC file. WOFF and WOFF2 can be converted to `ttf` first, as any file can."
-        )
+        raise UnsupportedFormat("A font is a TTF, OTF, TTC, WOFF or WOFF2 file.")
     numbers = range(_faces(beginning)) if kind == "ttc" else [-1]
     try:
-        looks = [_look(path, number) for number in numbers]
-    except (CorruptInput, FontNotEmbeddable):
+        opened = unwrapped_names if kind in WRAPPERS.values() else _as_it_is
+        looks = [_look(opened(path), number) for number in numbers]
+    except ConversionError:
         raise
     except Exception:  # noqa: BLE001 - whatever the reader trips over, the file is no font
         raise CorruptInput("The file cannot be read as a font.") from None
@@ -106,10 +107,14 @@ def _faces(beginning: bytes) -> int:
     return int(count)
 
 
-def _look(path: Path, number: int) -> tuple[Face, Embedding]:
+def _as_it_is(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _look(opened: BinaryIO, number: int) -> tuple[Face, Embedding]:
     from fontTools.ttLib import TTFont  # noqa: PLC0415 - an idle server does without these megabytes
 
-    with path.open("rb") as file, TTFont(file, fontNumber=number, lazy=True) as font:
+    with opened as file, TTFont(file, fontNumber=number, lazy=True) as font:
         tables = set(font.keys())
         if not tables >= _NEEDED or tables.isdisjoint(_SHAPES):
             raise CorruptInput("The font has no outlines, or lacks what programs need to show it.")

@@ -43,7 +43,7 @@ class Font(BaseModel):
 
     id: str
     filename: str
-    format: Annotated[str, Field(description="`ttf`, `otf` or `ttc`.")]
+    format: Annotated[str, Field(description="`ttf`, `otf`, `ttc`, `woff` or `woff2`.")]
     bytes: int
     sha256: str
     faces: Sequence[FontFace]

@@ -8,9 +8,8 @@ the moment is written there: results of jobs that were ordered before then answe
 from __future__ import annotations
 
 import asyncio
-import secrets
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from filewright.chassis.audit.acts import Act, declare
 from filewright.chassis.audit.log import Audit
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.ids import IdSource, is_id
+from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.web.problems import Conflict, Forbidden, NotFound
 from filewright.converter.artifacts.models import Artifact, ArtifactRow
 from filewright.converter.artifacts.service import Artifacts
@@ -27,6 +27,7 @@ from filewright.converter.errors import TooLarge
 from filewright.converter.fonts.models import FONT_PREFIX, FontRow
 from filewright.converter.fonts.reading import Found, read_font
 from filewright.converter.jobs import repository
+from filewright.converter.jobs.running.scanning import require_clean
 from filewright.converter.tiers import Caller
 
 ADDED = declare("font.added", "a font was brought, for the documents of its owner")
@@ -48,9 +49,12 @@ class Room:
 class Fonts:
     """The service. `scratch` is a directory for files that exist for a moment."""
 
-    def __init__(self, database: Database, artifacts: Artifacts, ids: IdSource, audit: Audit, scratch: Path) -> None:
+    def __init__(
+        self, database: Database, artifacts: Artifacts, scanner: Scanner, ids: IdSource, audit: Audit, scratch: Path
+    ) -> None:
         self._database = database
         self._artifacts = artifacts
+        self._scanner = scanner
         self._ids = ids
         self._audit = audit
         self._scratch = scratch
@@ -82,7 +86,7 @@ class Fonts:
     async def add(self, caller: Caller, artifact: Artifact, *, within: Within | None = None) -> FontRow:
         """Keep that file as a font; of the same bytes there is one, which may be of another artifact.
 
-        Raises what `read_font` does, Conflict when there are as many as are allowed, and TooLarge.
+        Raises what `require_clean` and `read_font` do, Conflict when there are as many as are allowed, and TooLarge.
         """
         self.check_allowed(caller)
         found = await self._look(artifact)
@@ -120,16 +124,15 @@ class Fonts:
     # --- below the surface ---------------------------------------------------------------------------------------
 
     async def _look(self, artifact: Artifact) -> Found:
-        here = self._artifacts.local_path(artifact.parts)
-        if here is not None:
-            return await asyncio.to_thread(read_font, here)
-        path = self._scratch / f"{artifact.id}-{secrets.token_hex(4)}"
-        try:
-            await self._artifacts.fetch(artifact, path)
+        """At what the scanner, where there is one, has called clean."""
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            path = self._artifacts.local_path(artifact.parts)
+            if path is None:
+                path = Path(folder) / "font"
+                await self._artifacts.fetch(artifact, path)
+            if self._scanner.active:
+                await require_clean(self._scanner, [path], folder=Path(folder), what="the font")
             return await asyncio.to_thread(read_font, path)
-        finally:
-            with suppress(FileNotFoundError):
-                await asyncio.to_thread(path.unlink)
 
     def _row(self, artifact: Artifact, found: Found) -> FontRow:
         return FontRow(

@@ -8,6 +8,7 @@ import typer
 
 from filewright import __version__
 from filewright.converter.commands.converting.convert import convert
+from filewright.converter.commands.converting.fonts import fonts
 from filewright.converter.commands.converting.operate import operate, operations
 from filewright.converter.commands.exits import CODES_EPILOG
 from filewright.converter.commands.machine.doctor import doctor
@@ -62,6 +63,7 @@ def _main(
 app.command(epilog=CODES_EPILOG, no_args_is_help=True)(convert)
 app.command(epilog=CODES_EPILOG, no_args_is_help=True)(operate)
 app.command()(operations)
+app.add_typer(fonts)
 app.command()(formats)
 app.command(epilog=CODES_EPILOG)(routes)
 app.command()(doctor)

@@ -31,7 +31,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     ours = {name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
-    for name in ("config", "corpus", "test_seed"):  # the file's name, and what the tests are told
+    for name in ("config", "api_key", "corpus", "test_seed"):  # the file's name, a caller's key, what tests are told
         ours.pop(name, None)
     return {name: value for name, value in ours.items() if value != ""}
 

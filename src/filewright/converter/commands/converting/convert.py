@@ -15,7 +15,7 @@ import typer
 from filewright.converter.commands.converting.places import STANDARD, Request, understand
 from filewright.converter.commands.converting.results import Result, summary
 from filewright.converter.commands.converting.typed import pairs
-from filewright.converter.commands.converting.wishes import SourceConverter, Wishes
+from filewright.converter.commands.converting.wishes import ApiKey, OwnFonts, SourceConverter, Wishes, Workplace
 from filewright.converter.commands.exits import Exit, UsageProblem, complain, described, printable
 from filewright.converter.commands.showing import human_size, progress_bar
 
@@ -43,6 +43,8 @@ def convert(
     remote: Annotated[
         str | None, typer.Option("--remote", metavar="URL", help="Convert on this Filewright server instead.")
     ] = None,
+    api_key: ApiKey = None,
+    fonts: OwnFonts = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Convert files. The target is told by --to, or by the ending of the destination.
@@ -53,6 +55,7 @@ def convert(
       filewright convert photo.heic --to jpg --set quality=85
       filewright convert *.docx out/ --to pdf
       filewright convert - --from md --to html < notes.md > notes.html
+      filewright convert letter.docx --to pdf --fonts AcmeSans.ttf --fonts ~/fonts
       filewright convert big.mov clip.mp4 --remote http://localhost:8000
 
     Results appear whole or not at all, beside the source unless told otherwise, and never replace a file without
@@ -63,28 +66,29 @@ def convert(
         if request.to_stdout and as_json:
             raise UsageProblem("Standard output cannot take both the result and --json. Name a destination.")
         wishes = Wishes(pairs(settings or []), from_format, password_of(password, request.sources), force)
+        where = Workplace(remote, api_key, tuple(fonts or ()))
     except UsageProblem as problem:
         typer.echo(f"filewright convert: {problem}", err=True)
         raise typer.Exit(Exit.USAGE) from None
-    results = _run(request, wishes, remote, as_json=as_json)
+    results = _run(request, wishes, where, as_json=as_json)
     if as_json:
         typer.echo(json.dumps(summary(results), ensure_ascii=False))
     raise typer.Exit(max(result.exit_code for result in results))
 
 
-def _run(request: Request, wishes: Wishes, remote: str | None, *, as_json: bool) -> list[Result]:
+def _run(request: Request, wishes: Wishes, where: Workplace, *, as_json: bool) -> list[Result]:
     """All sources; ends early only when it is interrupted, after everything has been cleaned up."""
     try:
-        return asyncio.run(_convert_all(request, wishes, remote, as_json=as_json))
+        return asyncio.run(_convert_all(request, wishes, where, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
         typer.echo("Interrupted; nothing was left behind.", err=True)
         raise typer.Exit(Exit.INTERRUPTED) from None
 
 
-async def _convert_all(request: Request, wishes: Wishes, remote: str | None, *, as_json: bool) -> list[Result]:
+async def _convert_all(request: Request, wishes: Wishes, where: Workplace, *, as_json: bool) -> list[Result]:
     end_on_sigterm()
     try:
-        async with _open(remote, len(request.sources)) as converter:
+        async with _open(where, len(request.sources)) as converter:
             return [
                 await _convert_one(converter, source, request, wishes, as_json=as_json) for source in request.sources
             ]
@@ -99,14 +103,14 @@ def end_on_sigterm() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-def _open(remote: str | None, sources: int) -> contextlib.AbstractAsyncContextManager[SourceConverter]:
-    if remote is not None:
+def _open(where: Workplace, sources: int) -> contextlib.AbstractAsyncContextManager[SourceConverter]:
+    if where.remote is not None:
         from filewright.converter.commands.converting.remote import open_remote  # noqa: PLC0415 - keeps --help quick
 
-        return open_remote(remote)
+        return open_remote(where.remote, where.key)
     from filewright.converter.commands.converting.local import open_local  # noqa: PLC0415 - keeps --help quick
 
-    return open_local(sources)
+    return open_local(sources, where.fonts)
 
 
 async def _convert_one(

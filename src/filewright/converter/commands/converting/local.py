@@ -12,6 +12,7 @@ from pathlib import Path
 from filewright.chassis.sandbox.port import SandboxLevel
 from filewright.chassis.sandbox.verdicts import Verdicts
 from filewright.chassis.sandbox.workspace import Workspace
+from filewright.converter.commands.converting.own_fonts import own_pack
 from filewright.converter.commands.converting.places import (
     STANDARD,
     Request,
@@ -31,6 +32,7 @@ from filewright.converter.commands.workbench import Workbench, open_workbench
 from filewright.converter.conversion.converter import known_target
 from filewright.converter.conversion.names import product_names
 from filewright.converter.conversion.orders import Assignment, Product
+from filewright.converter.engines.font_packs import FontPack, shared_configuration
 from filewright.converter.engines.libreoffice_warm import standing
 from filewright.converter.engines.plugins.gathering import gather
 from filewright.converter.operations.offers import merged
@@ -45,9 +47,10 @@ _WORTH_WARMING = 8
 class LocalConverter:
     """Converts one source after the other, and does other things with them."""
 
-    def __init__(self, bench: Workbench, jobs_dir: Path) -> None:
+    def __init__(self, bench: Workbench, jobs_dir: Path, fonts: FontPack | None) -> None:
         self._bench = bench
         self._jobs_dir = jobs_dir
+        self._fonts = fonts
 
     async def convert(self, source: str, request: Request, wishes: Wishes, on_progress: OnProgress) -> Result:
         """Raises what `exits.described` can describe."""
@@ -85,7 +88,7 @@ class LocalConverter:
         with Workspace.create(self._jobs_dir) as workspace:
             given = tuple(Given(*self._given(source, workspace), wishes.from_format) for source in sources)
             step = OrderedStep(operation.name, operation.to, options)
-            task = Task(given, (step,), LOCAL, wishes.password)
+            task = Task(given, (step,), LOCAL, wishes.password, fonts=self._fonts)
             converted = await self._bench.operations.carry_out(task, workspace=workspace.path, on_progress=on_progress)
             outputs = await asyncio.to_thread(_deliver, converted.products, request, sources, force=wishes.force)
             return Result(
@@ -113,6 +116,7 @@ class LocalConverter:
             source_format=wishes.from_format,
             options=options,
             password=wishes.password,
+            fonts=self._fonts,
         )
 
     async def _options(self, given: Path, filename: str, request: Request, wishes: Wishes) -> Mapping[str, object]:
@@ -127,8 +131,11 @@ class LocalConverter:
 
 
 @contextlib.asynccontextmanager
-async def open_local(sources: int) -> AsyncIterator[LocalConverter]:
-    """A workbench for so many files in a private temporary directory, which is gone afterwards."""
+async def open_local(sources: int, fonts: Sequence[Path] = ()) -> AsyncIterator[LocalConverter]:
+    """A workbench for so many files in a private temporary directory, which is gone afterwards.
+
+    Raises UsageProblem, and what a font among `fonts` is refused for.
+    """
     with tempfile.TemporaryDirectory(prefix="filewright-") as directory:
         jobs_dir = Path(directory)
         settings = _settings()
@@ -138,7 +145,9 @@ async def open_local(sources: int) -> AsyncIterator[LocalConverter]:
         async with opening as bench:
             if sources < _WORTH_WARMING or settings.office == "cold":
                 standing(bench.sandbox).keep_cold("it is not worth while for a few files")
-            yield LocalConverter(bench, jobs_dir)
+            shared = None if settings.fonts is None else shared_configuration(jobs_dir)
+            pack = await own_pack(fonts, bench.sandbox, jobs_dir, shared) if fonts else None
+            yield LocalConverter(bench, jobs_dir, pack)
 
 
 def _verdicts() -> Verdicts | None:

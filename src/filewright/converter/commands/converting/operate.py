@@ -16,7 +16,14 @@ from filewright.converter.commands.converting.convert import end_on_sigterm, fai
 from filewright.converter.commands.converting.places import STANDARD, Request
 from filewright.converter.commands.converting.results import Result, summary
 from filewright.converter.commands.converting.typed import pairs
-from filewright.converter.commands.converting.wishes import Operation, SourceOperator, Wishes
+from filewright.converter.commands.converting.wishes import (
+    ApiKey,
+    Operation,
+    OwnFonts,
+    SourceOperator,
+    Wishes,
+    Workplace,
+)
 from filewright.converter.commands.exits import Exit, UsageProblem, printable
 from filewright.converter.commands.showing import progress_bar
 
@@ -46,6 +53,8 @@ def operate(
     remote: Annotated[
         str | None, typer.Option("--remote", metavar="URL", help="Do it on this Filewright server instead.")
     ] = None,
+    api_key: ApiKey = None,
+    fonts: OwnFonts = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Do something else with files than convert them. `filewright operations` lists what.
@@ -65,12 +74,13 @@ def operate(
         if request.to_stdout and as_json:
             raise UsageProblem("Standard output cannot take both the result and --json. Name a destination.")
         wishes = Wishes(pairs(settings or []), from_format, password_of(password, sources), force)
+        where = Workplace(remote, api_key, tuple(fonts or ()))
         groups = _groups(operation, request)
     except UsageProblem as problem:
         typer.echo(f"filewright operate: {problem}", err=True)
         raise typer.Exit(Exit.USAGE) from None
     try:
-        results = asyncio.run(_all(groups, Operation(operation, to), request, wishes, remote, as_json=as_json))
+        results = asyncio.run(_all(groups, Operation(operation, to), request, wishes, where, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
         typer.echo("Interrupted; nothing was left behind.", err=True)
         raise typer.Exit(Exit.INTERRUPTED) from None
@@ -137,26 +147,26 @@ async def _all(
     operation: Operation,
     request: Request,
     wishes: Wishes,
-    remote: str | None,
+    where: Workplace,
     *,
     as_json: bool,
 ) -> list[Result]:
     end_on_sigterm()
     try:
-        async with _open(remote, len(request.sources)) as operator:
+        async with _open(where, len(request.sources)) as operator:
             return [await _one(operator, group, operation, request, wishes, as_json=as_json) for group in groups]
     except Exception as error:  # noqa: BLE001 - here any failure becomes a sentence and an exit code
         return [failed(group[0], error) for group in groups]
 
 
-def _open(remote: str | None, sources: int) -> contextlib.AbstractAsyncContextManager[SourceOperator]:
-    if remote is not None:
+def _open(where: Workplace, sources: int) -> contextlib.AbstractAsyncContextManager[SourceOperator]:
+    if where.remote is not None:
         from filewright.converter.commands.converting.remote import open_remote  # noqa: PLC0415 - keeps --help quick
 
-        return open_remote(remote)
+        return open_remote(where.remote, where.key)
     from filewright.converter.commands.converting.local import open_local  # noqa: PLC0415 - keeps --help quick
 
-    return open_local(sources)
+    return open_local(sources, where.fonts)
 
 
 async def _one(

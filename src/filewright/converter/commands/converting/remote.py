@@ -1,4 +1,4 @@
-"""Convert on a Filewright server, through its public HTTP API and nothing else: upload, order, wait, fetch."""
+"""Convert on a Filewright server: upload, order, wait, fetch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -27,6 +26,7 @@ from filewright.converter.commands.converting.places import (
     write_stdout,
 )
 from filewright.converter.commands.converting.results import Output, Result
+from filewright.converter.commands.converting.server import POLL_SECONDS, Server, open_server, raise_for
 from filewright.converter.commands.converting.typed import typed
 from filewright.converter.commands.converting.wishes import Operation, Wishes
 from filewright.converter.commands.exits import RemoteProblem, UsageProblem
@@ -37,22 +37,17 @@ from filewright.converter.formats.catalogue import by_name
 from filewright.converter.operations.offers import merged
 from filewright.converter.operations.standard import declared
 
-_POLL_SECONDS = 20
-_TIMEOUT = httpx.Timeout(30.0, read=_POLL_SECONDS + 30.0)
 _BLOCK = 1 << 20
 _UPLOAD_SHARE, _CONVERT_SHARE = 0.3, 0.6
-_TRIES = 5
 _OVER = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
 
 class RemoteConverter:
-    """Converts one source after the other on the server behind `client`."""
+    """Converts one source after the other on a server."""
 
-    def __init__(self, client: httpx.AsyncClient, scratch: Path) -> None:
-        self._client = client
+    def __init__(self, server: Server, scratch: Path) -> None:
+        self._server = server
         self._scratch = scratch
-        self._reached = False
-        """Whether the server has answered once: then it is worth waiting for when it is away."""
 
     async def convert(self, source: str, request: Request, wishes: Wishes, on_progress: OnProgress) -> Result:
         """Raises RemoteProblem for what the server says, and when there is none."""
@@ -63,7 +58,8 @@ class RemoteConverter:
         order: dict[str, Any] = {"to": request.to}
         if wishes.settings:
             order["options"] = typed(wishes.settings, _schemas(request.to))
-        return await self._done([source], order, request, wishes, on_progress)
+        with self._server.listening():
+            return await self._done([source], order, request, wishes, on_progress)
 
     async def operate(
         self, sources: Sequence[str], operation: Operation, request: Request, wishes: Wishes, on_progress: OnProgress
@@ -78,24 +74,10 @@ class RemoteConverter:
             order["to"] = operation.to
         if wishes.settings:
             order["options"] = typed(wishes.settings, merged(declared(operation.name)))
-        return await self._done(sources, order, request, wishes, on_progress)
+        with self._server.listening():
+            return await self._done(sources, order, request, wishes, on_progress)
 
     async def _done(
-        self,
-        sources: Sequence[str],
-        order: Mapping[str, Any],
-        request: Request,
-        wishes: Wishes,
-        on_progress: OnProgress,
-    ) -> Result:
-        try:
-            return await self._carried_out(sources, order, request, wishes, on_progress)
-        except httpx.TransportError as error:
-            raise RemoteProblem(
-                "internal", f"The server at {self._client.base_url} does not answer: {error}."
-            ) from None
-
-    async def _carried_out(
         self,
         sources: Sequence[str],
         order: Mapping[str, Any],
@@ -132,13 +114,13 @@ class RemoteConverter:
     async def _upload(self, path: Path, filename: str, on_progress: OnProgress) -> str:
         size, sha256 = await asyncio.to_thread(_digest, path)
         order = {"filename": filename, "bytes": size, "sha256": sha256}
-        where = await self._post("/v1/uploads", order)
+        where = await self._server.post("/v1/uploads", order)
         content = _blocks(path, size, on_progress)
         headers = {**where.get("headers", {}), "Content-Length": str(size)}
-        url = urljoin(str(self._client.base_url), where["url"])
-        answer = await self._client.request(where.get("method", "PUT"), url, content=content, headers=headers)
-        _raise_for(answer)
-        await self._post(f"/v1/uploads/{where['id']}/complete", {"sha256": sha256})
+        url = self._server.address_of(where["url"])
+        answer = await self._server.client.request(where.get("method", "PUT"), url, content=content, headers=headers)
+        raise_for(answer)
+        await self._server.post(f"/v1/uploads/{where['id']}/complete", {"sha256": sha256})
         return str(where["id"])
 
     async def _order(self, uploads: Sequence[str], order: Mapping[str, Any], wishes: Wishes) -> dict[str, Any]:
@@ -146,54 +128,31 @@ class RemoteConverter:
         whole: dict[str, Any] = {**order, "inputs": [{"upload": upload, **said} for upload in uploads]}
         if wishes.password:
             whole["password"] = wishes.password
-        return await self._post("/v1/jobs", whole)
+        return await self._server.post("/v1/jobs", whole)
 
     async def _finished(self, job: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
         """Ask, each time for as long as the server lets us wait, until the job is over."""
         try:
             while job["status"] not in _OVER:
                 on_progress(job.get("progress", 0) / 100)
-                job = await self._get(f"/v1/jobs/{job['id']}", {"wait": str(_POLL_SECONDS)}, job)
+                path, params = f"/v1/jobs/{job['id']}", {"wait": str(POLL_SECONDS)}
+                job = await self._server.get(path, params) or job
         except asyncio.CancelledError:
             with contextlib.suppress(httpx.HTTPError, RemoteProblem):
-                await self._post(f"/v1/jobs/{job['id']}/cancel", {})
+                await self._server.post(f"/v1/jobs/{job['id']}/cancel", {})
             raise
         if job["status"] != "succeeded":
             error = job.get("error") or {}
             raise RemoteProblem(error.get("code", job["status"]), error.get("detail", f"The job is {job['status']}."))
         return job
 
-    async def _get(self, path: str, params: Mapping[str, str], before: dict[str, Any]) -> dict[str, Any]:
-        answer = await self._sent("GET", path, params=params)
-        return before if answer.status_code == httpx.codes.NOT_MODIFIED else _json(answer)
-
-    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return _json(await self._sent("POST", path, json=body, headers={"Idempotency-Key": uuid4().hex}))
-
-    async def _sent(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Safe to repeat: reads, and POSTs that carry an idempotency key."""
-        for tries_left in range(_TRIES - 1, -1, -1):
-            wait = 1.0
-            try:
-                answer = await self._client.request(method, path, **more)
-                self._reached = True
-                if answer.status_code not in {429, 503} or not tries_left:
-                    _raise_for(answer)
-                    return answer
-                wait = min(30.0, _seconds(answer.headers.get("Retry-After"), wait))
-            except httpx.TransportError:
-                if not (tries_left and self._reached):
-                    raise
-            await asyncio.sleep(wait)
-        raise AssertionError
-
     async def _fetch(self, output: Mapping[str, Any], path: Path) -> Path:
         sha256 = hashlib.sha256()
-        url = urljoin(str(self._client.base_url), output["url"])
-        async with self._client.stream("GET", url) as answer:
+        url = self._server.address_of(output["url"])
+        async with self._server.client.stream("GET", url) as answer:
             if answer.is_error:
                 await answer.aread()
-            _raise_for(answer)
+            raise_for(answer)
             with path.open("xb") as file:
                 async for block in answer.aiter_bytes(_BLOCK):
                     sha256.update(block)
@@ -204,13 +163,11 @@ class RemoteConverter:
 
 
 @contextlib.asynccontextmanager
-async def open_remote(url: str) -> AsyncIterator[RemoteConverter]:
+async def open_remote(url: str, key: str | None) -> AsyncIterator[RemoteConverter]:
     """A connection to the server for the length of one command."""
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
-        raise UsageProblem(f"--remote takes the address of a server, as http://localhost:8000, not {url!r}.")
     with tempfile.TemporaryDirectory(prefix="filewright-") as scratch:
-        async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, follow_redirects=True) as client:
-            yield RemoteConverter(client, Path(scratch))
+        async with open_server(url, key) as server:
+            yield RemoteConverter(server, Path(scratch))
 
 
 def _deliver(
@@ -255,32 +212,6 @@ def _schemas(target: str) -> Mapping[str, Mapping[str, Any]]:
         if wanted is not None and conversion.target == wanted.id
         for name, schema in conversion.options.items()
     }
-
-
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        found = answer.json()
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise RemoteProblem("internal", "The address answers, but it is no Filewright server.")
-    return found
-
-
-def _raise_for(answer: httpx.Response) -> None:
-    if not answer.is_error:
-        return
-    try:
-        problem = answer.json()
-    except ValueError:
-        problem = {}
-    code = problem.get("code", "internal") if isinstance(problem, dict) else "internal"
-    detail = problem.get("detail", "") if isinstance(problem, dict) else ""
-    raise RemoteProblem(str(code), str(detail) or f"The server answered with status {answer.status_code}.")
-
-
-def _seconds(header: str | None, otherwise: float) -> float:
-    return float(header) if header is not None and header.isdigit() else otherwise
 
 
 def _digest(path: Path) -> tuple[int, str]:

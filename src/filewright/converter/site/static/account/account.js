@@ -9,6 +9,7 @@ import { icon } from '../icons.js';
 import { nextTheme, theme } from '../theme.js';
 import { createClient } from './client.js';
 import { createEntry } from './entry.js';
+import { fontsPart } from './fonts.js';
 import { createHome } from './home.js';
 import { button, tell, wordsOf } from './parts.js';
 import { erasureView } from './privacy.js';
@@ -76,6 +77,16 @@ async function home() {
   tell(say('home.title'));
 }
 
+/** What the owner of a machine has without an account: below the way in, until another view comes. */
+async function ownersParts() {
+  const view = place.firstChild;
+  const fonts = await fontsPart(client).catch(() => null);
+  if (!fonts || place.firstChild !== view) return;
+  place.append(h('div', { class: 'home' }, fonts.element));
+  draw = fonts.draw;
+  draw();
+}
+
 function erased(/** @type {string} */ id) {
   const made = erasureView({ client, id });
   show(made.element);
@@ -92,7 +103,10 @@ async function begin() {
   else if (page === 'verify') entry.confirm('entry.code', code);
   else if (page === 'oidc') await entry.comeBack(answer);
   else if (erasure) erased(erasure);
-  else if (!client.isSignedIn()) entry.signIn();
+  else if (!client.isSignedIn()) {
+    entry.signIn();
+    if (place.dataset.local === 'true') await ownersParts();
+  }
   else {
     try {
       await home();

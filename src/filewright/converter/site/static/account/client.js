@@ -8,6 +8,8 @@
 import { Problem, newId } from '../api.js';
 
 const LONGEST_ANSWER = 30_000;
+/** A large file over a slow line. */
+const LONGEST_UPLOAD = 600_000;
 const PAGE = 100;
 
 /**
@@ -19,6 +21,9 @@ const PAGE = 100;
  *   last_seen_at: string, expires_at: string}} Session
  * @typedef {{id: string, status: 'running'|'done', requested_at: string, finished_at: string|null,
  *   certificate: any}} Erasure
+ * @typedef {{id: string, filename: string, format: string, bytes: number,
+ *   faces: {family: string, style: string}[]}} Font
+ * @typedef {{data: Font[], next_cursor: string|null, fonts: number, max_fonts: number, bytes: number, max_bytes: number}} Fonts
  * @typedef {{pointer: string, detail: string}} FieldError
  */
 
@@ -96,6 +101,22 @@ export function createClient({ here, onEnd = () => {} }) {
     /** @returns {Promise<Key>} */
     makeKey: (/** @type {object} */ wanted) => json(own('POST', '/v1/api-keys', wanted)),
     revokeKey: (/** @type {string} */ id) => own('DELETE', at('/v1/api-keys', id)),
+    /** All of them; nothing where there are none to be had. @returns {Promise<Fonts|null>} */
+    async fonts() {
+      const all = await askIfThere(`/v1/fonts?limit=${PAGE}`);
+      for (let page = all; page?.next_cursor;) {
+        page = await ask(`/v1/fonts?limit=${PAGE}&cursor=${encodeURIComponent(page.next_cursor)}`);
+        all.data.push(...page.data);
+      }
+      return all;
+    },
+    /** @returns {Promise<Font>} */
+    addFont(/** @type {File} */ file) {
+      const body = new FormData();
+      body.append('file', file);
+      return json(own('POST', '/v1/fonts', body));
+    },
+    removeFont: (/** @type {string} */ id) => own('DELETE', at('/v1/fonts', id)),
     webhooks: () => list('/v1/webhooks'),
     makeWebhook: (/** @type {string} */ url) => json(own('POST', '/v1/webhooks', { url })),
     removeWebhook: (/** @type {string} */ id) => own('DELETE', at('/v1/webhooks', id)),
@@ -119,15 +140,17 @@ const at = (/** @type {string} */ path, /** @type {string} */ id) => `${path}/${
 
 /** @param {string} method @param {string} path @param {{body?: any, token?: string}} [said] */
 async function send(method, path, { body, token } = {}) {
+  const isForm = body instanceof FormData;
   const headers = {
     ...(token && { Authorization: `Bearer ${token}` }),
     ...(method === 'POST' && { 'Idempotency-Key': newId() }),
-    ...(body && { 'Content-Type': 'application/json' }),
+    ...(body && !isForm && { 'Content-Type': 'application/json' }),
   };
+  const signal = AbortSignal.timeout(isForm ? LONGEST_UPLOAD : LONGEST_ANSWER);
   /** @type {Response} */
   let answer;
   try {
-    answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(LONGEST_ANSWER) });
+    answer = await fetch(path, { method, headers, body: isForm ? body : body && JSON.stringify(body), signal });
   } catch {
     throw Problem.offline();
   }

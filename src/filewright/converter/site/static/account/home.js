@@ -1,6 +1,7 @@
 // @ts-check
 /** Whoever is signed in: who they are, and one part for each thing that is theirs. */
 import { h, text } from '../dom.js';
+import { fontsPart } from './fonts.js';
 import { jobsPart } from './jobs.js';
 import { keysPart } from './keys.js';
 import { button, form, passwordField, said, tell, wordsOf } from './parts.js';
@@ -20,7 +21,7 @@ import { day, say } from './words.js';
 export async function createHome({ client, onSignedOut, onConfirm, onErased }) {
   const account = await client.me();
   const parts = await Promise.all([
-    keysPart(client), usagePart(client), jobsPart(client), invoicesPart(client), webhooksPart(client), sessionsPart(client), exportPart(client),
+    keysPart(client), usagePart(client), jobsPart(client), invoicesPart(client), fontsPart(client), webhooksPart(client), sessionsPart(client), exportPart(client),
   ]);
   const since = h('p', { class: 'hint' });
   const tier = h('span', { class: 'tag' });

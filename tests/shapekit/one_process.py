@@ -33,6 +33,7 @@ ONE_PROCESS: Mapping[str, str] = {
     "converter/commands/converting/test_remote.py::test_a_server_merges_what_lies_here": (
         "where tiers hold, strangers may only convert"
     ),
+    "converter/commands/converting/test_fonts.py": "the owner of the machine has fonts without an account",
     "e2e/test_invoice.py": "the invoice is written into its SQLite, and the machine's owner asks for it",
     "e2e/test_memory.py::server": "the memory of one process is measured",
     "e2e/test_page_malware.py::guarded": "it has a virus scanner of its own",

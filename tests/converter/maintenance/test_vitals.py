@@ -69,7 +69,7 @@ async def test_a_worker_that_does_not_look_for_work_is_stuck_unless_it_is_full(s
     assert await vitals.look() == ("", {"slots": 1, "busy": 0})
     shop.clock.move(IDLE_SECONDS + 1)
     assert (await vitals.look())[0] == "it has not looked for work"
-    await worker._free.acquire()
+    await worker._slots.take()
     assert (await vitals.look())[0] == ""
 
 

@@ -37,7 +37,8 @@ def choose(page: Page, *paths: Path) -> None:
     """By the keyboard, up to the system's own window, when the part has come whole."""
     expect(part(page)).to_contain_text(re.compile(r"\d of \d+ fonts"))
     page.get_by_role("button", name="Add fonts").focus()
-    with page.expect_file_chooser() as chooser:
+    with page.expect_file_chooser(timeout=15_000) as chooser:
+        page.evaluate("0")  # a way there and back: from now on the browser hands its windows over
         page.keyboard.press("Enter")
     chooser.value.set_files(paths)
 

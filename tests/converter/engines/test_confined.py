@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -78,7 +80,10 @@ async def test_office_works_without_namespaces_and_leaves_no_socket(convert, eng
     [product] = await convert(REGISTRY.engine(engine), document, "docx", "pdf")
     text = subprocess.run(["pdftotext", str(product), "-"], capture_output=True, check=True).stdout.decode()
     assert "Some words." in text
-    assert not sockets_left_by_offices()
+    deadline = time.monotonic() + 10
+    while left := sockets_left_by_offices():  # an office that ends lets go of its socket before it removes it
+        assert time.monotonic() < deadline, left
+        await asyncio.sleep(0.1)
 
 
 async def test_pages_are_drawn_without_namespaces(convert):

@@ -150,6 +150,8 @@ class Database:
             try:
                 rows = await self._make_all(chain, values)
             except Exception as error:  # noqa: BLE001 - as in transact
+                if attempt == 1 and dialect.was_never_sent(error):
+                    continue  # a statement that was cancelled on it has ended it just now
                 await self._wait_or_raise(error, attempt)
             else:
                 _hit(AFTER_COMMIT)

@@ -212,6 +212,12 @@ def was_cut_before(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated and not isinstance(error.orig, TimeoutError)
 
 
+def was_never_sent(error: BaseException) -> bool:
+    """Whether the connection was closed before this statement went out: nothing of it has happened."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return type(cause).__name__ == "InterfaceError" and str(cause) == "connection is closed"
+
+
 def _sqlite_trouble(error: sqlite3.Error) -> Trouble:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:

@@ -20,6 +20,7 @@ from chaoskit.journal import Accepted, CancelAsked, Deleted, Fetched, Journal, S
 from chaoskit.remains import Remains, Row
 from chaoskit.server import Leftovers
 
+from filewright.chassis.audit import copies
 from filewright.converter.jobs.policy import MAX_CRASHES, MAX_TRANSIENT
 from filewright.converter.jobs.states import MOVES, PUBLIC_STATUS, TERMINAL, Actor, JobState
 
@@ -163,7 +164,7 @@ def i8_rows_and_objects_agree(history: History) -> Iterator[str]:
         if upload["parts"] or upload["artifact_id"] is None:
             folders.add(f"uploads/{upload['id']}")  # what a killed request left in it goes when the upload goes
     for key in history.remains.objects.keys() - owned.keys():
-        if key.rpartition("/")[0] not in folders:
+        if key.rpartition("/")[0] not in folders | {copies.FOLDER}:  # what was signed once is kept for ever
             yield f"{key} belongs to nobody"
     for key, size in owned.items():
         found = history.remains.objects.get(key)

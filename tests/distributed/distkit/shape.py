@@ -116,14 +116,15 @@ class Shape:
 
     @contextmanager
     def frozen(self, *names: str) -> Iterator[None]:
-        """While it lasts, they do nothing and do not know it."""
-        for name in names:
-            self.signal(self.identity(name), SIGSTOP)
+        """While it lasts, they do nothing and do not know it. Whoever dies meanwhile is left alone."""
+        stopped = [self.identity(name) for name in names]
+        for identity in stopped:
+            self.signal(identity, SIGSTOP)
         try:
             yield
         finally:
-            for name in names:
-                self.thaw(name)
+            for identity in stopped:
+                self.signal(identity, SIGCONT)
 
     def thaw(self, name: str) -> None:
         """It goes on, as if nothing had been."""

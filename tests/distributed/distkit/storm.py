@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -231,11 +231,15 @@ class Storm:
             self._silent[name].result()
         self._wait_for(name)
 
-        def silence() -> None:
-            with self._shape.frozen(name):
+        with ExitStack() as entered:
+            entered.enter_context(self._shape.frozen(name))
+            silence = entered.pop_all()
+
+        def wait() -> None:
+            with silence:
                 time.sleep(seconds)
 
-        self._silent[name] = self._silences.submit(silence)
+        self._silent[name] = self._silences.submit(wait)
 
     def _wait_for(self, name: str) -> None:
         """It is there to be hurt."""

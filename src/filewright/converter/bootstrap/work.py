@@ -164,4 +164,4 @@ def worker_on(
 
 
 def _lease_rules(seconds: float) -> LeaseRules:
-    return LeaseRules(lease=seconds, heartbeat=seconds / 6, margin=seconds / 3)
+    return LeaseRules(lease=seconds, heartbeat=seconds / 6, margin=seconds / 3, patience=seconds / 2)

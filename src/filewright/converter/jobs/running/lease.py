@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
+from typing import TypeVar
 
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.database import Database, DatabaseUnavailable
+from filewright.chassis.storage.port import StoreFull, StoreUnavailable
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.jobs import repository, topics
 from filewright.converter.jobs.repository import Lease
 from filewright.converter.jobs.states import JobState, Stage
 
+T = TypeVar("T")
 log = get_logger(__name__)
 
+_OUTAGE_PAUSE_SECONDS = 0.5
 _SHARES = {
     Stage.FETCHING: (0.0, 4.0),
     Stage.SCANNING: (4.0, 8.0),
@@ -44,6 +48,8 @@ class LeaseRules:
     """How often to look for a cancellation that nobody announced."""
     report: float = 0.25
     """Least time between two writes of progress."""
+    patience: float = 15.0
+    """How long an attempt waits for a database or a store that is away, before its work is given up and done anew."""
 
     @property
     def lease_for(self) -> timedelta:
@@ -106,7 +112,7 @@ class LeaseKeeper:
     async def enter(self, stage: Stage) -> None:
         """A stage begins; it is written down when this returns. A death while `converting` is blamed on the file."""
         self._begin(stage)
-        await self._report()
+        await self.outlast(self._report)
 
     def note(self, stage: str) -> None:
         """A stage begins; it is written down soon."""
@@ -118,6 +124,22 @@ class LeaseKeeper:
         begin, end = _SHARES[self._stage]
         if self._advance(begin + (end - begin) * min(1.0, max(0.0, fraction))):
             self._news.set()
+
+    async def outlast(self, act: Callable[[], Awaitable[T]]) -> T:
+        """What `act` gives. While the database or the store is away it is tried again: what an attempt has done by
+        then is worth more than the wait. Raises what it raised last when that takes too long, or the lease is not safe.
+        """
+        until = self._now() + self._rules.patience
+        while True:
+            try:
+                return await act()
+            except StoreFull:  # that is seldom over so soon
+                raise
+            except (DatabaseUnavailable, StoreUnavailable) as error:
+                if not self.safe or self._now() + _OUTAGE_PAUSE_SECONDS > until:
+                    raise
+                log.info("outage_waited_for", stage=self._stage, error=type(error).__name__)
+            await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
 
     # --- what runs beside it -------------------------------------------------------------------------------------
 

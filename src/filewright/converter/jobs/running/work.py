@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -141,7 +142,7 @@ class JobWork:
         """All of it. Raises what `policy.after` sorts."""
         password = self._password(job)
         failpoints.hit(FETCHING)
-        inputs = await self._fetch(job, workspace)
+        inputs = await self._fetch(job, workspace, keeper)
         failpoints.hit(FETCHED)
         if self.scanner.active:
             keeper.note(Stage.SCANNING)
@@ -156,8 +157,10 @@ class JobWork:
             await require_clean(self.scanner, products, folder=workspace.path, what="what came out of it")
         converted()
         await keeper.enter(Stage.STORING)
-        stored = await store_products(
-            self.store, job.lease, made.products, tenant=job.tenant, max_bytes=job.tier.max_output_bytes
+        stored = await keeper.outlast(
+            lambda: store_products(
+                self.store, job.lease, made.products, tenant=job.tenant, max_bytes=job.tier.max_output_bytes
+            )
         )
         failpoints.hit(STORED)
         files = [item.artifact for item in inputs]
@@ -171,14 +174,14 @@ class JobWork:
             return []
         return [artifact.id for artifact, _ in await self._inputs(job) if artifact is not None]
 
-    async def _fetch(self, job: Claimed, workspace: Workspace) -> Sequence[Fetched]:
+    async def _fetch(self, job: Claimed, workspace: Workspace, keeper: LeaseKeeper) -> Sequence[Fetched]:
         """All inputs, in their order. Raises Expired when one is gone."""
         inputs: list[Fetched] = []
-        for artifact, said in await self._inputs(job):
+        for artifact, said in await keeper.outlast(lambda: self._inputs(job)):
             if artifact is None or artifact.erased:
                 raise Expired("The input was deleted before the job could read it")
             path = workspace.inputs / ("input" if not inputs else f"input-{len(inputs)}")
-            await self.files.fetch(artifact, path)
+            await keeper.outlast(partial(self.files.fetch, artifact, path))
             inputs.append(Fetched(artifact, path, said))
         return inputs
 

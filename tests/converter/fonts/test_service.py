@@ -21,7 +21,8 @@ from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.testing.servers.clamd import EICAR
 from filewright.chassis.web.problems import Conflict, Forbidden, NotFound
 from filewright.converter.artifacts.models import ArtifactRow
-from filewright.converter.errors import CorruptInput, Infected, ScanUnavailable, TooLarge
+from filewright.converter.errors import CorruptInput, Infected, ScanUnavailable, Timeout, TooLarge
+from filewright.converter.fonts import packs as packs_module
 from filewright.converter.fonts.packs import Packs
 from filewright.converter.fonts.service import Fonts
 from filewright.converter.migrations.tables import metadata
@@ -185,6 +186,26 @@ async def test_one_that_can_not_be_unwrapped_is_left_out_and_the_others_are_ther
     packs = packs_in(shop, jobs_dir, sandbox=sandbox)
     async with packs.lent("alice") as pack:
         assert [path.read_bytes() for path in pack.files.iterdir()] == [INKHORN]
+    await packs.close()
+
+
+async def test_one_that_took_too_long_once_is_tried_again(shop, add, alice, monkeypatch):
+    await add(INKHORN, alice)
+    calls, really = [], packs_module.laid_down
+
+    async def slow_once(path, *given):
+        calls.append(path)
+        if len(calls) == 1:
+            raise Timeout
+        return await really(path, *given)
+
+    monkeypatch.setattr(packs_module, "laid_down", slow_once)
+    packs = packs_in(shop, idle_seconds=0.0)
+    for found in ([], [INKHORN]):
+        async with packs.lent("alice") as pack:
+            assert [path.read_bytes() for path in pack.files.iterdir()] == found
+        await asyncio.sleep(0)  # the loop's next turn takes the pack away
+        await asyncio.sleep(0)
     await packs.close()
 
 

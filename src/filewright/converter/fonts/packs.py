@@ -31,7 +31,7 @@ from filewright.chassis.tasks import to_its_end
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.artifacts.models import ArtifactRow, artifact_of
 from filewright.converter.engines.font_packs import FontPack, shared_configuration
-from filewright.converter.errors import ConversionError, Expired, ScanUnavailable
+from filewright.converter.errors import ConversionError, Expired, ScanUnavailable, Timeout
 from filewright.converter.fonts.laying import laid_down, names_of
 from filewright.converter.fonts.models import FontRow
 from filewright.converter.fonts.reading import Face
@@ -158,7 +158,8 @@ class Packs:
             raise
         except ConversionError as error:
             log.warning("font_left_out", font_id=font.id, code=error.code)
-            self._unfit.append(font.sha256)
+            if not (error.retryable or isinstance(error, Timeout)):  # another time it may go well
+                self._unfit.append(font.sha256)
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def _require_clean(self, path: Path, pack: FontPack) -> None:

@@ -231,9 +231,8 @@ class Storm:
             self._silent[name].result()
         self._wait_for(name)
 
-        with ExitStack() as entered:
-            entered.enter_context(self._shape.frozen(name))
-            silence = entered.pop_all()
+        silence = ExitStack()
+        silence.enter_context(self._shape.frozen(name))
 
         def wait() -> None:
             with silence:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import shutil
 import signal
 import sys
 import textwrap
@@ -152,6 +153,34 @@ async def test_empty_folders_go_with_their_last_object_even_while_others_write(s
 
     await asyncio.gather(*(come_and_go(number) for number in range(4)))
     assert sorted(path.name for path in tmp_path.iterdir()) == [".incoming"]
+
+
+async def test_a_folder_that_a_neighbour_makes_and_removes_in_one_moment_is_made_again(store, monkeypatch):
+    make = os.mkdir
+    in_the_way = []
+
+    def made_and_gone(path, mode=0o777, **more):
+        if not in_the_way:
+            in_the_way.append(path)
+            raise FileExistsError(errno.EEXIST, "there a moment ago", str(path))
+        make(path, mode, **more)
+
+    monkeypatch.setattr(os, "mkdir", made_and_gone)
+    await store.put("a/b/one", b"x")
+    assert await read(store, "a/b/one") == b"x"
+    assert in_the_way
+
+
+async def test_an_object_that_is_deleted_as_soon_as_it_is_visible_was_put(store, tmp_path, monkeypatch):
+    place = Path.replace
+
+    def placed_and_deleted(path, target):
+        place(path, target)
+        shutil.rmtree(tmp_path / "a")
+
+    monkeypatch.setattr(Path, "replace", placed_and_deleted)
+    await store.put("a/b/one", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == [".incoming"]
 
 
 async def test_objects_are_readable_by_their_owner_only(store, tmp_path):

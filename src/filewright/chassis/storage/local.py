@@ -246,7 +246,9 @@ class _Incoming:
             made = self._place(target)
             self._placed = True
             for folder in [target.parent, *made]:
-                _sync_folder(folder)
+                # A folder that is gone by now went with the object: deleted by another as soon as it was visible.
+                with contextlib.suppress(FileNotFoundError):
+                    _sync_folder(folder)
 
     def discard(self) -> None:
         """Let go of the file; when it was not moved to its place, remove it."""
@@ -278,7 +280,9 @@ def _make_folder(folder: Path) -> list[Path]:
         missing.append(folder)
         folder = folder.parent
     for path in reversed(missing):
-        path.mkdir(exist_ok=True, mode=0o700)
+        # `exist_ok` would look again at what was in the way, which a delete may have removed by then.
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
     return [path.parent for path in missing]
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from filewright.chassis.tasks import ended, to_its_end
+from filewright.chassis.tasks import ended, to_its_end, together
 
 
 async def deaf(losses: int) -> None:
@@ -88,3 +88,31 @@ async def test_what_the_work_raised_is_told_and_is_the_cause_of_a_cancellation()
     assert isinstance(cancelled.value.__cause__, ValueError)
     with pytest.raises(ValueError, match="it"):
         await to_its_end(work())
+
+
+async def test_what_is_done_together_comes_back_in_order():
+    async def after(turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return turns
+
+    assert await together(after(turns) for turns in (5, 0, 3)) == [5, 0, 3]
+
+
+async def test_when_one_fails_none_of_the_others_runs_any_more():
+    ended_others = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.02)  # a clean-up that takes a moment
+            ended_others.append(True)
+
+    async def failing() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await together([slow(), failing(), slow()])
+    assert ended_others == [True, True]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 AGAIN_SECONDS = 2.0
@@ -22,6 +22,17 @@ async def ended(tasks: Iterable[asyncio.Task[Any]], *, again: float = AGAIN_SECO
         for task in unfinished:
             task.cancel()
         _, unfinished = await asyncio.wait(unfinished, timeout=again)
+
+
+async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What all of them give, in their order. When one fails or the caller is cancelled, none runs any more by the time
+    this raises what the first one raised.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        await ended(tasks)
 
 
 async def to_its_end(work: Awaitable[T]) -> T:

@@ -118,8 +118,8 @@ class Pausing:
         self.reached = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def put(self, key: str, *given: Any, **more: Any) -> Any:
-        kept = await self._store.put(key, *given, **more)
+    async def put_file(self, key: str, *given: Any, **more: Any) -> Any:
+        kept = await self._store.put_file(key, *given, **more)
         self.reached.set()
         await self.go_on.wait()
         return kept

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from filewright.chassis.storage import local
+from filewright.chassis.storage import local_files
 from filewright.chassis.storage.local import LocalStore
 from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectMissing, StoreFull, StoreUnavailable
@@ -129,7 +129,7 @@ async def test_a_disk_that_fails_is_told_in_our_words(store, tmp_path, monkeypat
     def failing(*_arguments):
         raise OSError(number, os.strerror(number), str(tmp_path))
 
-    monkeypatch.setattr(local, call, failing)
+    monkeypatch.setattr(local_files, call, failing)
     with pytest.raises(told) as refused:
         await store.put("one", b"x")
     assert str(tmp_path) not in refused.value.detail

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 
-from filewright.chassis.storage.port import ObjectDamaged
+from filewright.chassis.storage.intake import BLOCK_BYTES
+from filewright.chassis.storage.port import ObjectDamaged, ObjectStore, StoredObject
 from filewright.chassis.storage.threads import in_thread
+
+_BUFFER_BYTES = 256 << 10
+_PORTION_BYTES = 16 << 20
 
 
 class OpenFile:
@@ -36,6 +41,49 @@ class OpenFile:
             os.close(descriptor)
 
 
+class NewFile(OpenFile):
+    """One that was not there before, to be written; `undo` takes it away again, if it was made."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        self._made = False
+
+    def open(self) -> None:
+        super().open()
+        self._made = True
+
+    def undo(self) -> None:
+        if self._made:
+            os.unlink(self.path)  # noqa: PTH108 - an instant, and nobody may cancel it
+
+
+async def copied(
+    begin: Callable[[], None], read: Callable[[memoryview], int], write: Callable[[memoryview], None]
+) -> int:
+    """Bytes on their way from one file into another, on a thread: `begin`, then `read` into a buffer and `write` what
+    is in it until there is no more; how many. Neither a hop nor new memory is paid for each block.
+    """
+    buffer = memoryview(bytearray(_BUFFER_BYTES))
+    total = 0
+
+    def portion() -> bool:
+        nonlocal total
+        if total == 0:
+            begin()
+        until = total + _PORTION_BYTES  # whoever is cancelled waits no longer than for so many
+        while total < until:
+            count = read(buffer)
+            if not count:
+                return False
+            write(buffer[:count])
+            total += count
+        return True
+
+    while await in_thread(portion):
+        continue
+    return total
+
+
 async def read_file(path: Path, *, block_bytes: int) -> AsyncGenerator[bytes, None]:
     """The file's bytes, in blocks. Close the generator (`aclosing`) when it may be left before its end."""
     file = OpenFile(path, os.O_RDONLY)
@@ -55,13 +103,7 @@ async def write_new_file(path: Path, chunks: AsyncIterator[bytes], *, sha256: st
     block = await anext(chunks, b"")  # before the file, so that a missing object makes none
     digest = hashlib.sha256()
     size = 0
-    file = OpenFile(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    made = False
-
-    def open_new() -> None:
-        nonlocal made
-        file.open()
-        made = True
+    file = NewFile(path)
 
     def take(block: bytes) -> None:
         if sha256 is not None:
@@ -69,7 +111,7 @@ async def write_new_file(path: Path, chunks: AsyncIterator[bytes], *, sha256: st
         write_all(file.descriptor, block)
 
     try:
-        await in_thread(open_new)
+        await in_thread(file.open)
         while block:
             await in_thread(take, block)
             size += len(block)
@@ -77,15 +119,22 @@ async def write_new_file(path: Path, chunks: AsyncIterator[bytes], *, sha256: st
         if sha256 is not None and digest.hexdigest() != sha256:
             raise ObjectDamaged("the object's digest is not the one it was stored with")
     except BaseException:
-        if made:
-            os.unlink(path)  # noqa: PTH108 - an instant, and nobody may cancel it
+        file.undo()
         raise
     finally:
         file.close()
     return size
 
 
-def write_all(descriptor: int, block: bytes) -> None:
+async def put_by_blocks(
+    store: ObjectStore, key: str, path: Path, *, max_bytes: int | None = None, owner: str = ""
+) -> StoredObject:
+    """`put_file` of a store that has no shorter way for a file."""
+    async with aclosing(read_file(path, block_bytes=BLOCK_BYTES)) as blocks:
+        return await store.put(key, blocks, max_bytes=max_bytes, owner=owner)
+
+
+def write_all(descriptor: int, block: bytes | memoryview) -> None:
     """All of the block, however little the system takes at a time."""
     remaining = memoryview(block)
     while remaining:

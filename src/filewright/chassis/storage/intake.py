@@ -28,7 +28,7 @@ class Intake:
         gathered: list[bytes | memoryview] = []
         held = 0
         async for chunk in _pieces(chunks):
-            self._admit(len(chunk))
+            self.admit(len(chunk))
             rest = memoryview(chunk)
             while exact and held + len(rest) > BLOCK_BYTES:
                 gathered.append(rest[: BLOCK_BYTES - held])
@@ -43,7 +43,7 @@ class Intake:
         if held:
             yield b"".join(gathered)
 
-    def hash(self, block: bytes) -> None:
+    def hash(self, block: bytes | memoryview) -> None:
         """Take the block into the digest. Costs 0.7 ms per MiB; hashlib lets other threads run meanwhile."""
         if self._sha256 is not None:
             self._sha256.update(block)
@@ -52,7 +52,8 @@ class Intake:
         """What passed by in all."""
         return StoredObject(key, self.bytes, "" if self._sha256 is None else self._sha256.hexdigest())
 
-    def _admit(self, count: int) -> None:
+    def admit(self, count: int) -> None:
+        """So many bytes come. Raises TooManyBytes."""
         self.bytes += count
         if self._max_bytes is not None and self.bytes > self._max_bytes:
             raise TooManyBytes(self._max_bytes)

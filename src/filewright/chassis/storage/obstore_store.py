@@ -17,7 +17,7 @@ from obstore.exceptions import BaseError
 from obstore.store import MemoryStore, S3Store
 
 from filewright.chassis import failpoints
-from filewright.chassis.storage.files import write_new_file
+from filewright.chassis.storage.files import put_by_blocks, write_new_file
 from filewright.chassis.storage.intake import BLOCK_BYTES, Intake
 from filewright.chassis.storage.local import STORED, LocalStore
 from filewright.chassis.storage.port import (
@@ -118,6 +118,9 @@ class ObstoreStore:
                 )
         failpoints.hit(STORED)
         return intake.receipt(key)
+
+    async def put_file(self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "") -> StoredObject:
+        return await put_by_blocks(self, key, path, max_bytes=max_bytes, owner=owner)
 
     def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         check_range(start, end)

@@ -116,6 +116,12 @@ class ObjectStore(Protocol):
         """
         ...
 
+    async def put_file(self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "") -> StoredObject:
+        """As `put`, of all bytes of a file of this machine that nobody writes to. Raises OSError too, when it cannot be
+        read.
+        """
+        ...
+
     def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The object's bytes from `start` up to and without `end`, in chunks of up to about 1 MiB.
 

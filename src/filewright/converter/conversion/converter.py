@@ -281,11 +281,7 @@ class Converter:
         except OutputInvalid as error:
             raise _StepFailed(route.steps[-1], error) from error
         names = product_names(attempt.assignment.filename, route.target, len(files))
-        products = [
-            await asyncio.to_thread(product_of, path, name, route.target, facts)
-            for path, name, facts in zip(files, names, sheets, strict=True)
-        ]
-        return tuple(products), fidelity
+        return await asyncio.to_thread(products_of, files, names, route.target, sheets), fidelity
 
     async def _look(
         self, attempt: _Attempt, route: Route, files: Sequence[Path]
@@ -316,6 +312,13 @@ def hand_over(source: Path, given: Path, workspace: Path) -> None:
         os.link(source, given)
     else:
         shutil.copyfile(source, given)
+
+
+def products_of(
+    files: Sequence[Path], names: Sequence[str], target: str, sheets: Sequence[Mapping[str, float]]
+) -> tuple[Product, ...]:
+    """What is told of finished files of one format. Blocking: it reads all of them."""
+    return tuple(product_of(path, name, target, facts) for path, name, facts in zip(files, names, sheets, strict=True))
 
 
 def product_of(path: Path, name: str, target: str | None, facts: Mapping[str, float]) -> Product:

@@ -47,7 +47,7 @@ async def outcomes(shop) -> list[str | None]:
         return list(await session.scalars(select(AttemptRow.outcome).order_by(AttemptRow.number)))
 
 
-@pytest.mark.parametrize("act", ["fetch", "put", "head"])
+@pytest.mark.parametrize("act", ["fetch", "put_file", "head"])
 async def test_a_store_that_is_away_for_a_moment_costs_no_attempt(shop, act):
     job = await shop.order(b"hello")
     store = Away(shop.store, act, times=2)
@@ -79,7 +79,7 @@ async def test_a_database_that_is_away_when_a_stage_begins_costs_no_attempt(shop
 )
 async def test_what_is_not_over_soon_is_left_to_another_attempt(shop, clock, error, rules):
     job = await shop.order(b"hello")
-    store = Away(shop.store, "put", error=error)
+    store = Away(shop.store, "put_file", error=error)
     assert await shop.work(runner_on(shop, store, rules)) == "retry_wait"
     clock.move(400)
     await shop.rescuer.run_once()
@@ -90,7 +90,7 @@ async def test_what_is_not_over_soon_is_left_to_another_attempt(shop, clock, err
 
 async def test_nobody_waits_with_a_lease_that_may_be_over(shop):
     await shop.order(b"hello")
-    store = Away(shop.store, "put", times=1_000)
+    store = Away(shop.store, "put_file", times=1_000)
     rules = replace(QUICK, lease=1.0, heartbeat=3600, margin=0.9, look=3600, patience=3600)
     assert await shop.work(runner_on(shop, store, rules)) == "retry_wait"
     assert store.left > 990

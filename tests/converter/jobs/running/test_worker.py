@@ -280,13 +280,13 @@ class Shelf:
     def __init__(self, shop) -> None:
         self.waiting = self.most = 0
         self.open = asyncio.Event()
-        self._put = shop.store.put
-        shop.store.put = self.put
+        self._put = shop.store.put_file
+        shop.store.put_file = self.put_file
 
-    async def put(self, key, chunks, **more):
+    async def put_file(self, key, path, **more):
         if key.startswith("results/"):
             self.waiting += 1
             self.most = max(self.most, self.waiting)
             await self.open.wait()
             self.waiting -= 1
-        return await self._put(key, chunks, **more)
+        return await self._put(key, path, **more)

@@ -29,7 +29,7 @@ from filewright.chassis.storage.encryption.format import (
 )
 from filewright.chassis.storage.encryption.master import KeyRefused
 from filewright.chassis.storage.encryption.tenants import TenantKey, TenantKeys
-from filewright.chassis.storage.files import write_new_file
+from filewright.chassis.storage.files import put_by_blocks, write_new_file
 from filewright.chassis.storage.intake import Intake
 from filewright.chassis.storage.port import (
     ObjectDamaged,
@@ -86,6 +86,9 @@ class EncryptedStore:
         intake = Intake(max_bytes, digest=digest)
         await self._inner.put(key + SUFFIX, _sealed(intake, chunks, tenant_key, key), digest=False)
         return intake.receipt(key)
+
+    async def put_file(self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "") -> StoredObject:
+        return await put_by_blocks(self, key, path, max_bytes=max_bytes, owner=owner)
 
     async def copy(self, source: str, target: str) -> None:
         """Opened and sealed anew, for the same tenant: an object opens under its own name only."""

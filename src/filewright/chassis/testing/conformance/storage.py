@@ -256,6 +256,27 @@ class ObjectStoreSuite:
         assert answer.headers["content-type"] == "text/csv"
         assert answer.headers["content-disposition"] == 'attachment; filename="a b.csv"'
 
+    async def test_a_file_is_put_as_its_bytes_are(self, store: ObjectStore, tmp_path: Path) -> None:
+        content = bytes(range(256)) * 4097 * 17  # more than is copied at once
+        (tmp_path / "made").write_bytes(content)
+        stored = await store.put_file("a/one", tmp_path / "made", max_bytes=len(content))
+        assert (stored.bytes, stored.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+        assert await read(store, "a/one") == content
+        assert (tmp_path / "made").read_bytes() == content
+
+    async def test_a_file_of_too_many_bytes_leaves_what_was_there(self, store: ObjectStore, tmp_path: Path) -> None:
+        await store.put("one", b"before")
+        (tmp_path / "made").write_bytes(bytes(1001))
+        with pytest.raises(TooManyBytes):
+            await store.put_file("one", tmp_path / "made", max_bytes=1000)
+        assert await read(store, "one") == b"before"
+        assert [item.key async for item in store.list()] == ["one"]
+
+    async def test_a_file_that_is_not_there_cannot_be_put(self, store: ObjectStore, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            await store.put_file("one", tmp_path / "nothing")
+        assert await keys(store) == set()
+
     async def test_a_fetched_object_is_a_file_with_the_same_bytes(self, store: ObjectStore, tmp_path: Path) -> None:
         stored = await store.put("one", bytes(range(256)) * 5000)
         assert await store.fetch("one", tmp_path / "copy", sha256=stored.sha256) == 1_280_000

@@ -6,20 +6,20 @@ attempt's row says where to look for them (`attempt_folder`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 
 from filewright.chassis.ids import IdSource
-from filewright.chassis.storage.files import read_file
 from filewright.chassis.storage.port import ObjectDamaged, ObjectStore, TooManyBytes
+from filewright.chassis.tasks import together
 from filewright.converter.artifacts.models import ARTIFACT_PREFIX, ArtifactRow
 from filewright.converter.conversion.orders import Product
 from filewright.converter.errors import TooLarge
 from filewright.converter.jobs.models import JobOutputRow
 from filewright.converter.jobs.repository import Lease
 
-_BLOCK = 1 << 20
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,29 @@ def attempt_folder(job_id: str, attempt: int) -> str:
 async def store_products(
     store: ObjectStore, lease: Lease, products: Sequence[Product], *, tenant: str, max_bytes: int
 ) -> tuple[StoredProduct, ...]:
-    """Store all of them and look that they are there. Raises TooLarge past `max_bytes` together."""
-    stored: list[StoredProduct] = []
-    left = max_bytes
-    for n, product in enumerate(products):
+    """Store all of them, some at once, and look that they are there. Raises TooLarge past `max_bytes` together.
+    Whatever it raises, none is still being stored by then.
+    """
+    if sum(product.bytes for product in products) > max_bytes:
+        raise TooLarge("The result is larger than is allowed here; choose a smaller file or another target")
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def keep(n: int, product: Product) -> StoredProduct:
         key = f"{attempt_folder(lease.job_id, lease.attempt)}/{n}"
-        try:
-            async with aclosing(read_file(product.path, block_bytes=_BLOCK)) as blocks:
-                kept = await store.put(key, blocks, max_bytes=left, owner=tenant)
-        except TooManyBytes:
-            raise TooLarge(
-                "The result is larger than is allowed here; choose a smaller file or another target"
-            ) from None
-        if kept.sha256 != product.sha256 or (await store.head(key)).bytes != product.bytes:
-            raise ObjectDamaged("what was stored is not what was made")
-        stored.append(StoredProduct(product, key, kept.bytes, kept.sha256))
-        left -= kept.bytes
-    return tuple(stored)
+        async with turn:
+            return await _store(store, key, product, tenant)
+
+    return tuple(await together(keep(n, product) for n, product in enumerate(products)))
+
+
+async def _store(store: ObjectStore, key: str, product: Product, tenant: str) -> StoredProduct:
+    try:
+        kept = await store.put_file(key, product.path, max_bytes=product.bytes, owner=tenant)
+    except TooManyBytes:
+        raise ObjectDamaged("more was to be stored than was made") from None
+    if kept.sha256 != product.sha256 or (await store.head(key)).bytes != product.bytes:
+        raise ObjectDamaged("what was stored is not what was made")
+    return StoredProduct(product, key, kept.bytes, kept.sha256)
 
 
 async def drop_products(store: ObjectStore, job_id: str, attempt: int) -> int:

@@ -21,6 +21,7 @@ from filewright.chassis.sandbox.workspace import Workspace
 from filewright.chassis.scanning.port import Scanner
 from filewright.chassis.sealing import CannotOpen
 from filewright.chassis.storage.port import ObjectStore
+from filewright.chassis.tasks import ended
 from filewright.converter.artifacts.models import Artifact, artifact_of
 from filewright.converter.conversion.orders import Assignment, Converted, Hop
 from filewright.converter.conversion.orders import Stage as ConversionStage
@@ -118,7 +119,7 @@ class Done:
     """What an attempt that went well leaves to be written down."""
 
     converted: Converted
-    stored: tuple[StoredProduct, ...]
+    stored: Sequence[StoredProduct]
     read_bytes: int
     """Of all inputs."""
     load: int
@@ -156,15 +157,26 @@ class JobWork:
             products = [item.path for item in made.products]
             await require_clean(self.scanner, products, folder=workspace.path, what="what came out of it")
         converted()
-        await keeper.enter(Stage.STORING)
-        stored = await keeper.outlast(
-            lambda: store_products(
-                self.store, job.lease, made.products, tenant=job.tenant, max_bytes=job.tier.max_output_bytes
-            )
-        )
+        stored = await self._store(job, made, keeper)
         failpoints.hit(STORED)
         files = [item.artifact for item in inputs]
         return Done(made, stored, sum(file.bytes for file in files), sum(file.to_read for file in files))
+
+    async def _store(self, job: Claimed, made: Converted, keeper: LeaseKeeper) -> Sequence[StoredProduct]:
+        """The database hears of the stage meanwhile: who dies in that moment is only taken for one that converts."""
+
+        async def store() -> Sequence[StoredProduct]:
+            return await store_products(
+                self.store, job.lease, made.products, tenant=job.tenant, max_bytes=job.tier.max_output_bytes
+            )
+
+        entering = asyncio.create_task(keeper.enter(Stage.STORING))
+        try:
+            stored = await keeper.outlast(store)
+            await entering
+        finally:
+            await ended([entering])
+        return stored
 
     async def infected(self, job: Claimed, error: Exception) -> Sequence[str]:
         """What is to be deleted: the input that malware was found in, or all, if it came to light in what they made."""

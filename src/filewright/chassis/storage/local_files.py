@@ -1,0 +1,135 @@
+"""What a local store does with files, on a thread: take one in, put it in its place, and say what went wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filewright.chassis.storage.files import OpenFile, write_all
+from filewright.chassis.storage.intake import Intake
+from filewright.chassis.storage.port import ObjectMissing, StoreFull, StoreUnavailable
+
+NO_OBJECT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+"""What the system says where there is none."""
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_PLACING_TRIES = 20
+
+
+def first_of_object(file: OpenFile, wanted: int, position: int) -> bytes:
+    """Opened and begun at once: most objects are read by then."""
+    open_object(file)
+    return os.pread(file.descriptor, wanted, position)
+
+
+def open_object(file: OpenFile) -> None:
+    """Only a plain file is an object; a folder of objects is none."""
+    file.open()
+    if not stat.S_ISREG(os.fstat(file.descriptor).st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+
+class Incoming:
+    """A temporary file, locked for as long as its writer lives. Used from threads, one call at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._placed = False
+        self._file: OpenFile | None = None
+
+    def open(self) -> None:
+        with telling_failures():
+            while self._file is None:
+                path = self._folder / secrets.token_hex(16)
+                file = OpenFile(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+                file.open()
+                # A sweeper may have come between creating and locking; then the file is gone or about to be.
+                if locked(file.descriptor) and os.fstat(file.descriptor).st_nlink:
+                    self._file = file
+                else:
+                    file.close()
+
+    def write(self, block: bytes | memoryview, intake: Intake) -> None:
+        intake.hash(block)
+        with telling_failures():
+            write_all(self._opened.descriptor, block)
+
+    def move_to(self, target: Path) -> None:
+        """Make the file durable, then visible, then the fact that it is visible durable."""
+        with telling_failures():
+            os.fsync(self._opened.descriptor)
+            made = self._place(target)
+            self._placed = True
+            for folder in [target.parent, *made]:
+                # A folder that is gone by now went with the object: deleted by another as soon as it was visible.
+                with contextlib.suppress(FileNotFoundError):
+                    _sync_folder(folder)
+
+    def discard(self) -> None:
+        """Let go of the file; when it was not moved to its place, remove it."""
+        if self._file is not None:
+            if not self._placed:
+                self._file.path.unlink(missing_ok=True)
+            self._file.close()
+
+    @property
+    def _opened(self) -> OpenFile:
+        if self._file is None:
+            raise RuntimeError("the file was never opened")
+        return self._file
+
+    def _place(self, target: Path) -> list[Path]:
+        """Rename the file; returns the folders that got a new folder on the way."""
+        for _ in range(_PLACING_TRIES):
+            # A delete of a folder's last object may remove the folder in between.
+            with contextlib.suppress(FileNotFoundError):
+                made = _make_folder(target.parent)
+                self._opened.path.replace(target)
+                return made
+        raise StoreUnavailable
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        # `exist_ok` would look again at what was in the way, which a delete may have removed by then.
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+    return [path.parent for path in missing]
+
+
+def locked(descriptor: int) -> bool:
+    """Whether the lock could be had; it is let go of when the file is closed, also by the death of the process."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def telling_failures(*, reading: str | None = None) -> Iterator[None]:
+    """Speak of failures in the port's words; where an object is `reading`, that there is none is one of them."""
+    try:
+        yield
+    except OSError as error:
+        if reading is not None and error.errno in NO_OBJECT:
+            raise ObjectMissing(reading) from None
+        raise (StoreFull() if error.errno in _FULL else StoreUnavailable()) from error

@@ -20,6 +20,7 @@ from filewright.converter.engines.standard import standard_engines
 from filewright.converter.errors import (
     Cancelled,
     CorruptInput,
+    EmptyInput,
     EngineCrashed,
     EngineMissing,
     InvalidOptions,
@@ -125,6 +126,18 @@ async def test_an_engine_that_crashed_is_not_given_the_file_again_on_a_detour(co
 async def test_a_product_that_is_not_what_was_asked_for_is_thrown_away(convert: Convert, data: bytes) -> None:
     with pytest.raises(OutputInvalid):
         await convert(Tool("liar", writes(data), edge("md", "pdf")), to="pdf")
+
+
+async def test_a_file_with_nothing_to_write_down_is_told_as_empty_and_not_as_our_fault(convert: Convert) -> None:
+    tools = [Tool(name, writes(b""), edge("html", "md")) for name in ("one", "two")]
+    with pytest.raises(EmptyInput, match="nothing in the file that Markdown could hold"):
+        await convert(*tools, data=HTML, name="page.html", to="md")
+    assert [len(tool.works) for tool in tools] == [1, 1], "the other engine was asked, too"
+
+
+async def test_an_empty_picture_is_the_engines_fault(convert: Convert) -> None:
+    with pytest.raises(OutputInvalid):
+        await convert(Tool("one", writes(b""), edge("md", "png")), to="png")
 
 
 async def test_a_broken_product_of_one_engine_is_replaced_by_anothers(convert: Convert) -> None:

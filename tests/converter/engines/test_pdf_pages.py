@@ -15,10 +15,14 @@ import pytest
 from PIL import Image
 
 from filewright.chassis.sandbox.port import Limits
+from filewright.converter.conversion.converter import Converter
+from filewright.converter.conversion.orders import Assignment
 from filewright.converter.engines.exactdoc import EXACTDOC
 from filewright.converter.engines.ghostscript import Ghostscript
 from filewright.converter.engines.pdfium import PDFIUM
 from filewright.converter.engines.poppler import Poppler
+from filewright.converter.engines.registry import Registry
+from filewright.converter.engines.standard import standard_engines
 from filewright.converter.errors import (
     ConversionError,
     CorruptInput,
@@ -31,6 +35,7 @@ from filewright.converter.errors import (
     UnsupportedConversion,
     WrongPassword,
 )
+from filewright.converter.tiers import LOCAL
 
 TIGHT = Limits(wall_seconds=30, cpu_seconds=30, memory_bytes=1 << 30, write_bytes=200 << 20)
 FONT = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
@@ -208,6 +213,35 @@ class TestWord:
         made = docx.Document(str(product))
         assert len(made.inline_shapes) == 2
         assert [round(section.page_height.pt) for section in made.sections] == [792, 792]
+
+
+SENTENCE = "The harvest was better than in any year before it was counted."
+PRINTED = f"""<!DOCTYPE html><title>Report</title><h1>Results of the year</h1><p>{" ".join([SENTENCE] * 5)}</p>
+<h2>What comes next</h2><p>{SENTENCE}</p><ul><li>first thing</li><li>second thing</li></ul>"""
+
+
+class TestMarkup:
+    """Made of a PDF, by whatever way is chosen."""
+
+    async def test_a_markdown_file_of_a_pdf_has_its_headings_and_lists_and_no_places(
+        self, sandbox, new_workspace, tmp_path
+    ):
+        converter = Converter(Registry(standard_engines()), sandbox)
+
+        async def converted(source, target):
+            order = Assignment(source, source.name, target, LOCAL)
+            return (await converter.convert(order, workspace=new_workspace())).products[0].path
+
+        source = tmp_path / "report.html"
+        source.write_text(PRINTED)
+        text = (await converted(await converted(source, "pdf"), "md")).read_text(encoding="utf-8")
+        assert [re.sub(r"\W*(.*?)\W*$", r"\1", line) for line in re.findall(r"^#+ (.*)$", text, re.MULTILINE)] == [
+            "Results of the year",
+            "What comes next",
+        ]
+        assert re.findall(r"^- (.*)$", text, re.MULTILINE) == ["first thing", "second thing"]
+        assert " ".join(text.replace("\\", " ").split()).count(SENTENCE) == 6
+        assert not re.search(r"<(div|span|style|p\b)|data:|position:", text)
 
 
 @pytest.mark.engine("poppler")

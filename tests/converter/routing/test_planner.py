@@ -12,8 +12,8 @@ from filewright.converter.errors import UnsupportedConversion, UnsupportedFormat
 from filewright.converter.formats.catalogue import FORMATS, Family
 from filewright.converter.routing.planner import MAX_STEPS, Planner, Route, Step
 
-PLACES = ("docx", "pdf", "html", "png", "jpg", "mp4", "svg", "csv", "md", "rst")
-BARE = {"md", "rst"}
+PLACES = ("docx", "pdf", "html", "png", "jpg", "mp4", "svg", "csv", "md", "rst", "txt")
+BARE = {"md", "rst", "txt"}
 SENSES = {Family.IMAGE, Family.AUDIO, Family.VIDEO}
 
 conversions = st.builds(
@@ -23,12 +23,14 @@ conversions = st.builds(
     cost=st.integers(0, 3000),
     loss=st.sampled_from(Loss),
     many=st.booleans(),
+    facsimile=st.booleans(),
+    rebuilds=st.booleans(),
 )
 graphs = st.lists(st.tuples(st.sampled_from(["one", "two"]), conversions), max_size=24)
 
 
-def edge(source: str, target: str, cost: int = 100, loss: Loss = Loss.SMALL, *, many: bool = False) -> Conversion:
-    return Conversion(source, target, cost, loss, many)
+def edge(source: str, target: str, cost: int = 100, loss: Loss = Loss.SMALL, **more: bool) -> Conversion:
+    return Conversion(source, target, cost, loss, **more)
 
 
 def planner(*conversions: Conversion) -> Planner:
@@ -47,11 +49,12 @@ def makes_sense(steps: Sequence[Step]) -> bool:
         return False
     if len(steps) > 1 and len(set(places)) != len(places):
         return False
-    if any(e.many or e.loss is Loss.MOST for e in edges[:-1]):
+    if any(e.many or e.facsimile or e.loss is Loss.MOST for e in edges[:-1]):
         return False
     if any(e.target in BARE and e.source not in BARE for e in edges[:-1]):
         return False
-    if sum(e.loss is Loss.LARGE for e in edges) > 1:
+    large = [e for e in edges if e.loss is Loss.LARGE]
+    if any(not e.rebuilds or later.target in {"txt", "opml"} for n, e in enumerate(large) for later in large[n + 1 :]):
         return False
     if not all(keeps_its_sense(edges[:number], e.target) for number, e in enumerate(edges) if number):
         return False
@@ -94,7 +97,7 @@ def test_a_route_is_the_cheapest_of_all_that_make_sense(
     assert found.steps[0].conversion.source == source
     assert found.steps[-1].conversion.target == target
     assert makes_sense(found.steps)
-    assert found.cost == min(sum(step.cost for step in route) for route in possible)
+    assert found.cost == min(Route(source, target, route).cost for route in possible)
 
 
 @given(graph=graphs, source=st.sampled_from(PLACES))
@@ -123,6 +126,28 @@ def test_a_direct_conversion_beats_a_chain_of_quicker_ones() -> None:
 def test_a_chain_that_keeps_the_layout_beats_a_direct_conversion_that_drops_it() -> None:
     chosen = planner(edge("doc", "pdf", 10, Loss.LARGE), edge("doc", "docx", 500), edge("docx", "pdf", 500))
     assert names(chosen.cheapest("doc", "pdf")) == ["doc", "docx", "pdf"]
+
+
+def test_what_only_looks_like_the_page_is_the_end_of_its_way() -> None:
+    routes = planner(edge("pdf", "html", facsimile=True), edge("html", "md"))
+    assert names(routes.cheapest("pdf", "html")) == ["pdf", "html"]
+    with pytest.raises(UnsupportedConversion):
+        routes.cheapest("pdf", "md")
+
+
+def test_text_is_made_of_a_rebuilt_document_rather_than_of_lines() -> None:
+    rebuilding = edge("pdf", "docx", 600, Loss.LARGE, rebuilds=True)
+    routes = planner(
+        rebuilding,
+        edge("docx", "md", 180, Loss.LARGE),
+        edge("pdf", "html", 2_000, Loss.LARGE),
+        edge("html", "md", 70),
+        edge("pdf", "txt", 20, Loss.MOST),
+        edge("docx", "txt", 20, Loss.LARGE),
+    )
+    assert names(routes.cheapest("pdf", "md")) == ["pdf", "docx", "md"]
+    assert names(routes.cheapest("pdf", "md", without=[Step(rebuilding, "engine")])) == ["pdf", "html", "md"]
+    assert names(routes.cheapest("pdf", "txt")) == ["pdf", "txt"], "its headings would be lost all the same"
 
 
 def test_a_photo_does_not_become_a_document_by_way_of_a_pdf() -> None:

@@ -54,6 +54,10 @@ _TWINS = (
 )
 
 
+class NothingInIt(OutputInvalid):
+    """All products are empty. Of a writing that may be right: there was nothing to write."""
+
+
 def check_files(products: Sequence[Path], out: Path, target: str, *, max_bytes: int) -> None:
     """Blocking and cheap: plain files, sizes, types. Every step's products go through this."""
     if not products:
@@ -69,7 +73,7 @@ def check_plain(products: Sequence[Path], out: Path, *, max_bytes: int, least: i
         raise ResourceLimit(f"The conversion made more than {MAX_PRODUCTS:,} files.")
     sizes = [_plain_size(product, out) for product in products]
     if min(sizes, default=least) < least:
-        raise OutputInvalid
+        raise OutputInvalid if any(sizes) else NothingInIt
     if sum(sizes) > max_bytes:
         raise ResourceLimit(f"The result has {sum(sizes):,} bytes; {max_bytes:,} are allowed.")
 

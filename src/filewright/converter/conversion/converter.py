@@ -138,6 +138,7 @@ class Converter:
             assignment.tier, workspace, cancel, Progress(on_progress), started, self._clock, assignment=assignment
         )
         failed: list[str] = []
+        nothing = False
         left_out: list[Step] = []
         while True:
             route = self._route(inspection.format, known_target(assignment.target_format), assignment.options, left_out)
@@ -149,9 +150,10 @@ class Converter:
                 products, fidelity = await self._finish(attempt, route, files)
             except _StepFailed as failure:
                 failed.append(failure.step.engine)
+                nothing = nothing or (isinstance(failure.error, checks.NothingInIt) and FORMATS[route.target].text)
                 left_out.extend(self._not_again(failure))
                 if len(failed) >= _TRIES or not self._has_way(inspection.format, assignment, left_out):
-                    raise failure.error from None
+                    raise (_nothing_for(route.target) if nothing else failure.error) from None
                 continue
             attempt.progress.report(1.0)
             return Converted(
@@ -295,6 +297,13 @@ class Converter:
             )
         seen = await checks.probe(files, route.target, sandbox=self._sandbox, workspace=workspace, limits=limits)
         return seen, None
+
+
+def _nothing_for(target: str) -> EmptyInput:
+    return EmptyInput(
+        f"There is nothing in the file that {FORMATS[target].name} could hold, such as text or filled cells. If it has "
+        "pictures of text, make a searchable PDF of it first."
+    )
 
 
 def known_target(name: str) -> str:

@@ -13,6 +13,6 @@ EXACTDOC = PixelEngine(
     name="exactdoc",
     packages=("exactdoc", "pypdfium2", "pikepdf", "python-docx", "pillow"),
     function="filewright.converter.engines.inside.exactdoc:convert",
-    conversions=(Conversion("pdf", "docx", cost=600, loss=Loss.LARGE),),
+    conversions=(Conversion("pdf", "docx", cost=600, loss=Loss.LARGE, rebuilds=True),),
     warm=("filewright.converter.engines.inside.exactdoc",),
 )

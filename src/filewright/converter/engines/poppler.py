@@ -31,7 +31,7 @@ class Poppler:
     name = "poppler"
     conversions: Sequence[Conversion] = (
         Conversion("pdf", "svg", cost=60, loss=Loss.SMALL, many=True, options=_RANGE),
-        Conversion("pdf", "html", cost=150, loss=Loss.LARGE, options=_RANGE),
+        Conversion("pdf", "html", cost=150, loss=Loss.LARGE, facsimile=True, options=_RANGE),
         Conversion("pdf", "ps", cost=90, loss=Loss.SMALL, options=_RANGE),
         Conversion("pdf", "eps", cost=90, loss=Loss.SMALL, many=True, options={**_RANGE, **_ONE_PAGE}),
     )

@@ -60,6 +60,12 @@ class Conversion:
     loss: Loss = Loss.SMALL
     many: bool = False
     """It may make several files (pages, members). Only the last step of a route may."""
+    facsimile: bool = False
+    """Its product shows pages as they looked, of pieces that are pinned to their places. Good to look at, and nothing
+    to make a text of; only the last step of a route may."""
+    rebuilds: bool = False
+    """It rebuilds a document from how its pages look. The layout that it loses is lost once, so a later step may drop
+    what is left of it."""
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """JSON Schema of each option, by name, with `description` and `default`. Nothing else reaches the engine."""
 

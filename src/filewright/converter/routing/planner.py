@@ -3,9 +3,11 @@
 A route is a path in the graph of conversions. What it may be:
 
 * at most three steps;
-* nothing follows a step that takes a part out (`Loss.MOST`) or that may make several files;
+* nothing follows a step that takes a part out (`Loss.MOST`), that may make several files, or that pins what it finds
+  to the places where it was seen (`facsimile`);
 * nothing follows a step from something that holds pictures to bare text, which has no room for them;
-* two steps that drop the layout (`Loss.LARGE`) are never chained;
+* two steps that drop the layout (`Loss.LARGE`) are never chained, unless the first rebuilt a document from the look of
+  its pages;
 * what is taken for something more general (a book for XML, a 3D scene for JSON) becomes other writings of the same
   data, or another archive, and nothing further: a table or a page of it would show its brackets, not what it is for;
 * a drawing, or what was made into one (a map, a plan), stays something to look at: drawings, pictures, PDF;
@@ -34,6 +36,9 @@ from filewright.converter.routing.usual import usual_targets
 MAX_STEPS = 3
 _STEP_WEIGHT = 1_000
 _LOSS_WEIGHT = {Loss.NONE: 0, Loss.SMALL: 500, Loss.LARGE: 5_000, Loss.MOST: 10_000}
+_LOST_AGAIN_WEIGHT = 1_500
+_WITHOUT_STRUCTURE = frozenset({"txt", "opml"})
+"""Where a document's headings, lists and tables do not all stay what they are."""
 _SENSES = frozenset({Family.IMAGE, Family.AUDIO, Family.VIDEO})
 _DRAWINGS = frozenset({"svg", "eps", "emf", "wmf"})
 """Pictures of lines and text, which can go through a PDF and still be what they were."""
@@ -82,6 +87,19 @@ class Step:
         """Whether a person would miss something: layout, or a part of the content."""
         return self.conversion.loss >= Loss.LARGE
 
+    def hinders(self, later: Step) -> bool:
+        """Whether the layout is lost by now, so that another step that drops one would be one too many."""
+        if self.conversion.loss is not Loss.LARGE:
+            return False
+        return not self.conversion.rebuilds or later.conversion.target in _WITHOUT_STRUCTURE
+
+    def cost_after(self, *, rebuilt: bool) -> int:
+        """The same, once a document was rebuilt: to drop a layout that was guessed is no great loss, as long as its
+        headings, lists and tables are kept.
+        """
+        lost_again = rebuilt and self.conversion.loss is Loss.LARGE and self.conversion.target not in _WITHOUT_STRUCTURE
+        return self.cost - (_LOSS_WEIGHT[Loss.LARGE] - _LOST_AGAIN_WEIGHT if lost_again else 0)
+
     @cached_property
     def rewrites(self) -> bool:
         """Whether the same data, or the same members, come out in another writing, whatever they are about."""
@@ -99,7 +117,9 @@ class Route:
 
     @property
     def cost(self) -> int:
-        return sum(step.cost for step in self.steps)
+        """What it was chosen for; never 0."""
+        rebuilt = [False, *(step.conversion.rebuilds for step in self.steps)]
+        return sum(step.cost_after(rebuilt=any(rebuilt[: n + 1])) for n, step in enumerate(self.steps))
 
     @property
     def loss(self) -> Loss:
@@ -213,7 +233,7 @@ def may_follow(steps: Sequence[Step], step: Step) -> bool:
         return False
     if ends_route(steps[-1].conversion):
         return False
-    if step.conversion.loss is Loss.LARGE and any(before.conversion.loss is Loss.LARGE for before in steps):
+    if step.conversion.loss is Loss.LARGE and any(before.hinders(step) for before in steps):
         return False
     if not _keeps_its_sense(steps, step):
         return False
@@ -233,7 +253,7 @@ def _keeps_its_sense(steps: Sequence[Step], step: Step) -> bool:
 def ends_route(conversion: Conversion) -> bool:
     """Whether this can only be the last step."""
     leaves_pictures_behind = conversion.target in _BARE and conversion.source not in _BARE
-    return conversion.loss is Loss.MOST or conversion.many or leaves_pictures_behind
+    return conversion.loss is Loss.MOST or conversion.many or conversion.facsimile or leaves_pictures_behind
 
 
 def _is_detour(steps: Sequence[Step], source: FormatId) -> bool:
@@ -260,6 +280,7 @@ class _State:
     steps: int
     closed: bool = False
     lost_layout: bool = False
+    rebuilt: bool = False
     crossed: bool = False
     drawn: bool = False
     general: bool = False
@@ -279,8 +300,9 @@ class _Path:
             steps=self.state.steps + 1,
             closed=ends_route(conversion),
             lost_layout=self.state.lost_layout or conversion.loss is Loss.LARGE,
+            rebuilt=self.state.rebuilt or conversion.rebuilds,
             crossed=self.state.crossed or step.leaves_senses,
             drawn=self.state.drawn or step.draws,
             general=self.state.general,
         )
-        return _Path(self.cost + step.cost, (*self.steps, step), state)
+        return _Path(self.cost + step.cost_after(rebuilt=self.state.rebuilt), (*self.steps, step), state)

@@ -73,7 +73,7 @@ class _Pair:
     def conversion(self) -> Conversion:
         said = self.said
         options: Mapping[str, Mapping[str, object]] = {name: one.json_schema() for name, one in said.options.items()}
-        return Conversion(self.source, self.target, said.cost, said.how_lossy, said.many, options)
+        return Conversion(self.source, self.target, said.cost, said.how_lossy, said.many, options=options)
 
 
 def _pairs(told: EngineFile) -> Iterator[_Pair]:

@@ -54,6 +54,31 @@ async def test_what_pandoc_wrote_it_reads_back(convert, source: str):
     assert "berschrift" in product.read_text(encoding="utf-8")
 
 
+WHOLE_PAGE = b"""<!DOCTYPE html><html><head><title>A page</title></head><body><div class="all">
+<nav><p>The way in</p></nav><main><section class="part"><h2 class="big">A heading</h2>
+<p>Some <span style="color:red">red</span> words.</p></section></main>
+<footer>What stands below</footer></div></body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("target", "heading"),
+    [
+        ("md", "## A heading"),
+        ("rst", "A heading\n---------"),
+        ("adoc", "== A heading"),
+        ("mediawiki", "== A heading =="),
+    ],
+)
+async def test_the_markup_of_a_web_page_has_all_its_words_and_none_of_its_boxes(convert, target: str, heading: str):
+    [product] = await convert(Pandoc(), WHOLE_PAGE, "html", target)
+    text = product.read_text(encoding="utf-8")
+    assert re.sub("[-=]{4,}", "---------", heading) in re.sub("[-=]{4,}", "---------", text)
+    assert "Some red words." in text
+    assert "The way in" in text
+    assert "What stands below" in text
+    assert not re.search("<div|<span style|container::", text)
+
+
 async def test_a_page_in_utf_16_keeps_its_words(convert):
     [product] = await convert(Pandoc(), "<p>Grüße aus 東京</p>".encode("utf-16"), "html", "md")
     assert "Grüße aus 東京" in product.read_text(encoding="utf-8")

@@ -74,6 +74,9 @@ WRITERS: Mapping[str, str] = {
 _LAID_OUT = frozenset({"docx", "odt", "rtf", "pptx"})
 """Formats with a layout, of which pandoc reads and writes the content only."""
 _TABLES = frozenset({"csv", "tsv"})
+_BOXED = frozenset({"html", "epub"})
+_MARKUPS = frozenset({"md", "rst", "adoc", "org", "textile", "mediawiki"})
+"""Text that a person reads as it stands."""
 _WITHOUT_TITLE = frozenset({"mediawiki", "textile", "ipynb"})
 """Writers that would drop the title of a document."""
 _STRICT_ABOUT_NAMES = frozenset({"docbook5", "jats"})
@@ -167,7 +170,7 @@ async def _run(
     return await work.command(
         str(program()),
         "--sandbox",
-        f"--from={READERS[work.conversion.source]}",
+        f"--from={_reader(work.conversion)}",
         f"--to={writer}",
         "--standalone",
         "--wrap=none",
@@ -197,6 +200,14 @@ _WITHOUT_PICTURES = Path(__file__).with_name("inside") / "without_pictures.lua"
 _TITLE_FIRST = Path(__file__).with_name("inside") / "title_first.lua"
 _ONE_OF_EACH_NAME = Path(__file__).with_name("inside") / "one_of_each_name.lua"
 _BOOK_LANGUAGE = Path(__file__).with_name("inside") / "book_language.lua"
+
+
+def _reader(conversion: Conversion) -> str:
+    """With boxes and spans, a writer of markup would write the tags of those out; and the reader of web pages passes
+    over all that stands beside a page's main part.
+    """
+    plain = conversion.source in _BOXED and conversion.target in _MARKUPS
+    return READERS[conversion.source] + ("-native_divs-native_spans" if plain else "")
 
 
 def _flags(options: Mapping[str, Any]) -> list[str]:

@@ -5,10 +5,10 @@ import signal
 import uuid
 
 import pytest
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import func, literal, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from filewright.chassis.db import dialect
+from filewright.chassis.db import dialect, onetrip_postgresql
 from filewright.chassis.db.database import Database, DatabaseUnavailable
 from filewright.chassis.db.hot import Look
 from filewright.chassis.testing.conformance.database import Note
@@ -25,6 +25,29 @@ async def test_a_connection_that_was_cut_in_between_is_not_noticed(database, pos
     )
     async with database.write() as session:
         session.add(Note(id="one"))
+
+
+async def test_a_process_that_is_stopped_with_a_row_in_hand_keeps_others_waiting_for_seconds_only(
+    database, database_url, monkeypatch
+):
+    monkeypatch.setattr(onetrip_postgresql, "_MAY_BE_SILENT", "SET LOCAL idle_in_transaction_session_timeout = '300ms'")
+    async with database.write() as session:
+        session.add(Note(id="one", owner="nobody"))
+
+    def changed(to):
+        return update(Note).where(Note.id == "one").values(owner=to)
+
+    other = Database(database_url)
+    with pytest.raises(DatabaseUnavailable):
+        async with database.write() as stopped:
+            await stopped.execute(changed("by the one that was stopped"))
+            async with asyncio.timeout(10), other.write() as session:  # the first says nothing meanwhile
+                await session.execute(changed("by the other"))
+    async with other.read() as session:
+        assert await session.scalar(select(Note.owner)) == "by the other"
+    async with database.write() as session:
+        await session.execute(changed("afterwards"))
+    await other.close()
 
 
 async def test_a_question_does_not_notice_that_the_connections_at_hand_were_cut(database, postgres_server):

@@ -236,8 +236,9 @@ def _postgresql_trouble(error: BaseException) -> Trouble:
         return Trouble.CONFLICT
     if state == "25006":
         return Trouble.READ_ONLY
-    # 08 connection, 53 resources (disk full, too many connections), 57P0x shut down or starting, 58 input/output.
-    if state[:2] in {"08", "53", "58"} or state in {"57P01", "57P02", "57P03"}:
+    # 08 connection, 53 resources (disk full, too many connections), 57P0x shut down or starting, 58 input/output,
+    # 25P03 rolled back because the server heard nothing of the transaction for too long.
+    if state[:2] in {"08", "53", "58"} or state in {"57P01", "57P02", "57P03", "25P03"}:
         return Trouble.DOWN
     return Trouble.DOWN if isinstance(error, OSError | asyncio.TimeoutError) else Trouble.NONE
 

@@ -9,7 +9,8 @@ and values together.
 A statement that nobody waits for any more ends with its connection. The driver would ask the server, on a connection of
 its own, to cancel it; such a request ends PgBouncer 1.18 as a whole when it meets a server that just answered.
 
-For whom a transaction is (`acting.py`) goes along with its BEGIN, in the same trip.
+For whom a transaction is (`acting.py`) goes along with its BEGIN, in the same trip, and for how long the server may
+hear nothing of it: a process that is stopped in the middle of one would keep all who want the same rows waiting.
 
 A column whose type changed under a running process would be read wrongly. No migration does that: each version's
 schema works for the version before it.
@@ -31,6 +32,9 @@ from filewright.chassis.db import acting
 MOST_KNOWN = 256
 """Statements that one connection remembers; the program has fewer, but a list of ids makes one of each length."""
 _BEGIN = "BEGIN"
+SILENT_SECONDS = 5
+"""A transaction of which the server hears nothing for so long is rolled back, and what it locked is free."""
+_MAY_BE_SILENT = f"SET LOCAL idle_in_transaction_session_timeout = '{SILENT_SECONDS}s'"
 
 
 class KnownStatement(PreparedStatement):  # type: ignore[misc] # the driver's is untyped
@@ -66,7 +70,7 @@ class OneTripConnection(asyncpg.Connection):  # type: ignore[misc] # the driver'
     async def execute(self, query: str, *arguments: Any, **options: Any) -> str:
         """As the driver's; every transaction begins here, and says whom it is for."""
         if query.startswith(_BEGIN):
-            query = f"{query} {acting.declaration(acting.present())}"
+            query = f"{query} {acting.declaration(acting.present())}; {_MAY_BE_SILENT}"
         status: str = await super().execute(query, *arguments, **options)
         return status
 

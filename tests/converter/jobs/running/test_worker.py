@@ -222,6 +222,22 @@ async def test_a_claim_that_breaks_does_not_end_the_worker(shop, alice, monkeypa
     assert not broken
 
 
+async def test_an_outage_is_not_asked_about_at_every_hint(shop, monkeypatch):
+    asked = []
+
+    async def unreachable(self, *lanes, **more):
+        asked.append(lanes)
+        raise DatabaseUnavailable
+
+    worker = worker_of(shop)
+    for n in range(200):
+        await shop.queue.publish(Task("job", f"job_{n}"))
+    monkeypatch.setattr(JobRunner, "claim", unreachable)
+    async with working(worker):
+        await asyncio.sleep(0.6)
+    assert 1 <= len(asked) <= 4
+
+
 class Waited(JobRunner):
     """Each of its jobs was claimed three seconds after it could have been."""
 

@@ -9,7 +9,9 @@ When the engines are done with a job, the next one is taken while its products a
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from filewright.chassis.clock import Clock
@@ -20,6 +22,8 @@ from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.jobs.running.runner import JobRunner
 from filewright.converter.jobs.running.slots import Slot, Slots
 from filewright.converter.jobs.running.work import Claimed, OnConverted
+
+_PAUSE_SECONDS = 0.5
 
 log = get_logger(__name__)
 
@@ -93,19 +97,20 @@ class Worker:
         """Claim and run jobs until `stop` is called. Survives every failure of a job or of the database."""
         while not self._stopping.is_set():
             slot = await self._slots.take()
+            found = failed = False
             try:
                 found = await self._start_next(slot)
             except DatabaseUnavailable:
                 log.warning("claim_failed")
-                found = False
+                failed = True
             except Exception:
                 # If a job was claimed, its lease runs out; a worker that stops looking would be worse than any defect.
                 log.exception("claim_broken")
-                found = False
+                failed = True
             if not found:
                 slot.give_back()
                 self._was_idle = True
-                await self._hint_or_poll()
+                await (self._pause() if failed else self._hint_or_poll())
 
     async def stop(self, grace: float) -> None:
         """Claim no more, let running jobs end for `grace` seconds, then give the rest back to the queue."""
@@ -185,6 +190,11 @@ class Worker:
                 other.give_back()
 
     # --- between looks -------------------------------------------------------------------------------------------
+
+    async def _pause(self) -> None:
+        """After a failure every hint that waits would only be the next failure, a hundred a second."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), _PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - spreads
 
     async def _hint_or_poll(self) -> None:
         """Until there is a hint, the poll time is over, or the worker stops. What the hint says does not matter."""

@@ -4,6 +4,7 @@
     scripts/pairs.py --source csv,docx      those of some formats; --target likewise
     scripts/pairs.py --again                only what failed last time
     scripts/pairs.py --new                  only what is promised and was not tried yet
+    scripts/pairs.py --changed              what goes by other engines than when it was tried
     scripts/pairs.py --ways                one pair of each way, engine by engine, that was not gone from its format
     scripts/pairs.py --note                 try nothing: note down what is promised and was not tried yet
     scripts/pairs.py --slice 1/2            every second of them, for two runs side by side
@@ -30,6 +31,7 @@ sys.path[0] = str(ROOT / "tests")  # in place of scripts/, where a file has the 
 from corpus.bench import open_bench  # noqa: E402
 from corpus.pairs import WAITING, Pair, Way, promised, try_pair, way_of  # noqa: E402
 from corpus.record import Record  # noqa: E402
+from filewright.converter.routing.planner import Route  # noqa: E402
 
 LOCK = ROOT / ".run" / "pairs.lock"
 AT_ONCE = 20
@@ -55,6 +57,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--target", default="", help="only these target formats, with commas")
     parser.add_argument("--again", action="store_true", help="only pairs that failed last time")
     parser.add_argument("--new", action="store_true", help="only pairs that were not tried yet")
+    parser.add_argument("--changed", action="store_true", help="only pairs that go by other engines by now")
     parser.add_argument("--ways", action="store_true", help="one pair of each way that was not gone from its format")
     parser.add_argument("--note", action="store_true", help="try nothing; note down what was not tried yet")
     parser.add_argument("--slice", default="1/1", help="1/2: the first of two parts")
@@ -66,6 +69,7 @@ def chosen(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     known = Record.load().pairs
     sources, targets = (set(filter(None, given.split(","))) for given in (arguments.source, arguments.target))
     part, parts = map(int, arguments.slice.split("/"))
+    planned = {(source, route.target): route for source, routes in promised().items() for route in routes}
     every = [
         (source, route.target)
         for number, (source, routes) in enumerate(promised().items())
@@ -79,9 +83,14 @@ def chosen(arguments: argparse.Namespace) -> list[tuple[str, str]]:
         for pair in every
         if (not sources or pair[0] in sources)
         and (not targets or pair[1] in targets)
+        and not (arguments.changed and not (pair in known and goes_another_way(known[pair], planned[pair])))
         and not (arguments.again and not (pair in known and known[pair].failed))
         and not ((arguments.new or arguments.note) and pair in known and known[pair].trouble != WAITING)
     ]
+
+
+def goes_another_way(tried: Pair, route: Route) -> bool:
+    return bool(tried.engines) and tried.engines != tuple(step.engine for step in route.steps)
 
 
 def one_of_each_way(pairs: list[tuple[str, str]], known: Mapping[tuple[str, str], Pair]) -> list[tuple[str, str]]:

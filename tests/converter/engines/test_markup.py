@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from filewright.converter.conversion.converter import Converter
+from filewright.converter.conversion.orders import Assignment
 from filewright.converter.engines.pandoc import READERS, WRITERS, Pandoc
 from filewright.converter.engines.plaintext import PlainText
 from filewright.converter.engines.port import Limits
+from filewright.converter.engines.registry import Registry
+from filewright.converter.engines.standard import standard_engines
 from filewright.converter.engines.typst import Typst
 from filewright.converter.engines.weasyprint import WeasyPrint
 from filewright.converter.errors import ConversionError, CorruptInput
+from filewright.converter.tiers import LOCAL
 
 MARKDOWN = "# Überschrift\n\nWords with *weight*.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n".encode()
 PAGE = b"<html><body><h1>Heading</h1><p>Some words.</p></body></html>"
@@ -79,6 +84,36 @@ async def test_the_markup_of_a_web_page_has_all_its_words_and_none_of_its_boxes(
     assert not re.search("<div|<span style|container::", text)
 
 
+NOTED = b"""# Title
+
+Some words[^1] and a table.
+
+| fruit | tons |
+|-------|------|
+| apple | 120  |
+
+- one
+- two
+
+[^1]: What stands below.
+"""
+
+
+@pytest.mark.parametrize("source", ["md", "docx", "odt", "epub"])
+async def test_the_plain_text_of_a_document_has_its_notes_lists_and_tables(
+    convert, sandbox, new_workspace, tmp_path: Path, source: str
+):
+    document = tmp_path / f"noted.{source}"
+    made = NOTED if source == "md" else (await convert(Pandoc(), NOTED, "md", source))[0].read_bytes()
+    document.write_bytes(made)
+    order = Assignment(document, document.name, "txt", LOCAL)
+    done = await Converter(Registry(standard_engines()), sandbox).convert(order, workspace=new_workspace())
+    text = done.products[0].path.read_text(encoding="utf-8")
+    assert "What stands below." in text
+    assert re.search(r"^ *apple +120$", text, re.MULTILINE), "a row is a line"
+    assert re.findall(r"^- +(one|two)$", text, re.MULTILINE) == ["one", "two"]
+
+
 async def test_a_page_in_utf_16_keeps_its_words(convert):
     [product] = await convert(Pandoc(), "<p>Grüße aus 東京</p>".encode("utf-16"), "html", "md")
     assert "Grüße aus 東京" in product.read_text(encoding="utf-8")
@@ -112,6 +147,17 @@ async def test_markdown_is_typeset(convert):
 async def test_a_document_with_a_missing_picture_is_typeset_without_it(convert):
     [product] = await convert(Typst(), b"before\n\n![gone](nowhere.png)\n\nafter\n", "md", "pdf")
     assert "after" in pdf_text(product)
+
+
+async def test_a_formula_is_printed_without_its_source_in_another_language(convert):
+    page = (
+        b"<p>Area <math><semantics><mrow><mi>a</mi><mo>=</mo><mn>42</mn></mrow>"
+        b'<annotation encoding="application/x-tex">a = \\frac{84}{2}</annotation></semantics></math></p>'
+    )
+    [product] = await convert(WeasyPrint(), page, "html", "pdf")
+    text = pdf_text(product)
+    assert "42" in text
+    assert "frac" not in text
 
 
 async def test_a_page_is_printed_with_its_style(convert):

@@ -242,7 +242,7 @@ WRITERS: Mapping[Kind, Mapping[FormatId, Writer]] = {
         "html": Writer("HTML (StarWriter)", "EmbedImages", loss=Loss.LARGE, cost=400),
         "epub": Writer("EPUB", loss=Loss.LARGE, cost=400),
         # UTF-8, line feeds, no byte order mark.
-        "txt": Writer("Text (encoded)", "UTF8,LF,,,FALSE", loss=Loss.LARGE),
+        "txt": Writer("Text (encoded)", "UTF8,LF,,,FALSE", loss=Loss.MOST),
     },
     Kind.CALC: {
         "pdf": Writer("calc_pdf_Export", choices=_SHEET_PDF),

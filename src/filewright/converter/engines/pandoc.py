@@ -81,7 +81,8 @@ _WITHOUT_TITLE = frozenset({"mediawiki", "textile", "ipynb"})
 """Writers that would drop the title of a document."""
 _STRICT_ABOUT_NAMES = frozenset({"docbook5", "jats"})
 """Writers of XML that is not well-formed to many readers when an identifier stands in it twice."""
-_COST = {"docx": 83, "odt": 78, "epub": 84, "fb2": 70, "pptx": 90, "rst": 32, "tex": 48, "html": 52}
+_COST = {"docx": 83, "odt": 78, "epub": 84, "fb2": 70, "pptx": 90, "rst": 32, "tex": 48, "html": 52, "rtf": 900}
+"""RTF costs more than a way by anything else: as pandoc writes it, it has no styles and no formulas."""
 _READ_COST = {"docx": 110, "odt": 110, "epub": 120, "pptx": 120, "rtf": 3_000}
 """RTF costs more than the way through LibreOffice, which reads the code pages of every language; pandoc only Latin."""
 

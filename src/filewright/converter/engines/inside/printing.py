@@ -55,7 +55,9 @@ def _sheet(paper: str, margin_mm: float, scale: float = 1.0) -> CSS:
     width, height = sorted(_PAPERS[name], reverse=bool(turned))
     return CSS(
         string=f"@page {{ size: {width * scale}mm {height * scale}mm; margin: {margin_mm * scale}mm }} "
-        "img, svg, table { max-width: 100% }"
+        "img, svg, table { max-width: 100% } "
+        # A formula's source in another language, which browsers do not show either.
+        "annotation, annotation-xml { display: none }"
     )
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 import xml.etree.ElementTree as ET
+import zipfile
 import zlib
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +20,7 @@ from filewright.converter.conversion.converter import Converter
 from filewright.converter.conversion.orders import Assignment
 from filewright.converter.engines.exactdoc import EXACTDOC
 from filewright.converter.engines.ghostscript import Ghostscript
+from filewright.converter.engines.libreoffice import LibreOffice
 from filewright.converter.engines.pdfium import PDFIUM
 from filewright.converter.engines.poppler import Poppler
 from filewright.converter.engines.registry import Registry
@@ -42,7 +44,7 @@ FONT = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, Ba
 ALL = pytest.mark.parametrize(
     ("engine", "target"),
     [(PDFIUM, "png"), (PDFIUM, "txt"), (PDFIUM, "html"), (EXACTDOC, "docx"), (Poppler(), "svg"), (Poppler(), "html"),
-     (Poppler(), "ps"), (Poppler(), "eps")],
+     (Poppler(), "ps"), (Poppler(), "eps"), (LibreOffice(), "pptx")],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )  # fmt: skip
 CATALOG, ONE_PAGE = b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
@@ -213,6 +215,22 @@ class TestWord:
         made = docx.Document(str(product))
         assert len(made.inline_shapes) == 2
         assert [round(section.page_height.pt) for section in made.sections] == [792, 792]
+
+
+@pytest.mark.engine("libreoffice")
+class TestSlides:
+    async def test_each_page_is_a_slide_with_its_words_in_their_places(self, convert):
+        [product] = await convert(LibreOffice(), pdf("First page", "Second page", size=(400, 300)), "pdf", "pptx")
+        with zipfile.ZipFile(product) as packed:
+            slides = sorted(name for name in packed.namelist() if re.fullmatch(r"ppt/slides/slide\d+\.xml", name))
+            words = [re.sub("<[^>]+>", "", packed.read(name).decode()) for name in slides]
+            size = re.search(r'<p:sldSz cx="(\d+)" cy="(\d+)"', packed.read("ppt/presentation.xml").decode())
+            offset = re.search(r'<a:off x="(\d+)" y="(\d+)"/>', packed.read(slides[0]).decode().partition("<p:sp>")[2])
+        assert ["First page" in words[0], "Second page" in words[1], len(words)] == [True, True, 2]
+        width, height = (int(side) / 12700 for side in size.groups())  # in points
+        assert (round(width), round(height)) == (400, 300)
+        left, top = (int(place) / 12700 for place in offset.groups())
+        assert (abs(left - 10) < 10, abs(top - 240) < 15) == (True, True), "12 points high, 50 above the lower edge"
 
 
 SENTENCE = "The harvest was better than in any year before it was counted."

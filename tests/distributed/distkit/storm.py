@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -10,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from signal import SIGQUIT
@@ -255,18 +255,35 @@ class Storm:
         figures.ended = Counter(row["state"] for row in rows)
         rows = self._shape.rows("SELECT outcome FROM attempts WHERE job_id = ANY(%s)", list(told))
         figures.attempts = Counter(row["outcome"] for row in rows)
-        kills = [death.at for death in deaths if death.name.startswith("worker")]
-        self._recoveries(figures, told, kills)
+        self._recoveries(figures, told, [death for death in deaths if death.name.startswith("worker")])
 
-    def _recoveries(self, figures: Figures, told: set[str], kills: list[datetime]) -> None:
-        events = self._shape.rows("SELECT * FROM job_events WHERE job_id = ANY(%s) ORDER BY job_id, seq", list(told))
+    def _recoveries(self, figures: Figures, told: set[str], deaths: list[Death]) -> None:
+        """From the death of the very worker that had a job to the job's next attempt."""
+        events = self._shape.rows(
+            "SELECT e.*, a.worker FROM job_events e "
+            "LEFT JOIN attempts a ON (a.job_id, a.number) = (e.job_id, e.attempt) "
+            "WHERE e.job_id = ANY(%s) ORDER BY e.job_id, e.seq",
+            list(told),
+        )
+        processes = self._processes()
         for (begun, freed), (_, again) in pairwise(pairwise(events)):
             if (freed["source"], freed["target"], freed["actor"]) != ("running", "queued", "rescuer"):
                 continue
             figures.rescued += 1
-            meanwhile = [kill for kill in kills if begun["at"] <= kill <= freed["at"]]
+            holder = processes.get(freed["worker"])
+            meanwhile = [
+                death.at for death in deaths if death.name == holder and begun["at"] <= death.at <= freed["at"]
+            ]
             if meanwhile and again["job_id"] == freed["job_id"]:
                 figures.recoveries.append((again["at"] - max(meanwhile)).total_seconds())
+
+    def _processes(self) -> dict[str, str]:
+        """The process that each worker was, by what it says of itself at its beginning."""
+        found: dict[str, str] = {}
+        for name in self._shape.names("worker"):
+            log = (self._shape.layout.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+            found |= dict.fromkeys(re.findall(r'"instance":"(\w+)".*"event":"worker_begins"', log), name)
+        return found
 
 
 def _made_when_sent(

@@ -22,7 +22,7 @@ from filewright.chassis.db.dialect import end_if_silent, insert_or_ignore
 from filewright.chassis.db.sessions import WriteSession
 from filewright.chassis.telemetry.logs import get_logger
 
-LEASE = timedelta(seconds=10)
+LEASE = timedelta(seconds=4)
 ELECTED = failpoints.declare("leader.elected", "a process has become leader and does not know it yet")
 
 log = get_logger(__name__)

@@ -58,7 +58,7 @@ class _Begin:
 
 @dataclass
 class _Data:
-    piece: bytearray
+    piece: bytes | bytearray
 
 
 class _End:
@@ -205,7 +205,7 @@ class _Stream:
             self._overhead -= len(event.piece)
             if taken > self._max_file:
                 raise self._too_large
-            yield bytes(event.piece)
+            yield event.piece if isinstance(event.piece, bytes) else bytes(event.piece)
 
     async def text(self, name: str, max_bytes: int) -> str:
         """The value of the field that has just begun."""
@@ -246,10 +246,12 @@ class _Stream:
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         # A body full of CR LF comes in morsels of two bytes: they are gathered, or each would cost an event.
         last = self._events[-1] if self._events else None
-        if isinstance(last, _Data):
-            last.piece += memoryview(data)[start:end]
-        else:
-            self._events.append(_Data(bytearray(memoryview(data)[start:end])))
+        if not isinstance(last, _Data):
+            self._events.append(_Data(data[start:end]))  # in the middle of a file that is all of it, and no copy
+            return
+        if isinstance(last.piece, bytes):
+            last.piece = bytearray(last.piece)
+        last.piece += memoryview(data)[start:end]
 
     def _on_part_begin(self) -> None:
         self._parts += 1

@@ -44,6 +44,8 @@ from filewright.converter.bootstrap.work import (
 )
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.engines.libreoffice_warm import standing
+from filewright.converter.jobs.running.succession import EVERY_SECONDS as SUCCESSION_SECONDS
+from filewright.converter.jobs.running.succession import Succession
 from filewright.converter.jobs.running.worker import Worker
 from filewright.converter.maintenance.depth import depth
 from filewright.converter.maintenance.leadership import CAMPAIGN_SECONDS, Leadership
@@ -156,10 +158,14 @@ async def build_worker(
         features = features_on(on, converter, operations, scanner)
         worker = worker_on(on, converter, operations, features, scanner, packs, lanes)
 
+        rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)
+        succession = Succession(settings.data_dir, worker.instance, rescuer.take_over)
+        succession.begin()
+
         async def facts() -> Mapping[str, Any]:
             return {"lanes": list(lanes), "scanner": dict(scanner.facts()), "office": standing(sandbox).facts()}
 
-        loops = loops_of(on, pacing(features))
+        loops = loops_of(on, pacing(features), Loop("succession", succession.run_once, every=SUCCESSION_SECONDS))
         services = _services(on, features, converter, operations, loops, sandbox, worker)
         yield replace(services, facts=facts, scanner=scanner)
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from filewright.converter.engines import libreoffice_filters as filters
 from filewright.converter.engines import office_lock
 from filewright.converter.engines.libreoffice_filters import READERS, Kind, Reader
-from filewright.converter.engines.libreoffice_installation import MINIMUM, installation
-from filewright.converter.engines.libreoffice_office import Answer, Office, Order
+from filewright.converter.engines.libreoffice_installation import MINIMUM, Installation, installation
+from filewright.converter.engines.libreoffice_office import Answer, ColdOffice, Office, Order
 from filewright.converter.engines.libreoffice_preview import from_the_beginning, keep_first_page
 from filewright.converter.engines.libreoffice_warm import BestOffice
+from filewright.converter.engines.plain_pdf import plain_pdf
 from filewright.converter.engines.port import Availability, Conversion, Work
 from filewright.converter.errors import CorruptInput, EngineMissing, OutputInvalid
 
@@ -52,12 +53,12 @@ class LibreOffice:
 
     async def convert(self, work: Work) -> Sequence[Path]:
         reader = READERS[work.conversion.source]
-        office = _office()
-        answer = None if work.password else await _open(office, work, work.source, reader)
-        if answer is None:
-            document = await office_lock.unlocked(work)
-            was_locked = document != work.source
-            answer = await _open(office, work, document, reader) if was_locked or work.password else None
+        if reader.kind is Kind.PAGES:
+            document, _ = await plain_pdf(work)
+            # It reads a PDF by a program of its own, which a child of a fork could not start.
+            answer = await _open(ColdOffice(_installed()), work, document, reader)
+        else:
+            answer = await _open_unlocked(BestOffice(_installed()), work, reader)
         if answer is None:
             raise CorruptInput
         products = _products(work, answer)
@@ -70,11 +71,20 @@ class LibreOffice:
         return products
 
 
-def _office() -> Office:
+def _installed() -> Installation:
     found = installation()
     if found is None:
         raise EngineMissing
-    return BestOffice(found)
+    return found
+
+
+async def _open_unlocked(office: Office, work: Work, reader: Reader) -> Answer | None:
+    answer = None if work.password else await _open(office, work, work.source, reader)
+    if answer is not None:
+        return answer
+    document = await office_lock.unlocked(work)
+    was_locked = document != work.source
+    return await _open(office, work, document, reader) if was_locked or work.password else None
 
 
 async def _open(office: Office, work: Work, document: Path, reader: Reader) -> Answer | None:

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     CALC = "calc"
     IMPRESS = "impress"
     DRAW = "draw"
+    PAGES = "pages"
+    """Of a PDF, each laid on a slide piece by piece."""
     PICTURE = "picture"
     """A metafile, which Draw lays on a page; only the picture is wanted, not the page."""
 
@@ -48,6 +50,7 @@ class Writer:
     loss: Loss = Loss.SMALL
     cost: int = 300
     many: bool = False
+    facsimile: bool = False
     choices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -214,6 +217,7 @@ READERS: Mapping[FormatId, Reader] = {
     "ppt": Reader(Kind.IMPRESS, ("MS PowerPoint 97",), _OLE),
     "odp": Reader(Kind.IMPRESS, ("impress8",), _ZIP),
     "fodp": Reader(Kind.IMPRESS, ("OpenDocument Presentation Flat XML",)),
+    "pdf": Reader(Kind.PAGES, ("impress_pdf_import",), (b"%PDF",)),
     "odg": Reader(Kind.DRAW, ("draw8",), _ZIP),
     "vsdx": Reader(Kind.DRAW, ("Visio Document",), _ZIP),
     "vsd": Reader(Kind.DRAW, ("Visio Document",), _OLE),
@@ -267,6 +271,14 @@ WRITERS: Mapping[Kind, Mapping[FormatId, Writer]] = {
         "pdf": Writer("draw_pdf_Export", choices=_PDF_OPTIONS),
         "odg": Writer("draw8"),
     },
+    Kind.PAGES: {
+        "pptx": Writer("Impress MS PowerPoint 2007 XML", loss=Loss.LARGE, cost=900, facsimile=True),
+        "ppsx": Writer("Impress MS PowerPoint 2007 XML AutoPlay", loss=Loss.LARGE, cost=900, facsimile=True),
+        "potx": Writer("Impress MS PowerPoint 2007 XML Template", loss=Loss.LARGE, cost=900, facsimile=True),
+        "ppt": Writer("MS PowerPoint 97", loss=Loss.LARGE, cost=900, facsimile=True),
+        "odp": Writer("impress8", loss=Loss.LARGE, cost=900, facsimile=True),
+        "fodp": Writer("OpenDocument Presentation Flat XML", loss=Loss.LARGE, cost=900, facsimile=True),
+    },
     Kind.PICTURE: {
         "svg": Writer("draw_svg_Export"),
     },
@@ -276,7 +288,9 @@ WRITERS: Mapping[Kind, Mapping[FormatId, Writer]] = {
 def conversions() -> tuple[Conversion, ...]:
     """Every format that is read, with every format that its kind of document can be written as."""
     return tuple(
-        Conversion(source, target, cost=writer.cost, loss=writer.loss, many=writer.many, options=writer.choices)
+        Conversion(
+            source, target, writer.cost, writer.loss, writer.many, facsimile=writer.facsimile, options=writer.choices
+        )
         for source, reader in READERS.items()
         for target, writer in WRITERS[reader.kind].items()
         if source != target

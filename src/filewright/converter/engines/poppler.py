@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filewright.chassis.sandbox.port import Ending
 from filewright.converter.engines.installed import check_programs
-from filewright.converter.engines.pixels import WARM
+from filewright.converter.engines.plain_pdf import plain_pdf
 from filewright.converter.engines.port import Availability, Conversion, Loss, Work
 from filewright.converter.errors import CorruptInput, OutputInvalid, UnsupportedConversion
 
@@ -40,7 +40,8 @@ class Poppler:
         return check_programs("pdftocairo", "pdftohtml", "pdftops", package="poppler-utils")
 
     async def convert(self, work: Work) -> Sequence[Path]:
-        path, pages = await _prepared(work)
+        document, pages = await plain_pdf(work)
+        path = work.inside(document)
         first = work.options.get("page") or work.options.get("first_page", 1)
         last = work.options.get("page") or min(work.options.get("last_page", pages), pages)
         if first > last or last > pages:
@@ -49,22 +50,6 @@ class Poppler:
             return [await _page(work, path, number, alone=first == last) for number in range(first, last + 1)]
         await _whole(work, path, first, last)
         return [work.target]
-
-
-async def _prepared(work: Work) -> tuple[str, int]:
-    untrusted = await work.python(
-        "filewright.converter.engines.inside.unlocked:prepare",
-        warm=WARM,
-        source=work.inside(work.source),
-        password=work.password,
-        max_pages=work.max_pages,
-    )
-    pages = untrusted.get("pages") if isinstance(untrusted, dict) else None
-    if not isinstance(pages, int) or not 1 <= pages <= work.max_pages:
-        raise OutputInvalid
-    plain = work.workspace / "tmp" / "plain.pdf"
-    is_plain_copy = untrusted.get("path") == "tmp/plain.pdf"
-    return work.inside(plain if is_plain_copy else work.source), pages
 
 
 async def _page(work: Work, path: str, number: int, *, alone: bool) -> Path:

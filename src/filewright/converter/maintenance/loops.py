@@ -21,7 +21,7 @@ from filewright.chassis.telemetry.metrics import Metrics
 
 log = get_logger(__name__)
 
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 2.0
 """Between two runs of a loop that meets an outage, unless its interval is longer."""
 _OUTAGES = (DatabaseUnavailable, QueueUnavailable, StoreUnavailable)
 _MOST_AT_ONCE = 100

@@ -6,8 +6,11 @@ believes. Any number of rescuers may run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
+
+from sqlalchemy import ColumnElement
 
 from filewright.chassis import failpoints
 from filewright.chassis.audit.log import Audit
@@ -42,7 +45,7 @@ class Rescuer:
                 return 0
         overdue = await self._end_overdue()
         failpoints.hit(RESCUING)
-        return overdue + await self._rescue_lapsed() + await self._wake()
+        return overdue + await self._rescue(repository.lapsed) + await self._wake()
 
     async def adopt(self, instance: str) -> int:
         """Take over, at once, every job that another instance holds; how many.
@@ -63,6 +66,16 @@ class Rescuer:
             freed += len(ids)
             log.info("jobs_adopted", jobs=len(ids))
 
+    async def take_over(self, instances: Sequence[str]) -> int:
+        """Free, at once, every job that these instances hold, which are known to be dead; how many.
+
+        For a worker that starts where another has died: what that one held need not wait for the end of its lease.
+        """
+        freed = 0
+        while ids := await self._rescue(lambda _: repository.held_by(instances)):
+            freed += ids
+        return freed
+
     async def _end_overdue(self) -> int:
         async with self._database.write() as session:
             now = await self._database.now(session)
@@ -70,10 +83,10 @@ class Rescuer:
             await self._announce(session, ids)
             return len(ids)
 
-    async def _rescue_lapsed(self) -> int:
+    async def _rescue(self, orphaned: Callable[[datetime], ColumnElement[bool]]) -> int:
         async with self._database.write() as session:
             now = await self._database.now(session)
-            ids = await repository.rescue(session, now=now, limit=self._batch, orphaned=repository.lapsed(now))
+            ids = await repository.rescue(session, now=now, limit=self._batch, orphaned=orphaned(now))
             await self._announce(session, ids)
             await record_held(self._audit, session, ids)
         if ids:

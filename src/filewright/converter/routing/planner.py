@@ -37,8 +37,8 @@ MAX_STEPS = 3
 _STEP_WEIGHT = 1_000
 _LOSS_WEIGHT = {Loss.NONE: 0, Loss.SMALL: 500, Loss.LARGE: 5_000, Loss.MOST: 10_000}
 _LOST_AGAIN_WEIGHT = 1_500
-_WITHOUT_STRUCTURE = frozenset({"txt", "opml"})
-"""Where a document's headings, lists and tables do not all stay what they are."""
+_WITHOUT_STRUCTURE = frozenset({"txt", "opml", "pptx"})
+"""Where a document's headings, lists and tables do not all stay what they are, or pages are what counts."""
 _SENSES = frozenset({Family.IMAGE, Family.AUDIO, Family.VIDEO})
 _DRAWINGS = frozenset({"svg", "eps", "emf", "wmf"})
 """Pictures of lines and text, which can go through a PDF and still be what they were."""

@@ -165,6 +165,7 @@ def _html(document: pypdfium2.PdfDocument, pages: list[int], report: Report, max
     with Path("out/output.html").open("w", encoding="utf-8") as file:
         file.write(f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>{title}</title></head>\n<body>\n')
         for number, text in zip(pages, _page_texts(document, pages, report), strict=True):
+            file.write("<hr>\n" if number != pages[0] else "")  # by which writers of slides know where one ends
             file.write(f'<section id="page-{number + 1}">\n')
             file.write(_paragraphs(text) if text.strip() else _picture(document, number, max_pixels))
             file.write("</section>\n")

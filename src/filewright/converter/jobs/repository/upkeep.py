@@ -75,6 +75,11 @@ def held_by_others(instance: str) -> ColumnElement[bool]:
     return and_(JobRow.state.in_(LEASED), JobRow.worker != instance)
 
 
+def held_by(instances: Sequence[str]) -> ColumnElement[bool]:
+    """Jobs that one of these instances holds."""
+    return and_(JobRow.state.in_(LEASED), JobRow.worker.in_(instances))
+
+
 async def rescue(session: WriteSession, *, now: datetime, limit: int, orphaned: ColumnElement[bool]) -> Sequence[str]:
     """Take jobs from workers that are gone: queued again, quarantined, or cancelled; the ids.
 

@@ -54,7 +54,11 @@ def makes_sense(steps: Sequence[Step]) -> bool:
     if any(e.target in BARE and e.source not in BARE for e in edges[:-1]):
         return False
     large = [e for e in edges if e.loss is Loss.LARGE]
-    if any(not e.rebuilds or later.target in {"txt", "opml"} for n, e in enumerate(large) for later in large[n + 1 :]):
+    if any(
+        not e.rebuilds or later.target in {"txt", "opml", "pptx"}
+        for n, e in enumerate(large)
+        for later in large[n + 1 :]
+    ):
         return False
     if not all(keeps_its_sense(edges[:number], e.target) for number, e in enumerate(edges) if number):
         return False

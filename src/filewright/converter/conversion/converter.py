@@ -54,6 +54,9 @@ _SHARE_OF_STEPS = 0.97
 _PLANS = 4096
 """That are remembered; a small part of all that there are."""
 
+_MAY_BE_EMPTY = frozenset({"txt", "md", "rst", "adoc", "org", "textile", "mediawiki", "csv", "tsv", "ndjson"})
+"""Where a file of no bytes is well-formed, and means that there was nothing to write down."""
+
 OnStage = Callable[[Stage], None]
 
 
@@ -150,7 +153,7 @@ class Converter:
                 products, fidelity = await self._finish(attempt, route, files)
             except _StepFailed as failure:
                 failed.append(failure.step.engine)
-                nothing = nothing or (isinstance(failure.error, checks.NothingInIt) and FORMATS[route.target].text)
+                nothing = nothing or (isinstance(failure.error, checks.NothingInIt) and route.target in _MAY_BE_EMPTY)
                 left_out.extend(self._not_again(failure))
                 if len(failed) >= _TRIES or not self._has_way(inspection.format, assignment, left_out):
                     raise (_nothing_for(route.target) if nothing else failure.error) from None

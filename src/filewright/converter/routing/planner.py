@@ -87,11 +87,19 @@ class Step:
         """Whether a person would miss something: layout, or a part of the content."""
         return self.conversion.loss >= Loss.LARGE
 
+    @property
+    def drops_layout(self) -> bool:
+        """Whether a layout that was there is there no more."""
+        return self.conversion.loss is Loss.LARGE and not self.conversion.rebuilds
+
+    @property
+    def rebuilds(self) -> bool:
+        """Whether the layout that comes out was guessed."""
+        return self.conversion.loss is Loss.LARGE and self.conversion.rebuilds
+
     def hinders(self, later: Step) -> bool:
-        """Whether the layout is lost by now, so that another step that drops one would be one too many."""
-        if self.conversion.loss is not Loss.LARGE:
-            return False
-        return not self.conversion.rebuilds or later.conversion.target in _WITHOUT_STRUCTURE
+        """Whether a later step that drops the layout would be one too many."""
+        return self.drops_layout or (self.rebuilds and later.conversion.target in _WITHOUT_STRUCTURE)
 
     def cost_after(self, *, rebuilt: bool) -> int:
         """The same, once a document was rebuilt: to drop a layout that was guessed is no great loss, as long as its
@@ -118,7 +126,7 @@ class Route:
     @property
     def cost(self) -> int:
         """What it was chosen for; never 0."""
-        rebuilt = [False, *(step.conversion.rebuilds for step in self.steps)]
+        rebuilt = [False, *(step.rebuilds for step in self.steps)]
         return sum(step.cost_after(rebuilt=any(rebuilt[: n + 1])) for n, step in enumerate(self.steps))
 
     @property
@@ -299,8 +307,8 @@ class _Path:
             place=conversion.target,
             steps=self.state.steps + 1,
             closed=ends_route(conversion),
-            lost_layout=self.state.lost_layout or conversion.loss is Loss.LARGE,
-            rebuilt=self.state.rebuilt or conversion.rebuilds,
+            lost_layout=self.state.lost_layout or step.drops_layout,
+            rebuilt=self.state.rebuilt or step.rebuilds,
             crossed=self.state.crossed or step.leaves_senses,
             drawn=self.state.drawn or step.draws,
             general=self.state.general,

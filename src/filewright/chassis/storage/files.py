@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 from filewright.chassis.storage.intake import BLOCK_BYTES
@@ -42,19 +42,36 @@ class OpenFile:
 
 
 class NewFile(OpenFile):
-    """One that was not there before, to be written; `undo` takes it away again, if it was made."""
+    """One that was not there before, to be written in `whole`; with `sha256`, what it takes must have that digest."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sha256: str | None) -> None:
         super().__init__(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         self._made = False
+        self._wanted = sha256
+        self._digest = hashlib.sha256()
 
     def open(self) -> None:
         super().open()
         self._made = True
 
-    def undo(self) -> None:
-        if self._made:
-            os.unlink(self.path)  # noqa: PTH108 - an instant, and nobody may cancel it
+    def take(self, block: bytes | memoryview) -> None:
+        if self._wanted is not None:
+            self._digest.update(block)
+        write_all(self.descriptor, block)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Afterwards it is closed; on any failure, also that of another digest, it is gone again."""
+        try:
+            yield
+            if self._wanted is not None and self._digest.hexdigest() != self._wanted:
+                raise ObjectDamaged("the object's digest is not the one it was stored with")
+        except BaseException:
+            if self._made:
+                os.unlink(self.path)  # noqa: PTH108 - an instant, and nobody may cancel it
+            raise
+        finally:
+            self.close()
 
 
 async def copied(
@@ -101,28 +118,14 @@ async def write_new_file(path: Path, chunks: AsyncIterator[bytes], *, sha256: st
     Not synced: it is a copy, and the object it came from is safe.
     """
     block = await anext(chunks, b"")  # before the file, so that a missing object makes none
-    digest = hashlib.sha256()
     size = 0
-    file = NewFile(path)
-
-    def take(block: bytes) -> None:
-        if sha256 is not None:
-            digest.update(block)
-        write_all(file.descriptor, block)
-
-    try:
+    file = NewFile(path, sha256=sha256)
+    with file.whole():
         await in_thread(file.open)
         while block:
-            await in_thread(take, block)
+            await in_thread(file.take, block)
             size += len(block)
             block = await anext(chunks, b"")
-        if sha256 is not None and digest.hexdigest() != sha256:
-            raise ObjectDamaged("the object's digest is not the one it was stored with")
-    except BaseException:
-        file.undo()
-        raise
-    finally:
-        file.close()
     return size
 
 

@@ -9,7 +9,6 @@ those whose lock is free, so a killed process leaves nothing for ever and a livi
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
@@ -18,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from filewright.chassis import failpoints
-from filewright.chassis.storage.files import NewFile, OpenFile, copied, write_all
+from filewright.chassis.storage.files import NewFile, OpenFile, copied
 from filewright.chassis.storage.intake import BLOCK_BYTES, Intake
 from filewright.chassis.storage.local_files import (
     NO_OBJECT,
@@ -29,7 +28,6 @@ from filewright.chassis.storage.local_files import (
     telling_failures,
 )
 from filewright.chassis.storage.port import (
-    ObjectDamaged,
     ObjectInfo,
     ObjectMissing,
     SignedRequest,
@@ -184,8 +182,7 @@ class LocalStore:
         return self._path(key)
 
     async def fetch(self, key: str, path: Path, *, sha256: str | None = None) -> int:
-        source, file = OpenFile(self._path(key), _READ), NewFile(path)
-        digest = hashlib.sha256()
+        source, file = OpenFile(self._path(key), _READ), NewFile(path, sha256=sha256)
 
         def begin() -> None:
             with telling_failures(reading=key):
@@ -196,22 +193,11 @@ class LocalStore:
             with telling_failures():
                 return os.readv(source.descriptor, [buffer])
 
-        def write(block: memoryview) -> None:
-            if sha256 is not None:
-                digest.update(block)
-            write_all(file.descriptor, block)
-
         try:
-            size = await copied(begin, read, write)
-            if sha256 is not None and digest.hexdigest() != sha256:
-                raise ObjectDamaged("the object's digest is not the one it was stored with")
-        except BaseException:
-            file.undo()
-            raise
+            with file.whole():
+                return await copied(begin, read, file.take)
         finally:
             source.close()
-            file.close()
-        return size
 
     async def sweep(self) -> int:
         return await in_thread(self._sweep)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -233,6 +233,15 @@ READERS: Mapping[FormatId, Reader] = {
 # Comma, double quote, UTF-8, from line 1; quote only where needed; cells as they are shown.
 _CSV = "44,34,76,1,,0,false,true,false,false,false"
 
+_SLIDES: Mapping[FormatId, Writer] = {
+    "pptx": Writer("Impress MS PowerPoint 2007 XML"),
+    "ppsx": Writer("Impress MS PowerPoint 2007 XML AutoPlay"),
+    "potx": Writer("Impress MS PowerPoint 2007 XML Template"),
+    "ppt": Writer("MS PowerPoint 97"),
+    "odp": Writer("impress8"),
+    "fodp": Writer("OpenDocument Presentation Flat XML"),
+}
+
 WRITERS: Mapping[Kind, Mapping[FormatId, Writer]] = {
     Kind.WRITER: {
         "pdf": Writer("writer_pdf_Export", choices=_DOCUMENT_PDF),
@@ -258,26 +267,13 @@ WRITERS: Mapping[Kind, Mapping[FormatId, Writer]] = {
         "html": Writer("HTML (StarCalc)", "SkipImages", loss=Loss.LARGE),
         "csv": Writer("Text - txt - csv (StarCalc)", _CSV, loss=Loss.LARGE, many=True, choices=_CSV_CHOICES),
     },
-    Kind.IMPRESS: {
-        "pdf": Writer("impress_pdf_Export", choices=_SLIDE_PDF),
-        "pptx": Writer("Impress MS PowerPoint 2007 XML"),
-        "ppsx": Writer("Impress MS PowerPoint 2007 XML AutoPlay"),
-        "potx": Writer("Impress MS PowerPoint 2007 XML Template"),
-        "ppt": Writer("MS PowerPoint 97"),
-        "odp": Writer("impress8"),
-        "fodp": Writer("OpenDocument Presentation Flat XML"),
-    },
+    Kind.IMPRESS: {"pdf": Writer("impress_pdf_Export", choices=_SLIDE_PDF), **_SLIDES},
     Kind.DRAW: {
         "pdf": Writer("draw_pdf_Export", choices=_PDF_OPTIONS),
         "odg": Writer("draw8"),
     },
     Kind.PAGES: {
-        "pptx": Writer("Impress MS PowerPoint 2007 XML", loss=Loss.LARGE, cost=900, facsimile=True),
-        "ppsx": Writer("Impress MS PowerPoint 2007 XML AutoPlay", loss=Loss.LARGE, cost=900, facsimile=True),
-        "potx": Writer("Impress MS PowerPoint 2007 XML Template", loss=Loss.LARGE, cost=900, facsimile=True),
-        "ppt": Writer("MS PowerPoint 97", loss=Loss.LARGE, cost=900, facsimile=True),
-        "odp": Writer("impress8", loss=Loss.LARGE, cost=900, facsimile=True),
-        "fodp": Writer("OpenDocument Presentation Flat XML", loss=Loss.LARGE, cost=900, facsimile=True),
+        target: replace(writer, loss=Loss.LARGE, cost=900, facsimile=True) for target, writer in _SLIDES.items()
     },
     Kind.PICTURE: {
         "svg": Writer("draw_svg_Export"),

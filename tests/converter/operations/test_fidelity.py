@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from functools import partial
 from pathlib import Path
 
 import pikepdf
 import pytest
 
 from filewright.converter.conversion.fidelity import fidelity_of
-from filewright.converter.conversion.inside.fidelity import pages
+from filewright.converter.conversion.inside.fidelity import pages, told
 from filewright.converter.operations import measuring
 from filewright.converter.operations.orders import OrderedStep
 
@@ -58,12 +60,24 @@ async def test_what_is_locked_is_measured_with_its_password(carry_out, tmp_path,
     assert (turned.fidelity.words, turned.fidelity.text_recall) == (2, 1.0)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 1e-9])
-async def test_where_there_is_no_time_for_words_pages_are_counted(carry_out, tmp_path, monkeypatch, seconds):
-    monkeypatch.setattr(measuring, "seconds_for", lambda _: seconds)
+async def test_where_there_is_no_time_for_words_pages_are_counted(carry_out, tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "seconds_for", lambda _: 0.0)
     sources = [pdf(tmp_path / "a.pdf", "one"), pdf(tmp_path / "b.pdf", "two")]
     found = (await carry_out(sources, [OrderedStep("merge")])).fidelity
     assert (found.pages, found.source_pages, found.words, found.text_recall) == (2, 2, None, None)
+
+
+def test_when_the_time_for_words_runs_out_pages_are_counted(tmp_path, monkeypatch):
+    """The clock is ours: that of the processor may stand still while a machine is shared."""
+    monkeypatch.setattr(told.time, "process_time", partial(next, itertools.count()))
+    source, product = pdf(tmp_path / "a.pdf", "one", "two"), pdf(tmp_path / "b.pdf", "one", "two")
+
+    def measured(seconds: float) -> tuple[object, ...]:
+        found = pages.measure([str(source)], product, password=None, seconds=seconds, looks=False)
+        return found["pages"], found["source_pages"], found["words"], found["text_recall"]
+
+    assert measured(1.0) == (2, 2, None, None)
+    assert measured(1000.0) == (2, 2, 2, 1.0)
 
 
 async def test_parts_and_chains_are_not_measured(carry_out, tmp_path, patient):

@@ -10,6 +10,7 @@ import pickle
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from signal import SIGCONT, SIGQUIT, SIGSTOP
 
 import httpx
@@ -114,6 +115,23 @@ def test_a_worker_that_is_killed_at_any_point_of_a_job_is_followed_by_another(
         crowd.all_done()
     said = zip(dying, WORKER_POINTS, strict=True)
     assert all(worker.said(f"failpoint {point}: sigkill") for worker, point in said)
+    assert shape.breaches(journal) == []
+
+
+@pytest.mark.requirement("F2")
+def test_a_worker_that_comes_back_takes_over_what_it_held(
+    shape: Shape, extras: Extras, journal: Journal, tmp_path: Path
+) -> None:
+    """The lease is longer than anybody would wait, so nothing else frees the job."""
+    patient = {"FILEWRIGHT_LEASE_SECONDS": "600"}
+    with shape.frozen(*shape.names("worker")), Client(shape, journal, "f2-back") as client:
+        with extras.worker("jobs.convert.after=sigkill", patient, data=tmp_path) as dying:
+            job = client.order(files.markdown(7), client.upload(files.markdown(7)))
+            assert dying.exit_code() == -9
+        with extras.worker("", patient, data=tmp_path) as back:
+            assert client.follow(job)["status"] == "succeeded"
+            assert back.stop() == 0
+    assert len(attempts(shape, job)) == 2
     assert shape.breaches(journal) == []
 
 

@@ -9,9 +9,12 @@ import pytest
 from PIL import Image
 
 from filewright.converter.engines.high_range import OPENEXR
+from filewright.converter.engines.registry import Registry
+from filewright.converter.engines.standard import standard_engines
 from filewright.converter.engines.stills import Stills
 from filewright.converter.engines.vips import VIPS
 from filewright.converter.errors import CorruptInput, ImageTooLarge
+from filewright.converter.routing.planner import Planner
 
 
 def run(*argv):
@@ -37,6 +40,21 @@ async def test_sixteen_bits_a_channel_stay_from_tiff_to_png_and_back(convert, tm
             "convert", product, "-depth", "16", "-crop", "1x1+5+5", "-format", "%z %w %[fx:round(u.r*65535)]", "info:"
         )
         assert found == "16 1 6554" or found.startswith("16 32 6554")
+
+
+@pytest.mark.engine("vips")
+async def test_a_smaller_copy_of_a_deep_picture_is_as_deep(convert, tmp_path):
+    tiff = deep_tiff(tmp_path)
+    png = tmp_path / "deep.png"
+    run("convert", tiff, "-depth", "16", f"PNG48:{png}")
+    for source in (tiff, png):
+        kind = "tiff" if source is tiff else "png"
+        route = Planner(Registry(standard_engines()).abilities()).cheapest(kind, kind)
+        assert [step.engine for step in route.steps] == ["vips"]
+        [product] = await convert(VIPS, source, kind, kind, options={"width": 16})
+        found = run("identify", "-format", "%m %z %w %[channels]", product)
+        assert found.startswith(f"{kind.upper()} 16 16 srgb")
+        assert run("convert", product, "-format", "%[fx:round(p{5,5}.r*65535)]", "info:") == "6554"
 
 
 @pytest.mark.engine("vips")

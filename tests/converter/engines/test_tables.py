@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sqlite3
 import struct
 from pathlib import Path
@@ -119,6 +120,36 @@ async def test_each_sheet_becomes_a_file_when_all_are_asked_for(convert):
     book.create_sheet("two").append(["b"])
     products = await convert(POLARS, saved(book), "xlsx", "csv", {"sheet": "all"})
     assert [product.read_text() for product in products] == ["a\n1\n", "b\n"]
+
+
+def shown_and_hidden() -> bytes:
+    """A workbook of three sheets, one of them hidden, and a cell of two lines."""
+    book = openpyxl.Workbook()
+    book.active.title = "Fruit"
+    book.active.append(["name", "sold"])
+    book.active.append(["apple\nred", 12])
+    book.create_sheet("Inner").append(["secret"])
+    book["Inner"].sheet_state = "hidden"
+    book.create_sheet("Vegetables").append(["leek", None, 7])
+    return saved(book)
+
+
+async def test_what_people_read_has_every_sheet_that_is_shown(convert):
+    [text] = await convert(POLARS, shown_and_hidden(), "xlsx", "txt")
+    assert text.read_text() == "Fruit\nname\tsold\napple red\t12\n\nVegetables\nleek\t\t7\n\n"
+    for target in ("md", "html"):
+        [product] = await convert(POLARS, shown_and_hidden(), "xlsx", target)
+        words = re.findall(r"\w+", product.read_text())
+        assert {"Fruit", "apple", "12", "Vegetables", "leek", "7"} <= set(words)
+        assert "secret" not in words
+        [one] = await convert(POLARS, shown_and_hidden(), "xlsx", target, {"sheet": "Vegetables"})
+        assert "leek" in one.read_text()
+        assert "apple" not in one.read_text()
+
+
+async def test_one_sheet_becomes_lines_without_a_name(convert):
+    [text] = await convert(POLARS, shown_and_hidden(), "xlsx", "txt", {"sheet": "1"})
+    assert text.read_text() == "name\tsold\napple red\t12\n"
 
 
 async def test_a_hidden_sheet_is_not_the_one_that_is_taken(convert):

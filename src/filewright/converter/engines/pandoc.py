@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from filewright.chassis.sandbox.port import Ending, Outcome
+from filewright.converter.engines.pandoc_filters import WITHOUT_PICTURES, filters_of, picture_options
 from filewright.converter.engines.port import Availability, Conversion, Loss, Work
 from filewright.converter.engines.utf8 import as_utf8
 from filewright.converter.errors import CorruptInput, EngineCrashed, ResourceLimit
@@ -77,10 +78,6 @@ _TABLES = frozenset({"csv", "tsv"})
 _BOXED = frozenset({"html", "epub"})
 _MARKUPS = frozenset({"md", "rst", "adoc", "org", "textile", "mediawiki"})
 """Text that a person reads as it stands."""
-_WITHOUT_TITLE = frozenset({"mediawiki", "textile", "ipynb"})
-"""Writers that would drop the title of a document."""
-_STRICT_ABOUT_NAMES = frozenset({"docbook5", "jats"})
-"""Writers of XML that is not well-formed to many readers when an identifier stands in it twice."""
 _COST = {"docx": 83, "odt": 78, "epub": 84, "fb2": 70, "pptx": 90, "rst": 32, "tex": 48, "html": 52, "rtf": 900}
 """RTF costs more than a way by anything else: as pandoc writes it, it has no styles and no formulas."""
 _READ_COST = {"docx": 110, "odt": 110, "epub": 120, "pptx": 120, "rtf": 3_000}
@@ -113,12 +110,17 @@ def _conversions() -> tuple[Conversion, ...]:
             target,
             cost=40 + _READ_COST.get(source, 0) + _COST.get(target, 30),
             loss=_loss(source, target),
-            options={**_TABLE_OF_CONTENTS, **_SECTIONS} if target in _WITH_CONTENTS and source not in _TABLES else {},
+            options=_options(source, target),
         )
         for source in READERS
         for target in WRITERS
         if source != target and not (source in _TABLES and target in {"opml", "pptx", "man"})
     )
+
+
+def _options(source: str, target: str) -> Mapping[str, Mapping[str, Any]]:
+    contents = {**_TABLE_OF_CONTENTS, **_SECTIONS} if target in _WITH_CONTENTS and source not in _TABLES else {}
+    return {**contents, **picture_options(source, target)}
 
 
 class Pandoc:
@@ -149,11 +151,7 @@ def program() -> Path:
 
 async def write(work: Work, source: Path, writer: str, target: Path, *more: str) -> None:
     """Run pandoc from `source` to `target`. Raises CorruptInput when it cannot read the source."""
-    filters = [
-        *([_BOOK_LANGUAGE] if work.conversion.source == "epub" else []),
-        *([_TITLE_FIRST] if writer in _WITHOUT_TITLE else []),
-        *([_ONE_OF_EACH_NAME] if writer in _STRICT_ABOUT_NAMES else []),
-    ]
+    filters = filters_of(work.conversion, work.options)
     outcome = await _run(work, source, writer, target, more, filters)
     if outcome.exit_code == _RESOURCE_MISSING and work.conversion.source in _INCLUDING:
         # The readers of these give up over a file that is not there, where those of others go on without it.
@@ -161,7 +159,7 @@ async def write(work: Work, source: Path, writer: str, target: Path, *more: str)
         outcome = await _run(work, source, writer, target, more, filters)
     if outcome.exit_code == _RESOURCE_MISSING:
         # Some writers (pptx) give up over one missing picture, where others leave it out.
-        outcome = await _run(work, source, writer, target, more, [*filters, _WITHOUT_PICTURES])
+        outcome = await _run(work, source, writer, target, more, [WITHOUT_PICTURES, *filters])
     _judge(outcome, target)
 
 
@@ -195,12 +193,6 @@ async def _without_includes(work: Work, source: Path) -> Path:
         format_id=work.conversion.source,
     )
     return copy
-
-
-_WITHOUT_PICTURES = Path(__file__).with_name("inside") / "without_pictures.lua"
-_TITLE_FIRST = Path(__file__).with_name("inside") / "title_first.lua"
-_ONE_OF_EACH_NAME = Path(__file__).with_name("inside") / "one_of_each_name.lua"
-_BOOK_LANGUAGE = Path(__file__).with_name("inside") / "book_language.lua"
 
 
 def _reader(conversion: Conversion) -> str:

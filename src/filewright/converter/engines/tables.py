@@ -23,6 +23,14 @@ _SHEET: Mapping[str, Any] = {
         "description": "Name or number of the sheet, or `all`. Empty: the first visible sheet that has values.",
     }
 }
+_SHEETS: Mapping[str, Any] = {
+    "sheet": {
+        "type": "string",
+        "default": "",
+        "maxLength": 100,
+        "description": "Name or number of the sheet, or `all`. Empty: every visible sheet that has values.",
+    }
+}
 _TEXT = ("csv", "tsv")
 _COLUMNAR = ("parquet", "arrow", "avro", "ndjson", "json")
 _ONE_TABLE = ("csv", "tsv", "parquet", "arrow", "avro", "ndjson")
@@ -37,14 +45,17 @@ _conversions: tuple[Conversion, ...] = (
     *every_pair(("json", "ndjson"), tuple(t for t in _TARGETS if not t.endswith("json")), cost=20, loss=Loss.SMALL),
     *every_pair(_STATISTICS, _TARGETS, cost=30, loss=Loss.SMALL),
     *every_pair(_WORKBOOKS, _ONE_TABLE, cost=30, loss=Loss.LARGE, many=True, options={**_HEADER, **_SHEET}),
-    *every_pair(_WORKBOOKS, ("json", "sqlite"), cost=30, loss=Loss.LARGE, options={**_HEADER, **_SHEET}),
+    *every_pair(_WORKBOOKS, ("json",), cost=30, loss=Loss.LARGE, options={**_HEADER, **_SHEET}),
+    *every_pair(_WORKBOOKS, ("sqlite",), cost=30, loss=Loss.LARGE, options={**_HEADER, **_SHEETS}),
+    *every_pair((*_WORKBOOKS, "xlsb"), ("txt",), cost=60, loss=Loss.LARGE, options=_SHEETS),
     # calamine reads some binary workbooks and stumbles over others, so it comes after every other engine.
     *every_pair(("xlsb",), _ONE_TABLE, cost=3_000, loss=Loss.LARGE, many=True, options={**_HEADER, **_SHEET}),
-    *every_pair(("xlsb",), ("json", "sqlite", "xlsx"), cost=3_000, loss=Loss.LARGE, options={**_HEADER, **_SHEET}),
+    *every_pair(("xlsb",), ("json",), cost=3_000, loss=Loss.LARGE, options={**_HEADER, **_SHEET}),
+    *every_pair(("xlsb",), ("sqlite", "xlsx"), cost=3_000, loss=Loss.LARGE, options={**_HEADER, **_SHEETS}),
     *every_pair(("sqlite",), _ONE_TABLE, cost=30, loss=Loss.SMALL, many=True),
     *every_pair(("sqlite",), ("xlsx", "json"), cost=30, loss=Loss.SMALL),
-    *every_pair((*_TEXT, *_COLUMNAR, "sqlite", *_STATISTICS), _READABLE, cost=40, loss=Loss.SMALL),
-    *every_pair(_WORKBOOKS, _READABLE, cost=500, loss=Loss.LARGE, options={**_HEADER, **_SHEET}),
+    *every_pair((*_TEXT, *_COLUMNAR, "sqlite", *_STATISTICS), (*_READABLE, "txt"), cost=40, loss=Loss.SMALL),
+    *every_pair(_WORKBOOKS, _READABLE, cost=500, loss=Loss.LARGE, options={**_HEADER, **_SHEETS}),
 )
 
 POLARS = LibraryEngine(

@@ -20,8 +20,10 @@ from filewright.converter.engines.inside.tables import (
 )
 from filewright.converter.engines.inside.tables.table import Table
 
-_TEXT_TARGETS = {"csv", "tsv", "html", "md"}
-_HOLDS_MANY = {"xlsx", "sqlite", "json", "html", "md"}
+_TEXT_TARGETS = {"csv", "tsv", "html", "md", "txt"}
+_HOLDS_MANY = {"xlsx", "sqlite", "json", "html", "md", "txt"}
+_OF_ALL_SHEETS = _HOLDS_MANY - {"json"}
+"""Unless one is named. JSON of several sheets has another shape than that of one, so it is not a matter of the file."""
 
 
 def convert(
@@ -55,7 +57,7 @@ def _read(source: Path, source_format: str, target: str, options: Mapping[str, A
             return statistics.read(source, source_format)
         case _:
             text, sheet = target in _TEXT_TARGETS, str(options.get("sheet", ""))
-            default = "all" if target in _HOLDS_MANY and target not in {"json", "html", "md"} else ""
+            default = "all" if target in _OF_ALL_SHEETS else ""
             return workbook.read(source, sheet or default, text=text, header=header)
 
 
@@ -78,6 +80,8 @@ def _write(tables: list[Table], name: str, target: str) -> str:
             pages.write_html(tables, out)
         case "md":
             pages.write_md(tables, out)
+        case "txt":
+            pages.write_txt(tables, out)
         case _:
             raise Refusal("unsupported_conversion")
     return name

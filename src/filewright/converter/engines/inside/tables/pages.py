@@ -1,4 +1,4 @@
-"""Tables for people to read: an HTML page, or Markdown."""
+"""Tables for people to read: an HTML page, Markdown, or plain lines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ th {{ background: #eee; }}
 def write_html(tables: list[Table], out: Path) -> None:
     """One page with each table under its name; the name is left out when there is only one table."""
     with out.open("w", encoding="utf-8") as file:
-        file.write(_HEAD.format(title=html.escape(tables[0].name)))
+        file.write(_HEAD.format(title=html.escape(tables[0].name if tables else "")))
         for given in tables:
             if len(tables) > 1:
                 file.write(f"<h2>{html.escape(given.name)}</h2>\n")
@@ -51,6 +51,24 @@ def write_md(tables: list[Table], out: Path) -> None:
             file.write(f"|{'---|' * len(titles)}\n" if titles else "")
             file.writelines(_md_row(row) for row in rows)
             file.write("\n" if len(tables) > 1 else "")
+
+
+def write_txt(tables: list[Table], out: Path) -> None:
+    """A line for each row, a tab between cells, each table under its name when there are several: what a program for
+    tables takes from the clipboard.
+    """
+    with out.open("w", encoding="utf-8") as file:
+        for given in tables:
+            if len(tables) > 1:
+                file.write(_line([given.name]))
+            titles, rows = _cells(given)
+            file.write(_line(titles) if any(titles) else "")
+            file.writelines(_line(row) for row in rows)
+            file.write("\n" if len(tables) > 1 else "")
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "\t".join(" ".join(cell.split()) for cell in cells).rstrip("\t") + "\n"
 
 
 def _cells(given: Table) -> tuple[Sequence[str], Iterable[Sequence[str]]]:

@@ -17,7 +17,7 @@ import pytest
 from chaoskit import clients, files
 from chaoskit.clients import Client, Crowd
 from chaoskit.journal import Accepted, Fetched, Journal, Refused
-from distkit.extras import Extra, Extras, Lines, lines
+from distkit.extras import READY, Extra, Extras, Lines, lines
 from distkit.shape import Shape, eventually
 
 from filewright.chassis.testing.faulty_proxy import Fault
@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 MILD = {(503, "storage_unavailable"), (503, "overloaded"), (503, ""), (409, "conflict")}
+WAITING = "database_waited_for"
 
 
 @dataclass
@@ -62,6 +63,25 @@ def settled(shape: Shape, journal: Journal) -> list[object]:
     for name in shape.names("worker"):
         shape.thaw(name)
     return list(shape.breaches(journal))
+
+
+@pytest.mark.requirement("F2")
+def test_a_worker_that_begins_while_the_database_is_away_waits_for_it(shape: Shape, extras: Extras) -> None:
+    with lines(shape) as ways:
+        ways.database.cut_off()
+        with extras.worker(more=ways.settings, until=WAITING) as worker:
+            ways.database.reconnect()
+            eventually(lambda: worker.said(READY))
+            assert "Traceback" not in worker.words()
+            assert worker.stop() == 0
+
+
+def test_a_worker_that_waits_for_its_database_ends_when_it_is_told_to(shape: Shape, extras: Extras) -> None:
+    with lines(shape) as ways:
+        ways.database.cut_off()
+        with extras.worker(more=ways.settings, until=WAITING) as worker:
+            assert worker.stop() == 0
+            assert "Traceback" not in worker.words()
 
 
 def harsh(journal: Journal) -> set[tuple[int, str]]:

@@ -250,6 +250,11 @@ def test_standard_waits_for_no_more_than_its_share_of_premium(sources):
             assert order.consume(2)[0] == PREMIUM, "after its share premium is in front again"
 
 
+def test_a_message_that_was_on_its_way_to_a_worker_that_ends_disturbs_nobody():
+    order = FrontLaneWithShare()
+    assert order.rotate(PREMIUM) == PREMIUM
+
+
 async def test_a_worker_that_went_deaf_is_replaced(queue, mortal_redis):
     await queue.publish(Task("job", "heard"))
     await taken(queue)

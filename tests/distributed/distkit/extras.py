@@ -23,6 +23,9 @@ from filewright.chassis.sandbox.processes import descendants
 from filewright.chassis.testing.faulty_proxy import FaultyProxy
 from filewright.chassis.testing.servers.process import free_port
 
+READY = "Filewright worker"
+"""What a worker says when it begins to look for work."""
+
 
 class Extra:
     """One such process."""
@@ -69,11 +72,17 @@ class Extras:
 
     @contextmanager
     def worker(
-        self, failpoints: str = "", more: Mapping[str, str] | None = None, *, slots: int = 1, data: Path | None = None
+        self,
+        failpoints: str = "",
+        more: Mapping[str, str] | None = None,
+        *,
+        slots: int = 1,
+        data: Path | None = None,
+        until: str = READY,
     ) -> Iterator[Extra]:
-        """With one slot."""
+        """With one slot, from when it has said `until`."""
         for extra in self._run(["worker", "--slots", str(slots)], failpoints, "", more or {}, data):
-            eventually(lambda: extra.said("Filewright worker"))  # noqa: B023 - asked here and now
+            eventually(lambda: extra.said(until))  # noqa: B023 - asked here and now
             yield extra
 
     @contextmanager

@@ -258,7 +258,7 @@ class Storm:
         self._recoveries(figures, told, [death for death in deaths if death.name.startswith("worker")])
 
     def _recoveries(self, figures: Figures, told: set[str], deaths: list[Death]) -> None:
-        """From the death of the very worker that had a job to the job's next attempt."""
+        """From the death of the very worker that had a job, the first of that name since, to the job's next attempt."""
         events = self._shape.rows(
             "SELECT e.*, a.worker FROM job_events e "
             "LEFT JOIN attempts a ON (a.job_id, a.number) = (e.job_id, e.attempt) "
@@ -275,7 +275,7 @@ class Storm:
                 death.at for death in deaths if death.name == holder and begun["at"] <= death.at <= freed["at"]
             ]
             if meanwhile and again["job_id"] == freed["job_id"]:
-                figures.recoveries.append((again["at"] - max(meanwhile)).total_seconds())
+                figures.recoveries.append((again["at"] - min(meanwhile)).total_seconds())
 
     def _processes(self) -> dict[str, str]:
         """The process that each worker was, by what it says of itself at its beginning."""

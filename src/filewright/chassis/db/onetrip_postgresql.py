@@ -106,3 +106,10 @@ class OneTripDialect(PGDialect_asyncpg):
     @override
     def do_begin(self, dbapi_connection: Any) -> None:
         await_(dbapi_connection.dbapi_connection._start_transaction())  # noqa: SLF001
+
+    @override
+    def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:
+        """Also one that waits for the rest of an answer, as when a server breaks off in an error."""
+        if isinstance(e.__cause__, asyncpg.InternalClientError):
+            return True
+        return bool(super().is_disconnect(e, connection, cursor))  # type: ignore[no-untyped-call]

@@ -45,8 +45,8 @@ class FrontLaneWithShare:
         return lanes if self._in_front < self.fairness else [*lanes[1:], *lanes[:1]]
 
     def rotate(self, last_used: str) -> str:
-        """A message came from this lane."""
-        self._in_front = self._in_front + 1 if last_used == self._lanes[0] else 0
+        """A message came from this lane, which none may be any more: a worker that ends takes what is on its way."""
+        self._in_front = self._in_front + 1 if self._lanes[:1] == [last_used] else 0
         return last_used
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from filewright.chassis.clock import SystemClock
-from filewright.chassis.db.database import Database
+from filewright.chassis.db.database import Database, DatabaseUnavailable
 from filewright.chassis.db.migrations import is_behind
 from filewright.chassis.db.pools import Budget, Pooler, PoolsTooLarge
 from filewright.chassis.storage.bucket import open_bucket
@@ -11,13 +11,29 @@ from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.bootstrap.platform import MIGRATIONS, Platform
 from filewright.converter.settings import Settings, SettingsError
 
+PATIENCE_SECONDS = 60.0
+"""For a database that is away when a process begins."""
+_PAUSE_SECONDS = 0.5
+
 log = get_logger(__name__)
 
 
 async def require_database(on: Platform, role: str) -> None:
-    """A database of this version's schema, with room for this process and all others. Raises SettingsError."""
-    await require_schema(on.database)
-    await require_room(on, role)
+    """A database of this version's schema, with room for this process and all others.
+
+    One that is away is waited for: a process that ends instead, and is started again, is back later than the database.
+    Raises SettingsError, and DatabaseUnavailable after PATIENCE_SECONDS.
+    """
+    until = on.clock.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            await require_schema(on.database)
+            return await require_room(on, role)
+        except DatabaseUnavailable:
+            if on.clock.monotonic() >= until:
+                raise
+            log.warning("database_waited_for")
+        await on.clock.sleep(_PAUSE_SECONDS)
 
 
 async def require_room(on: Platform, role: str) -> None:

@@ -18,7 +18,9 @@ from filewright.chassis.db.onetrip import OneTripConnection
 from filewright.chassis.db.onetrip_postgresql import OneTripConnection as OneTripPostgres
 
 Driver = OneTripConnection | OneTripPostgres
-_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError, TimeoutError)
+_FAILURES = (
+    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, sqlite3.Error, OSError, TimeoutError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ async def run(
         else:
             found = await (await driver.prepare(statement.text)).fetch(*statement.arguments(values))
     except _FAILURES as error:
+        if isinstance(error, asyncpg.InternalClientError) and isinstance(driver, OneTripPostgres):
+            driver.terminate()  # it still waits for the rest of an answer
         cut = isinstance(driver, OneTripPostgres) and driver.is_closed()
         raise DBAPIError(statement.text, None, error, connection_invalidated=cut) from error
     return (sequel.last if sequel is not None else statement).rows(found)

@@ -135,12 +135,17 @@ def _settings(**overrides: Any) -> Settings:
 
 
 def _run(role: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    from filewright.chassis.db.errors import DatabaseUnavailable  # noqa: PLC0415 - as in `serve`
+
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(role())
     except SettingsError as error:
         typer.echo(f"filewright: {error}", err=True)
         raise typer.Exit(2) from None
+    except DatabaseUnavailable:
+        typer.echo("filewright: the database that FILEWRIGHT_DATABASE_URL names does not answer", err=True)
+        raise typer.Exit(1) from None
 
 
 async def _api(settings: Settings, host: str, port: int, linger: float) -> None:
@@ -197,7 +202,7 @@ async def _migrate() -> None:
 async def _until_told(
     settings: Settings, building: AbstractAsyncContextManager[Services], what: str, grace: float
 ) -> None:
-    """Run a process that answers nobody until SIGTERM or Ctrl-C."""
+    """Run a process that answers nobody until SIGTERM or Ctrl-C, which also end one that still waits to begin."""
     from filewright.chassis.garbage import spare_what_stays  # noqa: PLC0415 - as in `serve`
     from filewright.chassis.sandbox.port import SandboxUnavailable  # noqa: PLC0415
     from filewright.chassis.telemetry.heartbeat import FILE, Heartbeat  # noqa: PLC0415
@@ -206,12 +211,20 @@ async def _until_told(
     from filewright.converter.maintenance.vitals import Vitals  # noqa: PLC0415
 
     configure_logs(settings.log_format)
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    told, begun = asyncio.Event(), asyncio.Event()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        told.set()
+        if not begun.is_set():
+            task.cancel()
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, told.set)
+        loop.add_signal_handler(name, end)
     try:
         async with building as services:
+            begun.set()
             vitals = Vitals({"database": services.database.ping}, services.loops, services.worker, services.facts)
             heartbeat = Heartbeat(settings.data_dir / FILE, vitals.look, services.clock)
             async with heartbeat.beating(), running(services, grace=grace):
@@ -221,3 +234,6 @@ async def _until_told(
                 await heartbeat.drain()
     except SandboxUnavailable as error:
         raise SettingsError(str(error)) from None
+    except asyncio.CancelledError:
+        if begun.is_set() or not told.is_set():
+            raise

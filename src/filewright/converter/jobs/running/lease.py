@@ -8,6 +8,7 @@ stopped and nothing is written any more. A process that was frozen finds out at 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -125,11 +126,12 @@ class LeaseKeeper:
         if self._advance(begin + (end - begin) * min(1.0, max(0.0, fraction))):
             self._news.set()
 
-    async def outlast(self, act: Callable[[], Awaitable[T]]) -> T:
+    async def outlast(self, act: Callable[[], Awaitable[T]], *, to_the_last: bool = False) -> T:
         """What `act` gives. While the database or the store is away it is tried again: what an attempt has done by
-        then is worth more than the wait. Raises what it raised last when that takes too long, or the lease is not safe.
+        then is worth more than the wait. Raises what it raised last when the lease is not safe any more, or, unless
+        it is worth waiting `to_the_last`, after half of it.
         """
-        until = self._now() + self._rules.patience
+        until = math.inf if to_the_last else self._now() + self._rules.patience
         while True:
             try:
                 return await act()

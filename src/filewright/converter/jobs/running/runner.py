@@ -60,7 +60,6 @@ STALE = "stale"
 """The outcome of an attempt whose job was no longer its own."""
 UNKNOWN = "unknown"
 """The outcome of an attempt that could not reach the database until its lease was over."""
-_COMMIT_PAUSE_SECONDS = 0.5
 
 log = get_logger(__name__)
 
@@ -293,19 +292,20 @@ class JobRunner:
         A connection that breaks during a commit leaves open whether it happened. The next try then matches no row,
         and the attempt's own row says what became of it.
         """
-        while True:
-            try:
-                async with self._database.write() as session:
-                    row = await end(session)
-                    state = None if row is None else row.state
-                    if row is not None:
-                        topics.announce_change(session, self._notifier, row.id, row.tenant)
-                return state or await self._known_outcome(job.lease, target)
-            except DatabaseUnavailable:
-                if not keeper.safe:
-                    log.warning("end_not_written", outcome=target)
-                    return UNKNOWN
-                await self._clock.sleep(_COMMIT_PAUSE_SECONDS)
+
+        async def write() -> str:
+            async with self._database.write() as session:
+                row = await end(session)
+                state = None if row is None else row.state
+                if row is not None:
+                    topics.announce_change(session, self._notifier, row.id, row.tenant)
+            return state or await self._known_outcome(job.lease, target)
+
+        try:
+            return await keeper.outlast(write, to_the_last=True)
+        except DatabaseUnavailable:
+            log.warning("end_not_written", outcome=target)
+            return UNKNOWN
 
     async def _known_outcome(self, lease: Lease, target: JobState) -> str:
         async with self._database.read() as session:

@@ -84,6 +84,16 @@ async def test_the_markup_of_a_web_page_has_all_its_words_and_none_of_its_boxes(
     assert not re.search("<div|<span style|container::", text)
 
 
+@pytest.mark.parametrize("target", ["md", "rst", "adoc", "org", "textile", "mediawiki"])
+@pytest.mark.parametrize("book", ["epub", "fb2"])
+async def test_the_markup_of_a_book_has_its_words_and_none_of_its_boxes(convert, book: str, target: str):
+    [packed] = await convert(Pandoc(), WHOLE_PAGE, "html", book)
+    [product] = await convert(Pandoc(), packed, book, target)
+    text = product.read_text(encoding="utf-8")
+    assert {"red", "words"} <= set(re.findall(r"\w+", text))
+    assert not re.search("<div|<section|<span|container::", text)
+
+
 NOTED = b"""# Title
 
 Some words[^1] and a table.

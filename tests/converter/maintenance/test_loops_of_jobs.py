@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from filewright.chassis.db.errors import DatabaseUnavailable
 from filewright.chassis.queue.embedded import EmbeddedQueue
 from filewright.chassis.queue.port import QueueUnavailable
 from filewright.chassis.storage.port import StoreUnavailable
@@ -232,10 +233,36 @@ async def test_an_erasing_that_was_cut_short_is_finished(shop, alice, clock, mon
         with pytest.raises(StoreUnavailable):
             await shop.jobs.delete(alice, job.id)
         assert await shop.status(job) == "expired"
-        assert await shop.pruner.run_once() == 0
+        with pytest.raises(StoreUnavailable):
+            await shop.pruner.run_once()
     assert len(await shop.objects()) == 2
     assert await shop.pruner.run_once() == 1
     assert await shop.objects() == []
+
+
+@on_sqlite
+async def test_a_store_that_is_away_keeps_no_other_upkeep_from_its_turn_and_a_database_does(shop, monkeypatch):
+    turns = []
+
+    async def without_a_store():
+        raise StoreUnavailable
+
+    async def with_both():
+        turns.append("had")
+        return 1
+
+    monkeypatch.setattr(shop.pruner, "_others", (without_a_store, with_both))
+    with pytest.raises(StoreUnavailable):
+        await shop.pruner.run_once()
+    assert turns == ["had"]
+
+    async def without_a_database():
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(shop.pruner, "_others", (without_a_database, with_both))
+    with pytest.raises(DatabaseUnavailable):
+        await shop.pruner.run_once()
+    assert turns == ["had"]
 
 
 @on_sqlite

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from filewright.chassis.sandbox.port import Ending, Outcome
-from filewright.converter.engines.pandoc_filters import WITHOUT_PICTURES, filters_of, picture_options
+from filewright.converter.engines.pandoc_filters import MARKUPS, WITHOUT_PICTURES, filters_of, picture_options
 from filewright.converter.engines.port import Availability, Conversion, Loss, Work
 from filewright.converter.engines.utf8 import as_utf8
 from filewright.converter.errors import CorruptInput, EngineCrashed, ResourceLimit
@@ -75,9 +75,6 @@ WRITERS: Mapping[str, str] = {
 _LAID_OUT = frozenset({"docx", "odt", "rtf", "pptx"})
 """Formats with a layout, of which pandoc reads and writes the content only."""
 _TABLES = frozenset({"csv", "tsv"})
-_BOXED = frozenset({"html", "epub"})
-_MARKUPS = frozenset({"md", "rst", "adoc", "org", "textile", "mediawiki"})
-"""Text that a person reads as it stands."""
 _COST = {"docx": 83, "odt": 78, "epub": 84, "fb2": 70, "pptx": 90, "rst": 32, "tex": 48, "html": 52, "rtf": 900}
 """RTF costs more than a way by anything else: as pandoc writes it, it has no styles and no formulas."""
 _READ_COST = {"docx": 110, "odt": 110, "epub": 120, "pptx": 120, "rtf": 3_000}
@@ -196,10 +193,8 @@ async def _without_includes(work: Work, source: Path) -> Path:
 
 
 def _reader(conversion: Conversion) -> str:
-    """With boxes and spans, a writer of markup would write the tags of those out; and the reader of web pages passes
-    over all that stands beside a page's main part.
-    """
-    plain = conversion.source in _BOXED and conversion.target in _MARKUPS
+    """With boxes of its own the reader of web pages passes over all that stands beside a page's main part."""
+    plain = conversion.source == "html" and conversion.target in MARKUPS
     return READERS[conversion.source] + ("-native_divs-native_spans" if plain else "")
 
 

@@ -15,6 +15,8 @@ _PICTURES_APART = _FOLDER / "pictures_apart.lua"
 _PICTURES_DESCRIBED = _FOLDER / "pictures_described.lua"
 _PICTURES_EMBEDDED = _FOLDER / "pictures_embedded.lua"
 _TITLE_FIRST = _FOLDER / "title_first.lua"
+_UNBOXED = _FOLDER / "unboxed.lua"
+_WITHOUT_TAGS = _FOLDER / "without_tags.lua"
 WITHOUT_PICTURES = _FOLDER / "without_pictures.lua"
 """For writers that give up over one that is missing."""
 
@@ -22,11 +24,12 @@ _WITHOUT_TITLE = frozenset({"mediawiki", "textile", "ipynb"})
 """Formats whose writers would drop the title of a document."""
 _STRICT_ABOUT_NAMES = frozenset({"docbook", "jats"})
 """XML that is not well-formed to many readers when an identifier stands in it twice."""
+MARKUPS = frozenset({"md", "rst", "adoc", "org", "textile", "mediawiki"})
+"""Text that a person reads as it stands: writers would put the tags of boxes and marks into it."""
+_BOXED = frozenset({"docx", "odt", "epub", "fb2", "pptx", "ipynb"})
 _HOLDING_PICTURES = frozenset({"docx", "odt", "rtf", "epub", "fb2", "pptx", "ipynb"})
 """Their pictures lie in the file itself."""
-_WRITINGS = frozenset(
-    {"md", "rst", "adoc", "org", "tex", "typ", "textile", "mediawiki", "docbook", "jats", "opml", "man"}
-)
+_WRITINGS = MARKUPS | {"tex", "typ", "docbook", "jats", "opml", "man"}
 """Text alone: a picture in it can only be a link to another file."""
 
 _PICTURES: Mapping[str, Mapping[str, Any]] = {
@@ -49,6 +52,8 @@ def filters_of(conversion: Conversion, options: Mapping[str, Any]) -> Sequence[P
         *([_BOOK_LANGUAGE] if source == "epub" else []),
         *([_TITLE_FIRST] if target in _WITHOUT_TITLE else []),
         *([_ONE_OF_EACH_NAME] if target in _STRICT_ABOUT_NAMES else []),
+        *([_WITHOUT_TAGS] if source == "epub" and target in MARKUPS else []),
+        *([_UNBOXED] if source in _BOXED and target in MARKUPS else []),
         *_for_pictures(source, target, options),
     ]
 

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from filewright.chassis import failpoints
-from filewright.chassis.db.database import Database
-from filewright.chassis.storage.port import ObjectStore
+from filewright.chassis.db.database import Database, DatabaseUnavailable
+from filewright.chassis.storage.port import ObjectStore, StoreUnavailable
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.jobs import repository
 from filewright.converter.jobs.running.results import drop_products
@@ -54,13 +54,22 @@ class Pruner:
         self._batch = batch
 
     async def run_once(self) -> int:
-        """One batch of everything; how many things were removed. What fails does not keep the rest from its turn."""
-        removed = 0
+        """One batch of everything; how many things were removed. What fails does not keep the rest from its turn.
+
+        Raises DatabaseUnavailable, without which nothing can be done, and StoreUnavailable after all have had a turn.
+        """
+        removed, away = 0, None
         for step in (self._expire, self._clear, self._sweep, *self._others, self._forget):
             try:
                 removed += await step()
+            except DatabaseUnavailable:
+                raise
+            except StoreUnavailable as error:
+                away = error
             except Exception:
                 log.exception("prune_failed", step=getattr(step, "__qualname__", repr(step)))
+        if away is not None:
+            raise away
         return removed
 
     async def _expire(self) -> int:

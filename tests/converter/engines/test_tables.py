@@ -113,6 +113,12 @@ def test_more_rows_than_a_sheet_holds_go_on_in_the_next_sheet(tmp_path, monkeypa
     assert [sheet["A2"].value for sheet in sheets] == [0, 100, 200]
 
 
+async def test_what_no_cell_can_hold_is_told_as_what_the_format_has_no_place_for(convert):
+    row = f"place,shape\nhere,{'x' * 32_768}\n".encode()
+    with pytest.raises(UnsupportedConversion):
+        await convert(POLARS, row, "csv", "xlsx")
+
+
 async def test_each_sheet_becomes_a_file_when_all_are_asked_for(convert):
     book = openpyxl.Workbook()
     book.active.append(["a"])

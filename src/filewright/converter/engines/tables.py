@@ -47,7 +47,7 @@ _conversions: tuple[Conversion, ...] = (
     *every_pair(_WORKBOOKS, _ONE_TABLE, cost=30, loss=Loss.LARGE, many=True, options={**_HEADER, **_SHEET}),
     *every_pair(_WORKBOOKS, ("json",), cost=30, loss=Loss.LARGE, options={**_HEADER, **_SHEET}),
     *every_pair(_WORKBOOKS, ("sqlite",), cost=30, loss=Loss.LARGE, options={**_HEADER, **_SHEETS}),
-    *every_pair((*_WORKBOOKS, "xlsb"), ("txt",), cost=60, loss=Loss.LARGE, options=_SHEETS),
+    *every_pair(_WORKBOOKS, ("txt",), cost=60, loss=Loss.LARGE, options=_SHEETS),
     # calamine reads some binary workbooks and stumbles over others, so it comes after every other engine.
     *every_pair(("xlsb",), _ONE_TABLE, cost=3_000, loss=Loss.LARGE, many=True, options={**_HEADER, **_SHEET}),
     *every_pair(("xlsb",), ("json",), cost=3_000, loss=Loss.LARGE, options={**_HEADER, **_SHEET}),

@@ -159,7 +159,7 @@ def write(tables: list[Table], out: Path) -> None:
     for given in tables:
         frame = simple(inferred(given.frame, dates=True) if given.text else given.frame)
         if frame.width > _MAX_COLUMNS:
-            raise Refusal("resource_limit")
+            raise Refusal("unsupported_conversion")
         titles = given.titles if len(given.titles) == frame.width else tuple(frame.columns)
         for start in range(0, max(1, frame.height), _MAX_ROWS - 1):
             sheet = book.add_worksheet(_sheet_name(given.name, names))
@@ -235,5 +235,5 @@ def _is_excel_time(value: Any) -> bool:
 
 def _write_text(sheet: Any, row: int, column: int, text: str, style: Any = None) -> None:
     if len(text.encode("utf-16-le")) // 2 > _MAX_CHARACTERS:
-        raise Refusal("resource_limit")
+        raise Refusal("unsupported_conversion")
     sheet.write_string(row, column, text, style)

@@ -1,5 +1,7 @@
 """What an attempt does while the database or the store is away for a moment: it waits, and keeps what it has done."""
 
+import asyncio
+import gc
 from dataclasses import replace
 
 import pytest
@@ -94,3 +96,22 @@ async def test_nobody_waits_with_a_lease_that_may_be_over(shop):
     rules = replace(QUICK, lease=1.0, heartbeat=3600, margin=0.9, look=3600, patience=3600)
     assert await shop.work(runner_on(shop, store, rules)) == "retry_wait"
     assert store.left > 990
+
+
+async def test_a_store_and_a_database_that_are_both_away_are_one_trouble(shop, monkeypatch):
+    """Of two that fail side by side one is told, and the other is not left for the garbage collector to tell of."""
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    report = repository.report
+
+    async def away(*given, **named):
+        if named["stage"] is Stage.STORING:
+            raise DatabaseUnavailable
+        return await report(*given, **named)
+
+    await shop.order(b"hello")
+    monkeypatch.setattr(repository, "report", away)
+    store = Away(shop.store, "put_file", times=1_000)
+    assert await shop.work(runner_on(shop, store, HASTY)) == "retry_wait"
+    gc.collect()
+    assert complaints == []

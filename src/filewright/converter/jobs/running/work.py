@@ -176,6 +176,8 @@ class JobWork:
             await entering
         finally:
             await ended([entering])
+            if not entering.cancelled():
+                entering.exception()  # of the two the store's trouble is told, if both have any
         return stored
 
     async def infected(self, job: Claimed, error: Exception) -> Sequence[str]:

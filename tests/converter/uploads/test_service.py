@@ -223,6 +223,26 @@ async def test_two_who_complete_an_upload_at_once_get_the_same_file(room, monkey
     assert await room.read(done.artifact) == b"0123"
 
 
+@pytest.mark.requirement("F1")
+@pytest.mark.parametrize(("slow", "ends_well"), [(b"0123", True), (b"abcd", False)], ids=["same", "other"])
+async def test_a_client_that_sends_all_again_while_its_first_request_still_runs_is_served(room, slow, ends_well):
+    upload = await room.uploads.create(ME, filename="a.txt", length=4)
+
+    async def overtaken():
+        yield slow[:2]
+        await room.uploads.replace(ME, upload.id, pieces(b"0123"))
+        yield slow[2:]
+
+    if ends_well:
+        assert (await room.uploads.replace(ME, upload.id, overtaken())).received == 4
+    else:
+        with pytest.raises(Conflict):
+            await room.uploads.replace(ME, upload.id, overtaken())
+    assert len(await room.keys()) == 1
+    done = await room.uploads.complete(ME, upload.id)
+    assert await room.read(done.artifact) == b"0123"
+
+
 async def test_sending_again_replaces_what_was_sent(room):
     upload = await room.uploads.create(ME, filename="a.txt", length=4)
     for data in (b"0123", b"abcd"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -93,15 +93,39 @@ class Receiving:
         parts = [*upload.parts, *(Part(item.key, item.bytes) for item in stored)]
         return await self.move(upload, parts, drop=[item.key for item in stored])
 
-    async def replace(self, upload: Upload, chunks: AsyncIterator[bytes]) -> Upload:
-        """The whole file in one body, instead of whatever came before. Raises InvalidRequest for a wrong size."""
+    async def replace(
+        self, upload: Upload, chunks: AsyncIterator[bytes], look_again: Callable[[], Awaitable[Upload]]
+    ) -> Upload:
+        """The whole file in one body, instead of whatever came before. Raises InvalidRequest for a wrong size.
+
+        A client that got no answer repeats its request, and the first may still run: whichever is late finds the same
+        bytes there, and leaves them. `look_again` tells the upload as it is by then.
+        """
         stored = await self.put(upload, chunks, limit=upload.length, refusal=_wrong_size(upload.length))
         if stored.bytes != upload.length:
             await self._store.delete(stored.key)
             raise _wrong_size(upload.length)
-        moved = await self.move(upload, [Part(stored.key, stored.bytes)], drop=[stored.key])
+        try:
+            moved = await self.move(upload, [Part(stored.key, stored.bytes)], drop=[stored.key])
+        except Conflict:
+            found = await look_again()
+            if not await self._holds(found, stored):
+                raise
+            return found
         await self.drop(part.key for part in upload.parts)
         return moved
+
+    async def _holds(self, upload: Upload, whole: StoredObject) -> bool:
+        """Whether it has these bytes, from one request."""
+        if upload.state is not UploadState.RECEIVING or len(upload.parts) != 1 or upload.received != whole.bytes:
+            return False
+        digest = hashlib.sha256()
+        try:
+            async for block in self._store.get(upload.parts[0].key):
+                digest.update(block)
+        except ObjectMissing:
+            return False
+        return digest.hexdigest() == whole.sha256
 
     async def take_direct(self, upload: Upload) -> Upload:
         """The upload with what was sent straight to the store, in place of whatever came before; or as it is."""

@@ -15,6 +15,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,11 +200,13 @@ class Uploads:
         return await self._completed_if_whole(caller, upload)
 
     async def replace(self, caller: Caller, upload_id: str, chunks: AsyncIterator[bytes]) -> Upload:
-        """Take the whole file in one body, instead of whatever came before. Raises InvalidRequest for a wrong size."""
+        """Take the whole file in one body, instead of whatever came before. Raises InvalidRequest for a wrong size,
+        and Conflict when the upload is complete or another request with other bytes is faster.
+        """
         upload = await self.get(caller, upload_id)
         if upload.state is UploadState.COMPLETE:
             raise Conflict("The upload is complete; its bytes do not change any more.")
-        return await self._receiving.replace(upload, chunks)
+        return await self._receiving.replace(upload, chunks, partial(self.get, caller, upload_id))
 
     async def receive(self, caller: Caller, filename: str, chunks: AsyncIterator[bytes]) -> Completed:
         """Take a file of unknown length in one go. Raises TooLarge; whatever it raises, nothing of it is left."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -19,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from filewright.chassis.networks import Address
 from filewright.chassis.tasks import ended
 
+_PORTS_TRIED = 20
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -56,15 +59,36 @@ async def listening(
 
     servers = []
     try:
-        for host in hosts or ("127.0.0.1",):
-            server = await asyncio.start_server(serve, host, peer.port, ssl=tls)
-            servers.append(server)
-            peer.port = server.sockets[0].getsockname()[1]
+        for bound in _bound(hosts or ("127.0.0.1",), port):
+            servers.append(await asyncio.start_server(serve, sock=bound, ssl=tls))
+            peer.port = bound.getsockname()[1]
         yield peer
     finally:
         for server in servers:
             server.close()
         await asyncio.wait_for(_hung_up(serving), 10)
+
+
+def _bound(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    """A socket at each address, all at one port: where none is given, at one that is free at all of them."""
+    for _ in range(_PORTS_TRIED):
+        bound: list[socket.socket] = []
+        try:
+            for host in hosts:
+                family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                bound.append(socket.create_server((host, port or _port_of(bound)), family=family))
+        except OSError as error:
+            for one in bound:
+                one.close()
+            if error.errno != errno.EADDRINUSE or port:
+                raise
+        else:
+            return bound
+    raise OSError(errno.EADDRINUSE, "no port is free at all of these addresses")
+
+
+def _port_of(bound: Sequence[socket.socket]) -> int:
+    return int(bound[0].getsockname()[1]) if bound else 0
 
 
 async def _hung_up(serving: Mapping[asyncio.Task[None], asyncio.StreamWriter]) -> None:

@@ -1,4 +1,4 @@
-"""What is done to a document between pandoc's reader and its writer, by small programs in Lua beside `inside/`."""
+"""What is done to a document between pandoc's reader and its writer, by the programs in Lua of `inside/pandoc/`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from filewright.converter.engines.port import Conversion
 
-_FOLDER = Path(__file__).with_name("inside")
+_FOLDER = Path(__file__).with_name("inside") / "pandoc"
 _BOOK_LANGUAGE = _FOLDER / "book_language.lua"
 _ONE_OF_EACH_NAME = _FOLDER / "one_of_each_name.lua"
 _PICTURES_APART = _FOLDER / "pictures_apart.lua"

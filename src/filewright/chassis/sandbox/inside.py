@@ -22,6 +22,7 @@ import socket
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from filewright.chassis.sandbox import landlock, seccomp
@@ -63,7 +64,7 @@ def serve(connection: socket.socket) -> None:
     order = line.receive()
     if order:
         _shut_in(order)
-        line.send(**_answer(line, order))
+        line.send(**answer(order, lambda fraction: line.send(progress=fraction)))
 
 
 def _shut_in(order: dict[str, Any]) -> None:
@@ -94,14 +95,15 @@ def _room(which: int, value: int) -> int:
         return value + int(statm.read().split()[0]) * resource.getpagesize()
 
 
-def _answer(line: Line, order: dict[str, Any]) -> dict[str, Any]:
+def answer(order: dict[str, Any], tell: Callable[[float], None]) -> dict[str, Any]:
+    """Call the function of that order; what came of it. `tell` hears how far it is, in ever larger fractions."""
     best = -1.0
 
     def report(fraction: float) -> None:
         nonlocal best
         if fraction > best:
             best = fraction
-            line.send(progress=min(1.0, max(0.0, float(fraction))))
+            tell(min(1.0, max(0.0, float(fraction))))
 
     try:
         module, _, name = str(order["function"]).partition(":")

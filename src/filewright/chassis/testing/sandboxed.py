@@ -78,6 +78,16 @@ def whereabouts(report: Report) -> dict[str, Any]:
     return {"cwd": str(Path.cwd()), "tmp": os.environ["TMPDIR"], "env": sorted(os.environ), "uid": os.getuid()}
 
 
+def given(report: Report) -> dict[str, str]:
+    """What lies before it, and one product more."""
+    Path("out/made").write_text("made")
+    return {path.name: path.read_text() for path in Path("in").iterdir()}
+
+
+def process(report: Report) -> int:
+    return os.getpid()
+
+
 def nested(report: Report) -> Any:
     value: Any = 1
     for _ in range(500):

@@ -36,6 +36,7 @@ from filewright.converter.bootstrap.upkeep import (
 from filewright.converter.bootstrap.work import (
     MakeConverter,
     converter_on,
+    opened_looks,
     opened_packs,
     opened_sandbox,
     operations_on,
@@ -94,12 +95,13 @@ async def build(settings: Settings, make_converter: MakeConverter | None = None)
     async with (
         opened_platform(settings) as on,
         opened_sandbox(on) as sandbox,
+        opened_looks(on, sandbox) as looks,
         opened_packs(on, sandbox, scanner := scanner_on(on)) as packs,
     ):
         await on.database.migrate(MIGRATIONS)
         await require_room(on, "serve")
         await on.store.sweep()
-        converter = converter_on(on, sandbox, make_converter)
+        converter = converter_on(on, sandbox, make_converter, looks)
         operations = operations_on(on, converter, sandbox)
         features = features_on(on, converter, operations, scanner)
         rescuer = Rescuer(on.database, on.notifier, on.metrics, on.audit)
@@ -150,10 +152,11 @@ async def build_worker(
     async with (
         opened_platform(settings, lanes) as on,
         opened_sandbox(on) as sandbox,
+        opened_looks(on, sandbox) as looks,
         opened_packs(on, sandbox, scanner := scanner_on(on)) as packs,
     ):
         await require_database(on, "worker")
-        converter = converter_on(on, sandbox, make_converter)
+        converter = converter_on(on, sandbox, make_converter, looks)
         operations = operations_on(on, converter, sandbox)
         features = features_on(on, converter, operations, scanner)
         worker = worker_on(on, converter, operations, features, scanner, packs, lanes)

@@ -21,6 +21,7 @@ from filewright.converter.artifacts.service import Artifacts
 from filewright.converter.bootstrap.features import Features
 from filewright.converter.bootstrap.platform import Platform
 from filewright.converter.conversion.converter import Converter
+from filewright.converter.conversion.looks import Looks
 from filewright.converter.engines.font_packs import read_fonts, with_fonts
 from filewright.converter.engines.libreoffice_installation import installation
 from filewright.converter.engines.libreoffice_warm import Rules, standing, try_warm
@@ -50,7 +51,7 @@ def operations_on(on: Platform, converter: Converter, sandbox: Sandbox) -> Opera
     return Operations(Operators(standard_operators()), converter, sandbox, clock=on.clock)
 
 
-def converter_on(on: Platform, sandbox: Sandbox, make: MakeConverter | None) -> Converter:
+def converter_on(on: Platform, sandbox: Sandbox, make: MakeConverter | None, looks: Looks | None = None) -> Converter:
     """Drives every engine that is installed here. Raises SettingsError for a broken plug-in, if it is to be strict."""
     if make is not None:
         return make(sandbox, on.clock)
@@ -59,7 +60,17 @@ def converter_on(on: Platform, sandbox: Sandbox, make: MakeConverter | None) -> 
         raise SettingsError("\n".join(["FILEWRIGHT_ENGINES_STRICT: mend these engines", *map(str, found.problems)]))
     for problem in found.problems:
         log.warning("engine_left_out", problem=str(problem))
-    return Converter(Registry(found.engines), sandbox, clock=on.clock)
+    return Converter(Registry(found.engines), sandbox, clock=on.clock, looks=looks)
+
+
+@asynccontextmanager
+async def opened_looks(on: Platform, sandbox: Sandbox) -> AsyncIterator[Looks]:
+    """Where the products of jobs are opened; within the sandbox's time."""
+    looks = Looks(sandbox, on.jobs_dir, products=on.settings.look_products)
+    try:
+        yield looks
+    finally:
+        await looks.close()
 
 
 @asynccontextmanager

@@ -10,13 +10,15 @@ import codecs
 import hashlib
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filewright.chassis.sandbox.port import Ending, Limits, PythonCall, Sandbox
+from filewright.chassis.sandbox.port import Limits
 from filewright.converter.conversion.fidelity import Fidelity, Original, fidelity_of
 from filewright.converter.conversion.inside.probe import LOOKED_AT
+from filewright.converter.conversion.looks import WARM, Look, Looks, See
 from filewright.converter.engines.tables import POLARS
 from filewright.converter.errors import OutputInvalid, ResourceLimit
 from filewright.converter.formats.catalogue import FORMATS
@@ -24,17 +26,6 @@ from filewright.converter.formats.detection import detect
 from filewright.converter.formats.kinship import also
 
 MAX_PRODUCTS = 10_000
-_PROBE = "filewright.converter.conversion.inside.probe"
-_WARM = (
-    _PROBE,
-    "filewright.converter.conversion.inside.rehearsal",
-    "filewright.converter.conversion.inside.fidelity.measure",
-    "filewright.converter.conversion.inside.fidelity.pages",
-    "pypdfium2",
-    "pymediainfo",
-    # A reader of pictures that is not there yet makes Pillow import all that it has.
-    *(f"PIL.{kind}ImagePlugin" for kind in ("Bmp", "Gif", "Jpeg", "Png", "Ppm", "WebP", "Avif", "Tiff", "Ico")),
-)
 _WARM_ELSEWHERE = dict.fromkeys(("parquet", "geoparquet", "arrow"), POLARS.warm)
 """Where the reader is larger than all the rest, its engine's warm parent has it already."""
 _BLOCK = 1 << 20
@@ -81,72 +72,89 @@ def check_plain(products: Sequence[Path], out: Path, *, max_bytes: int, least: i
 Sheet = Mapping[str, float]
 
 
-async def probe(
-    products: Sequence[Path], target: str, *, sandbox: Sandbox, workspace: Path, limits: Limits
-) -> Sequence[Sheet]:
+@dataclass(frozen=True)
+class Sight:
+    """Where products are opened, and what may be spent on it."""
+
+    looks: Looks
+    workspace: Path
+    limits: Limits
+    party: str = ""
+
+    async def look(
+        self, function: str, files: Sequence[Path], arguments: Callable[[See], Mapping[str, Any]], target: str
+    ) -> Any:
+        """As `Looks.look`."""
+        warm = _WARM_ELSEWHERE.get(target, WARM)
+        terms: dict[str, Any] = {"workspace": self.workspace, "limits": self.limits, "party": self.party}
+        return await self.looks.look(Look(function, files, arguments, warm, **terms))
+
+
+async def probe(products: Sequence[Path], target: str, sight: Sight) -> Sequence[Sheet]:
     """Open the products; a fact sheet for each. Text is read here, all else in the sandbox."""
     if FORMATS[target].text:
         for product in products:
             _check_text(product, target)
     if target not in LOOKED_AT:
         return [{} for _ in products]
-    call = PythonCall(f"{_PROBE}:probe", _looked_at(products, target, workspace), _WARM_ELSEWHERE.get(target, _WARM))
-    outcome = await sandbox.run(call, workspace=workspace, limits=limits)
-    if outcome.ending is not Ending.COMPLETED:
-        raise OutputInvalid
-    return _sheets(outcome.untrusted_value, len(products))
+    said = await sight.look("probe", products, lambda see: _looked_at(products, target, see), target)
+    return _sheets(said, len(products))
 
 
 async def probe_beside(
-    products: Sequence[Path], target: str, original: Original, *, sandbox: Sandbox, workspace: Path, limits: Limits
+    products: Sequence[Path], target: str, original: Original, sight: Sight
 ) -> tuple[Sequence[Sheet], Fidelity | None]:
     """As `probe`, and hold the one product against its original, if that can be done.
 
     Should the child not live through the comparison, the product is opened once more without.
     """
-    more = {
-        "original": str(original.path.relative_to(workspace)),
-        "original_format": original.format,
-        "fonts": dict(original.fonts),
-    }
-    call = PythonCall(f"{_PROBE}:compare", {**_looked_at(products, target, workspace), **more}, _WARM)
-    return await _compared(call, products, target, sandbox, workspace, limits)
+
+    def arguments(see: See) -> dict[str, Any]:
+        return {
+            **_looked_at(products, target, see),
+            "original": see(original.path),
+            "original_format": original.format,
+            "fonts": {name: list(others) for name, others in original.fonts.items()},
+        }
+
+    said = await sight.look("compare", [*products, original.path], arguments, target)
+    return await _compared(said, products, target, sight)
 
 
 async def probe_pages_beside(
     product: Path,
     originals: Sequence[Path],
+    sight: Sight,
     *,
     password: str | None,
     seconds: float,
     looks: bool,
-    sandbox: Sandbox,
-    workspace: Path,
-    limits: Limits,
 ) -> tuple[Sequence[Sheet], Fidelity | None]:
     """The same of a PDF that was made of PDFs, in no more than so many seconds of CPU; `looks`: pages are drawn."""
-    more = {
-        "originals": [str(path.relative_to(workspace)) for path in originals],
-        "password": password,
-        "seconds": seconds,
-        "looks": looks,
-    }
-    call = PythonCall(f"{_PROBE}:compare_pages", {**_looked_at([product], "pdf", workspace), **more}, _WARM)
-    return await _compared(call, [product], "pdf", sandbox, workspace, limits)
+
+    def arguments(see: See) -> dict[str, Any]:
+        return {
+            **_looked_at([product], "pdf", see),
+            "originals": [see(path) for path in originals],
+            "password": password,
+            "seconds": seconds,
+            "looks": looks,
+        }
+
+    said = await sight.look("compare_pages", [product, *originals], arguments, "pdf")
+    return await _compared(said, [product], "pdf", sight)
 
 
 async def _compared(
-    call: PythonCall, products: Sequence[Path], target: str, sandbox: Sandbox, workspace: Path, limits: Limits
+    said: object, products: Sequence[Path], target: str, sight: Sight
 ) -> tuple[Sequence[Sheet], Fidelity | None]:
-    outcome = await sandbox.run(call, workspace=workspace, limits=limits)
-    said = outcome.untrusted_value
-    if outcome.ending is Ending.COMPLETED and isinstance(said, Mapping):
+    if isinstance(said, Mapping):
         return _sheets(said.get("sheets"), len(products)), fidelity_of(said.get("fidelity"))
-    return await probe(products, target, sandbox=sandbox, workspace=workspace, limits=limits), None
+    return await probe(products, target, sight), None
 
 
-def _looked_at(products: Sequence[Path], target: str, workspace: Path) -> dict[str, Any]:
-    return {"paths": [str(path.relative_to(workspace)) for path in products], "format_id": target}
+def _looked_at(products: Sequence[Path], target: str, see: See) -> dict[str, Any]:
+    return {"paths": [see(path) for path in products], "format_id": target}
 
 
 def digest(path: Path) -> tuple[int, str]:

@@ -26,6 +26,7 @@ from filewright.converter.conversion import checks
 from filewright.converter.conversion.attempt import Attempt, OnProgress, Progress
 from filewright.converter.conversion.fidelity import Fidelity, Original, is_measured
 from filewright.converter.conversion.inspection import Inspection, inspect
+from filewright.converter.conversion.looks import Looks
 from filewright.converter.conversion.names import product_names
 from filewright.converter.conversion.options import check_options, part_of
 from filewright.converter.conversion.orders import UNKNOWN_MEDIA_TYPE, Assignment, Converted, Hop, Plan, Product, Stage
@@ -63,9 +64,13 @@ OnStage = Callable[[Stage], None]
 class Converter:
     """Converts files with the engines that are installed here. One instance serves many conversions at once."""
 
-    def __init__(self, registry: Registry, sandbox: Sandbox, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, registry: Registry, sandbox: Sandbox, *, clock: Clock | None = None, looks: Looks | None = None
+    ) -> None:
         self.registry = registry
         """The engines."""
+        self.looks = looks or Looks(sandbox)
+        """Where products are opened."""
         self._sandbox = sandbox
         self._clock = clock or SystemClock()
         self.planner = Planner(registry.abilities())
@@ -292,14 +297,12 @@ class Converter:
         self, attempt: _Attempt, route: Route, files: Sequence[Path]
     ) -> tuple[Sequence[checks.Sheet], Fidelity | None]:
         """Open the products, and hold the one of an office document against that document."""
-        limits, workspace = attempt.limits(at_most=_PROBE_SECONDS), attempt.current_workspace
+        limits, party = attempt.limits(at_most=_PROBE_SECONDS), attempt.assignment.party
+        sight = checks.Sight(self.looks, attempt.current_workspace, limits, party)
         original = await asyncio.to_thread(attempt.original, route) if len(files) == 1 else None
         if original is not None:
-            return await checks.probe_beside(
-                files, route.target, original, sandbox=self._sandbox, workspace=workspace, limits=limits
-            )
-        seen = await checks.probe(files, route.target, sandbox=self._sandbox, workspace=workspace, limits=limits)
-        return seen, None
+            return await checks.probe_beside(files, route.target, original, sight)
+        return await checks.probe(files, route.target, sight), None
 
 
 def _nothing_for(target: str) -> EmptyInput:

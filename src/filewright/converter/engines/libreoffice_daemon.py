@@ -11,11 +11,12 @@ import secrets
 import shutil
 from pathlib import Path
 
+from filewright.chassis.sandbox.helpers import Helper
 from filewright.chassis.sandbox.port import Command, Limits, Sandbox, SandboxLevel, SandboxUnavailable
 from filewright.chassis.sandbox.system import python_argv
 from filewright.converter.engines.inside.office.samples import SAMPLES
 from filewright.converter.engines.libreoffice_filters import Export
-from filewright.converter.engines.libreoffice_helpers import Helper, Helpers
+from filewright.converter.engines.libreoffice_helpers import Offices, converted
 from filewright.converter.engines.libreoffice_installation import Installation, interpreter_of
 from filewright.converter.engines.libreoffice_office import Order
 from filewright.converter.errors import ConversionError
@@ -26,7 +27,7 @@ _TRIAL = Limits(wall_seconds=60, write_bytes=64 << 20)
 _DOCUMENTS = 200
 
 
-def daemons(installed: Installation, sandbox: Sandbox, jobs_dir: Path) -> Helpers:
+def daemons(installed: Installation, sandbox: Sandbox, jobs_dir: Path) -> Offices:
     """Those of this sandbox; one for each document that is converted at the same time. Raises SandboxUnavailable."""
     found = interpreter_of(installed)
     if found is None:
@@ -41,15 +42,15 @@ def daemons(installed: Installation, sandbox: Sandbox, jobs_dir: Path) -> Helper
         line = python_argv(_MAIN, str(installed.root), name, interpreter=str(interpreter), path=(str(modules),))
         return Command(line, readable=installed.readable, socket_names=_SOCKETS)
 
-    return Helpers(sandbox, jobs_dir, program, documents=_DOCUMENTS)
+    return Offices(sandbox, jobs_dir, program, documents=_DOCUMENTS)
 
 
-async def trouble_with(helpers: Helpers, scratch: Path) -> str:
+async def trouble_with(offices: Offices, scratch: Path) -> str:
     """What is wrong with the words that it makes of our own documents; empty when nothing is."""
     place = scratch / "trial"
     place.mkdir()
     try:
-        async with helpers.lent(None) as helper:
+        async with offices.lent(None) as helper:
             for sample in SAMPLES:
                 said = await _words(helper, place, sample.name, sample.document, sample.flat, *sample.words)
                 if sample.says not in said:
@@ -67,6 +68,6 @@ async def _words(
     source = place / f"{name}.xml"
     source.write_text(document, encoding="utf-8")
     order = Order(source, import_filter, Export("words", export_filter, options))
-    await helper.convert(order, place, _TRIAL)
+    await converted(helper, order, place, _TRIAL)
     product = place / f"{name}.words"
     return product.read_text(encoding="utf-8", errors="replace") if product.is_file() else ""

@@ -30,7 +30,7 @@ from filewright.chassis.sandbox.port import (
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.engines.inside.office.samples import SAMPLES, Sample
 from filewright.converter.engines.libreoffice_daemon import daemons, trouble_with
-from filewright.converter.engines.libreoffice_helpers import Helpers
+from filewright.converter.engines.libreoffice_helpers import Offices
 from filewright.converter.engines.libreoffice_installation import Installation, installation, interpreter_of
 from filewright.converter.engines.libreoffice_office import Answer, ColdOffice, Office, Order, emptied
 from filewright.converter.engines.port import Work
@@ -122,8 +122,8 @@ class Standing:
     """How far the ways that are not cold are to be trusted in one sandbox."""
 
     rules: Rules = field(default_factory=Rules)
-    children: Helpers | None = None
-    daemons: Helpers | None = None
+    children: Offices | None = None
+    daemons: Offices | None = None
     daemons_trouble: str = ""
     daemons_paused_until: float = 0.0
     is_missing: bool = False
@@ -167,7 +167,7 @@ class Standing:
             return WarmOffice(parent)
         if self.children is None:
             call = PythonCall(f"{_INSIDE}.helper:serve", {}, parent)
-            self.children = Helpers(sandbox, self.rules.jobs_dir, lambda: call, documents=self.rules.documents)
+            self.children = Offices(sandbox, self.rules.jobs_dir, lambda: call, documents=self.rules.documents)
         return self.children
 
     async def leave(self, office: Office, trouble: str) -> None:
@@ -275,7 +275,7 @@ async def proven_parent(installed: Installation, sandbox: Sandbox, scratch: Path
         return parent if now.proven else None
 
 
-async def proven_daemons(installed: Installation, sandbox: Sandbox, scratch: Path) -> Helpers | None:
+async def proven_daemons(installed: Installation, sandbox: Sandbox, scratch: Path) -> Offices | None:
     """LibreOffices that listen, once one has made of our own documents what it should; None: not here, or not now."""
     now = standing(sandbox)
     async with now.trying:

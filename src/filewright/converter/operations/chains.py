@@ -287,13 +287,15 @@ class Operations:
         return await checks.probe_pages_beside(
             made[0].path,
             measuring.originals(work),
+            self._sight(course, work),
             password=work.password,
             seconds=measuring.seconds_for(elapsed),
             looks=measuring.is_drawn(work, elapsed),
-            sandbox=self._sandbox,
-            workspace=work.workspace,
-            limits=course.limits(at_most=_PROBE_SECONDS),
         )
+
+    def _sight(self, course: _Course, work: Errand) -> checks.Sight:
+        limits = course.limits(at_most=_PROBE_SECONDS)
+        return checks.Sight(self._converter.looks, work.workspace, limits, course.task.party)
 
     async def _probed(
         self, course: _Course, work: Errand, made: Sequence[Made], formats: Sequence[str | None]
@@ -304,13 +306,8 @@ class Operations:
             if format_id is None:
                 continue
             mine = [number for number, is_a in enumerate(formats) if is_a == format_id]
-            found = await checks.probe(
-                [made[number].path for number in mine],
-                format_id,
-                sandbox=self._sandbox,
-                workspace=work.workspace,
-                limits=course.limits(at_most=_PROBE_SECONDS),
-            )
+            products = [made[number].path for number in mine]
+            found = await checks.probe(products, format_id, self._sight(course, work))
             for number, facts in zip(mine, found, strict=True):
                 sheets[number] = dict(facts)
         return sheets

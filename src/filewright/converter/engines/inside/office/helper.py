@@ -1,30 +1,28 @@
 """One LibreOffice for several documents, one after the other: the side in the sandbox.
 
-Orders come as lines of JSON by one named pipe of the working directory and answers go by another; documents lie below
-that directory, and nothing else is in sight. `serve` is for a child of the warm parent that may convert more than one
-document. `main` is a program of its own: it starts `soffice.bin` beside itself, calls it by UNO, and ends when that
-ends, however it does; whoever waits for an answer then hears that nobody is there. It is not waited for here: a call
-that hangs is the owner's to end, by ending all of it.
+`serve` is for a child of the warm parent that may convert more than one document. `main` is a program of its own: it
+starts `soffice.bin` beside itself, calls it by UNO, and ends when that ends, however it does; whoever waits for an
+answer then hears that nobody is there. It is not waited for here: a call that hangs is the owner's to end, by ending
+all of it.
 
 Runs in the Python that LibreOffice's `uno` was built for; imports the standard library and a few modules of ours only.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from filewright.chassis.sandbox.child import Report
+from filewright.chassis.sandbox.helping import Desk
 from filewright.converter.engines.inside.office import desktop
 from filewright.converter.engines.libreoffice_installation import Installation, installed_at, write_profile
 
-ORDERS, ANSWERS = "orders", "answers"
 _START_SECONDS = 60.0
 Process = subprocess.Popen[bytes]  # noqa: TID251 - inside the sandbox, of a program of the operator's
 _START_ME_AGAIN = 81
@@ -85,29 +83,14 @@ def _soffice(found: Installation, profile: Path, name: str) -> Process:
 
 
 def _serve(pid: int, is_alive: Callable[[], bool] = lambda: True) -> NoReturn:
-    with Path(ANSWERS).open("w", encoding="ascii", buffering=1) as answers:
-        print(json.dumps({"ready": True, "memory": _memory(pid)}), file=answers)
-        for order in _orders():
-            answer = desktop.carry_out(**order)
-            if not is_alive():
-                break
-            print(json.dumps({**answer, "memory": _memory(pid)}), file=answers)
+    desk = Desk(pid)
+    desk.say({"ready": True})
+    for order in desk.orders():
+        answer = desktop.carry_out(**order)
+        if not is_alive():
+            break
+        desk.say(answer)
     os._exit(1)
-
-
-def _orders() -> Iterator[dict[str, Any]]:
-    with Path(ORDERS).open(encoding="utf-8") as orders:
-        for line in orders:
-            yield json.loads(line)
-
-
-def _memory(pid: int) -> int:
-    """What LibreOffice holds, without what its libraries and its parent share with others; 0: not to be known here."""
-    try:
-        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return 0
-    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from filewright.chassis.sandbox import supervision
 from filewright.chassis.sandbox.port import Command, Ending, Limits, Sandbox, SandboxUnavailable
 from filewright.chassis.sandbox.processes import descendants
 from filewright.chassis.sandbox.workspace import Workspace
@@ -157,12 +156,10 @@ class TestLimits:
         assert outcome.ending is Ending.CPU_LIMIT
 
     async def test_processor_time_that_ran_out_while_nobody_looked(
-        self, sandbox: Sandbox, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+        self, sandbox: Sandbox, workspace: Workspace
     ) -> None:
-        monkeypatch.setattr(supervision, "_TICK_SECONDS", 60)  # the kernel is left to end it
-        outcome = await sandbox.run(
-            shell("while :; do :; done"), workspace=workspace.path, limits=limits(cpu_seconds=0.4)
-        )
+        seldom = limits(cpu_seconds=0.4, watch_seconds=60)  # the kernel is left to end it
+        outcome = await sandbox.run(shell("while :; do :; done"), workspace=workspace.path, limits=seldom)
         assert outcome.ending is Ending.CPU_LIMIT
 
     @pytest.mark.requirement("F22")

@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ from filewright.chassis.sandbox.workspace import Workspace
 from filewright.chassis.tasks import to_its_end
 
 _START_SECONDS = 90.0
+_WATCH_SECONDS = 1.0
+"""Most of its time it waits."""
 _MOST_FILES = 10_000
 _LONGEST_ANSWER = 4 << 20
 
@@ -65,6 +67,7 @@ class Terms:
             cpu_seconds=2 * self.seconds,
             write_bytes=8 << 30,
             output_bytes=64 << 20,
+            watch_seconds=_WATCH_SECONDS,
         )
 
 
@@ -118,7 +121,8 @@ class Helper:
         await asyncio.to_thread(_lay_down, given, self._inputs)
         self._send(order)
         said = await self._answered(seconds, cancel)
-        await asyncio.to_thread(self._clear_up, out, most_bytes)
+        if out is not None or not self._is_forgotten(given):
+            await asyncio.to_thread(self._clear_up, out, most_bytes)
         return said
 
     async def stop(self) -> None:
@@ -169,6 +173,13 @@ class Helper:
                 memory = said.get("memory")
                 self._memory = memory if isinstance(memory, int) else 0
                 self._next.set_result(said)
+
+    def _is_forgotten(self, given: Iterable[str]) -> bool:
+        """Most often what was given is all that there is, and its few names are gone sooner than a thread begins."""
+        with _its_doing():
+            for name in given:
+                os.unlink(name, dir_fd=self._inputs)
+            return _is_empty(self._inputs) and _is_empty(self._products)
 
     def _clear_up(self, out: Path | None, most_bytes: int) -> None:
         """Take what was made and leave nothing. Copies, so that whoever still has the file open here can not change
@@ -298,6 +309,11 @@ def _take(name: str, place: int, out: Path) -> None:
     source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
     with os.fdopen(source, "rb") as file, (out / name).open("xb") as copy:
         shutil.copyfileobj(file, copy, 1 << 20)
+
+
+def _is_empty(place: int) -> bool:
+    with os.scandir(place) as entries:
+        return next(entries, None) is None
 
 
 def _clear(place: int) -> None:

@@ -43,6 +43,8 @@ class Limits:
     open_files: int = 1024
     output_bytes: int = 1 << 20
     """Bytes of stdout and of stderr that are read; more than that ends the run."""
+    watch_seconds: float = 0.1
+    """How often it is looked at what a run uses; what the kernel bounds, it bounds at once."""
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from filewright.chassis.sandbox import disk
 from filewright.chassis.sandbox.port import Ending, Limits, SandboxUnavailable
 from filewright.chassis.sandbox.processes import TreeUse, measure, unlinked_bytes
 
-_TICK_SECONDS = 0.1
 _DISK_TICKS = 5
 _REWRITES = 8
 """How many times its limit a program may write over what it has written."""
+_OOM_KILLS = b"\noom_kill "
 _OWN_PROCESSES = 8
 """What bubblewrap, a gate or a launcher adds to the tree."""
 _LAST_RESORT_SECONDS = 10.0
@@ -168,7 +168,7 @@ class Supervision:
 
     async def _watch(self) -> None:
         for tick in itertools.count(1):
-            await asyncio.sleep(_TICK_SECONDS)
+            await asyncio.sleep(self.limits.watch_seconds)
             use = measure(self._child.root)
             self._take_note(use)
             ending = self._passed(use)
@@ -219,7 +219,9 @@ async def _undisturbed(future: asyncio.Future[Any]) -> None:
 
 
 def _out_of_memory_kills() -> int:
-    with contextlib.suppress(OSError, ValueError):
-        facts = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
-        return int(facts.get("oom_kill", 0))
+    with contextlib.suppress(OSError):
+        facts = Path("/proc/vmstat").read_bytes()
+        found = facts.find(_OOM_KILLS)
+        if found >= 0:
+            return int(facts[found + len(_OOM_KILLS) :].split(maxsplit=1)[0])
     return 0

@@ -8,6 +8,7 @@ those whose lock is free, so a killed process leaves nothing for ever and a livi
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import stat
@@ -38,6 +39,7 @@ from filewright.chassis.storage.port import (
     check_range,
 )
 from filewright.chassis.storage.threads import in_thread
+from filewright.chassis.tasks import to_its_end
 
 WRITTEN = failpoints.declare("storage.put.written", "all bytes are in the temporary file, which is not renamed yet")
 STORED = failpoints.declare("storage.put.stored", "the object is in its place and the caller does not know yet")
@@ -71,13 +73,30 @@ class LocalStore:
         target = self._path(key)
         intake = Intake(max_bytes, digest=digest)
         file = Incoming(self._incoming)
+        writing: asyncio.Future[None] | None = None
+        last = b""
+
+        def finish() -> None:
+            if last:
+                file.write(last, intake)
+            _keep(file, target)
+
         try:
-            await in_thread(file.open)
             async for block in intake.blocks(chunks):
-                await in_thread(file.write, block, intake)
-            await self._keep(file, target)
+                if last:  # one is written while the next comes
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.ensure_future(in_thread(file.write, last, intake))
+                last = block
+            if writing is not None:
+                await writing
+            await in_thread(finish)
         finally:
-            await in_thread(file.discard)
+            if writing is not None:
+                await to_its_end(asyncio.wait([writing]))
+                writing.exception()  # looked at, or the loop tells of it
+            if not file.is_closed:
+                await in_thread(file.discard)
         return intake.receipt(key)
 
     async def put_file(self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "") -> StoredObject:
@@ -86,28 +105,18 @@ class LocalStore:
         intake = Intake(max_bytes)
         source, file = OpenFile(path, _READ), Incoming(self._incoming)
 
-        def begin() -> None:
-            source.open()
-            file.open()
-
         def write(block: memoryview) -> None:
             intake.admit(len(block))
             file.write(block, intake)
 
         try:
-            await copied(begin, lambda buffer: os.readv(source.descriptor, [buffer]), write)
-            await self._keep(file, target)
+            await copied(source.open, lambda buffer: os.readv(source.descriptor, [buffer]), write)
+            await in_thread(_keep, file, target)
         finally:
             source.close()
-            await in_thread(file.discard)
+            if not file.is_closed:
+                await in_thread(file.discard)
         return intake.receipt(key)
-
-    async def _keep(self, file: Incoming, target: Path) -> None:
-        with telling_failures():
-            failpoints.hit(WRITTEN)
-        await in_thread(file.move_to, target)
-        with telling_failures():
-            failpoints.hit(STORED)
 
     def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         check_range(start, end)
@@ -245,3 +254,11 @@ class LocalStore:
                     path.unlink()
                     removed += 1
         return removed
+
+
+def _keep(file: Incoming, target: Path) -> None:
+    with telling_failures():
+        failpoints.hit(WRITTEN)
+    file.move_to(target)
+    with telling_failures():
+        failpoints.hit(STORED)

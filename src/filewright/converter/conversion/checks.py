@@ -157,7 +157,11 @@ def _looked_at(products: Sequence[Path], target: str, see: See) -> dict[str, Any
     return {"paths": [see(path) for path in products], "format_id": target}
 
 
-def digest(path: Path) -> tuple[int, str]:
+Digest = tuple[int, str]
+"""Bytes and SHA-256."""
+
+
+def digest(path: Path) -> Digest:
     """Bytes and SHA-256, of the file itself and never of what a link points at."""
     sha256, size = hashlib.sha256(), 0
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123 - Path.open follows links

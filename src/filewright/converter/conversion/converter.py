@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from asyncio import to_thread
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 
 from filewright.chassis.clock import Clock, SystemClock
 from filewright.chassis.sandbox.port import Sandbox
+from filewright.chassis.tasks import together
 from filewright.converter.conversion import checks
 from filewright.converter.conversion.attempt import Attempt, OnProgress, Progress
 from filewright.converter.conversion.fidelity import Fidelity, Original, is_measured
@@ -89,7 +91,7 @@ class Converter:
         password: str | None = None,
     ) -> Inspection:
         """See `inspection.inspect`; raises the error that a caller should see when the file is no good."""
-        return await asyncio.to_thread(inspect, path, filename, tier=tier, from_format=from_format, password=password)
+        return await to_thread(inspect, path, filename, tier=tier, from_format=from_format, password=password)
 
     def plan(self, source_format: str, target: str, options: Mapping[str, Any] | None = None) -> Plan:
         """How a file of that format would be converted; `target` is a format id, an extension or a media type.
@@ -259,7 +261,7 @@ class Converter:
     ) -> Sequence[Path]:
         workspace = attempt.next_workspace()
         given = workspace / "in" / f"input.{FORMATS[step.conversion.source].extension}"
-        await asyncio.to_thread(hand_over, source, given, attempt.workspace)
+        await to_thread(hand_over, source, given, attempt.workspace)
         tier = attempt.assignment.tier
         work = Work(
             source=given,
@@ -277,21 +279,24 @@ class Converter:
             fonts=attempt.assignment.fonts,
         )
         products = await self.registry.engine(step.engine).convert(work)
-        await asyncio.to_thread(
-            checks.check_files, products, work.out, step.conversion.target, max_bytes=tier.max_output_bytes
-        )
+        await to_thread(checks.check_files, products, work.out, step.conversion.target, max_bytes=tier.max_output_bytes)
         attempt.progress.report(share[1])
         return products
 
     async def _finish(
         self, attempt: _Attempt, route: Route, files: Sequence[Path]
     ) -> tuple[tuple[Product, ...], Fidelity | None]:
+        """Read by two at once: one looks at what it is, the other takes its digest."""
+        works: list[Coroutine[Any, Any, Any]] = [self._look(attempt, route, files), to_thread(_digests, files)]
         try:
-            sheets, fidelity = await self._look(attempt, route, files)
+            (sheets, fidelity), digests = await together(works)
         except OutputInvalid as error:
             raise _StepFailed(route.steps[-1], error) from error
         names = product_names(attempt.assignment.filename, route.target, len(files))
-        return await asyncio.to_thread(products_of, files, names, route.target, sheets), fidelity
+        made = zip(files, names, sheets, digests, strict=True)
+        return tuple(
+            product_of(path, name, route.target, facts, digest) for path, name, facts, digest in made
+        ), fidelity
 
     async def _look(
         self, attempt: _Attempt, route: Route, files: Sequence[Path]
@@ -299,7 +304,9 @@ class Converter:
         """Open the products, and hold the one of an office document against that document."""
         limits, party = attempt.limits(at_most=_PROBE_SECONDS), attempt.assignment.party
         sight = checks.Sight(self.looks, attempt.current_workspace, limits, party)
-        original = await asyncio.to_thread(attempt.original, route) if len(files) == 1 else None
+        original = None
+        if len(files) == 1:  # what has to be linked or copied first, on a thread
+            original = attempt.original(route) if len(route.steps) == 1 else await to_thread(attempt.original, route)
         if original is not None:
             return await checks.probe_beside(files, route.target, original, sight)
         return await checks.probe(files, route.target, sight), None
@@ -329,16 +336,13 @@ def hand_over(source: Path, given: Path, workspace: Path) -> None:
         shutil.copyfile(source, given)
 
 
-def products_of(
-    files: Sequence[Path], names: Sequence[str], target: str, sheets: Sequence[Mapping[str, float]]
-) -> tuple[Product, ...]:
-    """What is told of finished files of one format. Blocking: it reads all of them."""
-    return tuple(product_of(path, name, target, facts) for path, name, facts in zip(files, names, sheets, strict=True))
+def _digests(files: Sequence[Path]) -> Sequence[checks.Digest]:
+    return [checks.digest(path) for path in files]
 
 
-def product_of(path: Path, name: str, target: str | None, facts: Mapping[str, float]) -> Product:
+def product_of(path: Path, name: str, target: str | None, facts: Mapping[str, float], digest: checks.Digest) -> Product:
     """What is told of a finished file. `target`: None for one that nobody recognises."""
-    size, sha256 = checks.digest(path)
+    size, sha256 = digest
     duration = facts.get("duration")
     return Product(
         path=path,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from filewright.chassis.sandbox.helpers import HelperFailed, Helpers, Terms
-from filewright.chassis.sandbox.port import Ending, Limits, PythonCall, Sandbox, SandboxLevel, SandboxUnavailable
+from filewright.chassis.sandbox.port import Ending, Limits, PythonCall, Sandbox, SandboxUnavailable
 
 _PROBE = "filewright.converter.conversion.inside.probe"
 WARM = (
@@ -26,7 +26,7 @@ WARM = (
     # A reader of pictures that is not there yet makes Pillow import all that it has.
     *(f"PIL.{kind}ImagePlugin" for kind in ("Bmp", "Gif", "Jpeg", "Png", "Ppm", "WebP", "Avif", "Tiff", "Ico")),
 )
-_HELPER = PythonCall("filewright.chassis.sandbox.helping:serve", {}, WARM)
+_SERVE = "filewright.chassis.sandbox.helping:serve"
 _LARGEST = 16 << 20
 _MOST_FILES = 64
 _IDLE_SECONDS = 15.0
@@ -57,23 +57,29 @@ class Looks:
     def __init__(self, sandbox: Sandbox, jobs_dir: Path | None = None, *, products: int = 1) -> None:
         """`products`: so many a child opens that has `jobs_dir` for its own; 1: each has its child."""
         self._sandbox = sandbox
-        self._helpers: Helpers | None = None
-        if jobs_dir is not None and products > 1 and sandbox.level >= SandboxLevel.CONFINED:
-            terms = Terms(calls=products, seconds=600, idle_seconds=_IDLE_SECONDS, idle=_IDLE)
-            self._helpers = Helpers(sandbox, jobs_dir.resolve(), lambda: _HELPER, terms)
+        self._place = None if jobs_dir is None or products == 1 else jobs_dir.resolve()
+        self._terms = Terms(calls=products, seconds=600, idle_seconds=_IDLE_SECONDS, idle=_IDLE)
+        self._helpers: dict[tuple[str, ...], Helpers] = {}
+        """By what they have warm."""
 
     async def look(self, look: Look) -> Any:
         """What the function gives; None when it refused, or did not come to its end."""
-        if self._helpers is not None and look.party and look.warm == WARM and _is_small(look.files):
-            value = await self._helped(self._helpers, look)
+        if self._place is not None and look.party and _is_small(look.files):
+            value = await self._helped(self._helpers_with(look.warm, self._place), look)
             if value is not None:
                 return value
         return await self._fresh(look)
 
     async def close(self) -> None:
         """End what lasts longer than a look; before the sandbox is closed."""
-        if self._helpers is not None:
-            await self._helpers.close()
+        for helpers in self._helpers.values():
+            await helpers.close()
+
+    def _helpers_with(self, warm: tuple[str, ...], place: Path) -> Helpers:
+        if warm not in self._helpers:
+            serve = PythonCall(_SERVE, {}, warm)
+            self._helpers[warm] = Helpers(self._sandbox, place, lambda: serve, self._terms)
+        return self._helpers[warm]
 
     async def _helped(self, helpers: Helpers, look: Look) -> Any:
         names = {path: f"{number}{path.suffix}" for number, path in enumerate(look.files)}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from shutil import which
 from xml.sax.saxutils import escape
@@ -81,6 +82,16 @@ def installed_at(root: Path) -> Installation | None:
 
 
 def _setting(file: Path, section: str, name: str) -> str:
+    """Asked for each document; read again when the file is another."""
+    try:
+        facts = file.stat()
+    except OSError:
+        return ""
+    return _read_setting(file, section, name, (facts.st_mtime_ns, facts.st_size, facts.st_ino))
+
+
+@lru_cache(64)
+def _read_setting(file: Path, section: str, name: str, _: tuple[int, ...]) -> str:
     parser = ConfigParser(interpolation=None, strict=False)
     try:
         parser.read(file, encoding="utf-8")

@@ -26,6 +26,8 @@ from filewright.converter.jobs.states import PublicStatus
 from filewright.converter.tiers import Caller
 
 _STORED_WELL = ("image/", "audio/", "video/", "application/zip", "application/gzip", "application/epub")
+_ZIP_BYTES = 256 << 10
+"""That are sent at once: each costs a thread's time."""
 _LOOK_AGAIN = "1"
 REUSE_MEANING = (
     "With `Cache-Control: no-cache` it is worked on whatever is there; with `no-store`, its result does not answer "
@@ -57,7 +59,7 @@ class OutputFiles:
             "Content-Disposition": content_disposition(_archive_name(job)),
             **(more or {}),
         }
-        chunks = async_stream_zip(self._members(caller, job))
+        chunks = async_stream_zip(self._members(caller, job), chunk_size=_ZIP_BYTES)
         return StreamingResponse(chunks, headers=headers, media_type="application/zip")
 
     async def _members(

@@ -103,7 +103,7 @@ def test_a_flag_is_set_seen_and_forgotten_and_each_act_is_in_the_log(http: httpx
     made = http.put("/v1/admin/flags/new-engine", json=wish, headers={"X-Request-ID": "req-flag-1"})
     assert made.status_code == 200, made.text
     assert (made.json()["percent"], made.json()["halted_at"]) == (10, None)
-    assert [flag["name"] for flag in http.get("/v1/admin/flags").json()["data"]] == ["new-engine"]
+    assert "new-engine" in {flag["name"] for flag in http.get("/v1/admin/flags").json()["data"]}
     assert http.delete("/v1/admin/flags/new-engine").status_code == 204
     assert code_of(http.delete("/v1/admin/flags/new-engine")) == (404, "not_found")
     acts = http.get("/v1/admin/audit", params={"subject": "new-engine"}).json()["data"]
@@ -176,7 +176,7 @@ def test_tiers_are_shown_and_an_account_that_is_none_is_said_to_be_none(http: ht
     nobody = "/v1/admin/users/usr_01jd6qx2v7c8e9f0g1h2j3k4m5"
     assert code_of(http.patch(nobody, json={"tier": "no such tier"})) == (400, "invalid_request")
     assert code_of(http.patch(nobody, json={"tier": "local"})) == (404, "not_found")
-    assert http.get("/v1/admin/users").json()["data"] == []
+    assert nobody.rpartition("/")[2] not in {user["id"] for user in http.get("/v1/admin/users").json()["data"]}
 
 
 def test_the_log_is_read_in_pages_newest_first(http: httpx.Client) -> None:

@@ -75,7 +75,7 @@ def test_who_changed_a_job_sees_the_change_at_every_process(
         return {httpx.get(f"{url}/v1/jobs/{job_id}", timeout=30).json()["status"] for url in live.replicas}
 
     done = finished()["id"]
-    failed = finished(b"!fail")["id"]
+    failed = finished(b"!fail", to="html")["id"]
     for _ in range(3):
         assert shown(done) == {"succeeded"}
         assert shown(failed) == {"failed"}
@@ -95,7 +95,8 @@ def test_who_changed_a_job_sees_the_change_at_every_process(
 @pytest.fixture
 def cached(ground: distributed.Ground, mortal_redis: PrivateRedis, tmp_path: Path) -> Iterator[Live]:
     """Many processes, with a Redis to kill that keeps what can be made again."""
-    with distributed.serving(ground, tmp_path, settings={"cache_url": mortal_redis.url()}) as service:
+    settings = {"cache_url": mortal_redis.url(), "redis_answer_seconds": 1.0}
+    with distributed.serving(ground, tmp_path, settings=settings) as service:
         yield service
 
 

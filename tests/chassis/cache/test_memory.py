@@ -168,6 +168,29 @@ async def test_replacing_and_forgetting_give_memory_back(cache, clock):
     assert cache.bytes == 0
 
 
+async def test_what_is_over_gives_its_memory_back_although_nobody_asks_for_it(clock):
+    cache = MemoryCache(clock)
+    long = replace(WORDS, name="long", seconds=1000.0)
+    for n in range(100):
+        cache.put(WORDS, str(n), "x" * 1000)
+        cache.put(long, str(n), "x")
+    full = cache.bytes
+    clock.move(101)
+    cache.put(WORDS, "new", "x")
+    assert cache.bytes < full / 2
+    assert cache.peek(WORDS, "new") == "x"
+    assert all(cache.peek(long, str(n)) == "x" for n in range(100))
+
+
+async def test_a_name_that_is_kept_again_and_again_lasts_as_long_as_its_last_time(clock):
+    cache = MemoryCache(clock)
+    for n in range(5_000):
+        cache.put(WORDS, "a", str(n))
+        clock.move(0.02)
+    cache.put(WORDS, "b", "x")
+    assert cache.peek(WORDS, "a") == "4999"
+
+
 # --- what others say ---------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 """The near cache: this process's memory, alone or over a far one.
 
-Bounded by bytes, the longest unread go first. Readers of one key share one making, which goes on when they leave, for
-those who come after. The values of a shared kind come from the far cache and never outlive what is kept there.
+Bounded by bytes, the longest unread go first; what is over goes when something new comes. Readers of one key share one
+making, which goes on when they leave, for those who come after. The values of a shared kind come from the far cache and
+never outlive what is kept there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
+from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar
 
 from filewright.chassis.cache.early import draws_below, is_time, spread
@@ -26,6 +28,7 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 MOST_BYTES = 64 << 20
+_FEW = 1_000
 _OVERHEAD = 400
 """Bytes that an entry takes beside its value: key, entry, its place in the order."""
 _NOT_AGAIN_SECONDS = 1.0
@@ -87,6 +90,8 @@ class MemoryCache:
         self._most = most_bytes
         self._chance = chance
         self._kept: OrderedDict[str, _Entry] = OrderedDict()
+        self._ends: list[tuple[float, str]] = []
+        """A heap: when what was kept by that name is over."""
         self._making: dict[str, asyncio.Task[Held[Any]]] = {}
         self._tasks: set[asyncio.Task[Held[Any]]] = set()
         self.bytes = 0
@@ -134,6 +139,7 @@ class MemoryCache:
             self._forget(topic.removeprefix(f"{NEWS}:"))
             return
         self._kept.clear()
+        self._ends.clear()
         self._making.clear()
         self.bytes = 0
 
@@ -236,9 +242,22 @@ class MemoryCache:
         calm_until = min(until - draws_below(took), far_until - draws_below(held.cost))
         self._kept[name] = _Entry(held.value, weight, until, took, far_until, held.cost, held.mark, calm_until)
         self.bytes += weight
+        heappush(self._ends, (until, name))
+        self._drop_what_is_over(now)
         while self.bytes > self._most:
             self._remove(next(iter(self._kept)))
             self.evicted += 1
+
+    def _drop_what_is_over(self, now: float) -> None:
+        """Most of what is kept is never asked for again: it should not wait for the room to be full."""
+        if len(self._ends) > 2 * len(self._kept) + _FEW:  # of names that were kept again before
+            self._ends = [(entry.until, name) for name, entry in self._kept.items()]
+            heapify(self._ends)
+        while self._ends and self._ends[0][0] <= now:
+            _, name = heappop(self._ends)
+            entry = self._kept.get(name)
+            if entry is not None and entry.until <= now:
+                self._remove(name)
 
     def _forget(self, name: str) -> None:
         self._remove(name)

@@ -17,11 +17,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, cast
 
-from sqlalchemy import Select, String, Table, delete, select, update
+from sqlalchemy import Select, String, Table, delete, insert, select, update
 
 from filewright.chassis.db.database import ReadSession, WriteSession
 from filewright.chassis.db.hot import Chain, Look, Speech, given
 from filewright.converter.artifacts.models import (
+    PLAIN,
     Artifact,
     ArtifactRow,
     FileHashRow,
@@ -52,15 +53,26 @@ def _share(_speech: Speech) -> Any:
     return update(_ARTIFACTS).where(this).values(shared=True).returning(_ARTIFACTS.c.id)
 
 
+def _add(_speech: Speech) -> Any:
+    values = {column.key: given(f"new_{column.key}", column.type) for column in _ARTIFACTS.c}
+    return insert(_ARTIFACTS).values(values).returning(_ARTIFACTS.c.id)
+
+
 _HELD = Look(_held)
+_ADD = Chain(_add)
 _COUNT = Chain(_count)
 """A content, or one more user of it: of several that do this at once, one inserts and each of the others counts."""
 _SHARE = Chain(_share)
 
 
-async def take_part(session: WriteSession, artifact: Artifact) -> Artifact:
-    """The artifact, consisting of the objects that hold this content already; of its own when they are the first."""
-    return await _counted(session, artifact, users=1)
+async def add(session: WriteSession, artifact: Artifact) -> Artifact:
+    """Make the artifact known, consisting of the objects that hold this content already; of its own when they are the
+    first.
+    """
+    shared = await _counted(session, artifact, users=1)
+    values = {f"new_{name}": getattr(shared, name) for name in PLAIN}
+    await session.make(_ADD, **values, new_parts=as_json(shared.parts))
+    return shared
 
 
 async def join(session: WriteSession, artifact_ids: Sequence[str]) -> Mapping[str, Artifact] | None:

@@ -100,13 +100,13 @@ class FileHashRow(Base):
 
 def artifact_of(row: Any, prefix: str = "") -> Artifact:
     """The value of a row; with a prefix, of columns that go by it, beside others in the row."""
-    values = {name: getattr(row, prefix + name) for name in _PLAIN}
+    values = {name: getattr(row, prefix + name) for name in PLAIN}
     return Artifact(**values, parts=parts_of(getattr(row, f"{prefix}parts")))
 
 
 def row_of(artifact: Artifact) -> ArtifactRow:
     """The row of a value."""
-    values = {name: getattr(artifact, name) for name in _PLAIN}
+    values = {name: getattr(artifact, name) for name in PLAIN}
     return ArtifactRow(**values, parts=as_json(artifact.parts))
 
 
@@ -120,4 +120,5 @@ def as_json(parts: Iterable[Part]) -> list[dict[str, Any]]:
     return [{"key": part.key, "bytes": part.bytes} for part in parts]
 
 
-_PLAIN = tuple(field.name for field in fields(Artifact) if field.name != "parts")
+PLAIN = tuple(field.name for field in fields(Artifact) if field.name != "parts")
+"""What a row keeps as it is."""

@@ -29,7 +29,7 @@ from filewright.chassis.storage.port import (
 from filewright.chassis.storage.threads import in_thread
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.artifacts import contents
-from filewright.converter.artifacts.models import ARTIFACT_PREFIX, Artifact, ArtifactRow, Part, artifact_of, row_of
+from filewright.converter.artifacts.models import ARTIFACT_PREFIX, Artifact, ArtifactRow, Part, artifact_of
 from filewright.converter.errors import Expired
 
 log = get_logger(__name__)
@@ -129,18 +129,13 @@ class Artifacts:
     def new_id(self) -> str:
         return self._ids.new(ARTIFACT_PREFIX)
 
-    def add(self, session: WriteSession, artifact: Artifact) -> None:
-        """Make the artifact known, in the caller's unit of work. Its objects are stored already."""
-        session.add(row_of(artifact))
-
     async def share(self, session: WriteSession, artifact: Artifact) -> Artifact:
-        """As `add`, consisting of what the tenant has of this content already: see whether `parts` are the given ones.
+        """Make the artifact known, in the caller's unit of work; its objects are stored. It consists of what the tenant
+        has of this content already: see whether `parts` are the given ones.
 
         Those that are not needed any more are the caller's to delete, after the commit and by `kept_for_all`.
         """
-        shared = await contents.take_part(session, artifact)
-        self.add(session, shared)
-        return shared
+        return await contents.add(session, artifact)
 
     async def kept_for_all(self, shared: Artifact, own: Sequence[Part]) -> bool:
         """After `share` was committed: whether the objects it found are whole, so that `own` may go.

@@ -14,16 +14,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import update
-
 from filewright.chassis import failpoints
 from filewright.chassis.db.database import Database, WriteSession
 from filewright.chassis.storage.port import ObjectMissing, ObjectStore, SignedRequest, StoredObject, TooManyBytes
 from filewright.chassis.tasks import to_its_end
 from filewright.chassis.web.problems import ChecksumMismatch, Conflict, InvalidRequest
 from filewright.converter.artifacts.models import Part, as_json
-from filewright.converter.uploads.models import Upload, UploadRow, UploadState
+from filewright.converter.uploads.models import Upload, UploadState
 from filewright.converter.uploads.segments import Segments
+from filewright.converter.uploads.statements import GO_ON
 
 DIRECT_LIFETIME = timedelta(hours=1)
 """How long after an upload's announcement its bytes may begin to go straight to the store."""
@@ -175,25 +174,18 @@ class Receiving:
 
     async def update(self, session: WriteSession, upload: Upload, **more: Any) -> Upload | None:
         """The guarded change to what it holds now: only of an upload that is receiving, and was not changed since."""
-        done = await session.execute(
-            update(UploadRow)
-            .where(
-                UploadRow.id == upload.id,
-                UploadRow.revision == upload.revision,
-                UploadRow.state == UploadState.RECEIVING,
-            )
-            .values(
-                parts=as_json(upload.parts),
-                received=upload.received,
-                length=upload.length,
-                revision=upload.revision + 1,
-                **more,
-            )
-            .returning(UploadRow.id)
+        next_ = replace(upload, revision=upload.revision + 1, **more)
+        done = await session.make(
+            GO_ON,
+            of_upload=upload.id,
+            of_revision=upload.revision,
+            its_parts=as_json(next_.parts),
+            its_received=next_.received,
+            its_length=next_.length,
+            its_state=next_.state.value,
+            its_artifact_id=next_.artifact_id,
         )
-        if done.first() is None:
-            return None
-        return replace(upload, revision=upload.revision + 1, **more)
+        return None if done is None else next_
 
     async def drop(self, keys: Iterable[str]) -> None:
         """Take these objects away."""

@@ -61,7 +61,13 @@ class Chain:
         first: Callable[[Speech], Any],
         follow: Sequence[Callable[[FromClause, Speech], Change]] = (),
         last: Callable[[FromClause, Speech], Select[Any]] | None = None,
+        *,
+        durable: bool = True,
     ) -> None:
+        """Not `durable`: where it stands alone it waits for no disk. It outlives the death of every process, and may be
+        gone when the power fails or PostgreSQL crashes within the second.
+        """
+        self._durable = durable
         self._first = first
         self._follow = follow
         self._last = last or (lambda moved, _speech: select(*moved.c))
@@ -80,7 +86,8 @@ class Chain:
         known = self._compiled.get((way.dialect.name, alone))
         if known is None:
             known = self._compiled[way.dialect.name, alone] = self.compiled(way.dialect, alone=alone)
-        return await run(way.driver, *known, _told(way, values, alone=alone), alone=alone)
+        values = _told(way, values, alone=alone)
+        return await run(way.driver, *known, values, alone=alone, durable=self._durable)
 
     def compiled(self, dialect: Dialect, *, alone: bool) -> tuple[Statement, Sequel | None]:
         """As it is sent."""
@@ -90,7 +97,11 @@ class Chain:
             whole = self._last(moved, speech)
             for number, build in enumerate(self._follow):
                 whole = whole.add_cte(build(moved, speech).cte(f"then_{number}"))
-            return Statement(_declaring(whole) if alone else whole, dialect), None
+            if alone:
+                whole = _declaring(whole)
+            if alone and not self._durable:
+                whole = _setting(whole, "synchronous_commit", literal_column("'off'"))
+            return Statement(whole, dialect), None
         returned = [given(MOVED + column.key, column.type) for column in first.exported_columns]
         moved = select(*(value.label(value.key.removeprefix(MOVED)) for value in returned)).subquery("moved")
         then = tuple(Statement(build(moved, speech), dialect) for build in self._follow)
@@ -99,8 +110,13 @@ class Chain:
 
 def _declaring(statement: Select[Any]) -> Select[Any]:
     """The same, and first of all it says for whom."""
-    setting: ColumnElement[str] = literal_column(f"'{acting.SETTING}'")
-    declared = select(func.set_config(setting, given(_ACTING, String()), literal_column("true"))).scalar_subquery()
+    return _setting(statement, acting.SETTING, given(_ACTING, String()))
+
+
+def _setting(statement: Select[Any], name: str, value: ColumnElement[str]) -> Select[Any]:
+    """The same, and for as long as it runs the database has that setting."""
+    setting: ColumnElement[str] = literal_column(f"'{name}'")
+    declared = select(func.set_config(setting, value, literal_column("true"))).scalar_subquery()
     return statement.where(declared.is_not(None))
 
 

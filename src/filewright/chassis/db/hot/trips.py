@@ -33,12 +33,21 @@ class Way:
 
 
 async def run(
-    driver: Driver, statement: Statement, sequel: Sequel | None, values: Values, *, alone: bool = False
+    driver: Driver,
+    statement: Statement,
+    sequel: Sequel | None,
+    values: Values,
+    *,
+    alone: bool = False,
+    durable: bool = True,
 ) -> Rows:
-    """The rows at the end. `alone`: as a unit of work of its own. Raises DBAPIError."""
+    """The rows at the end. `alone`: as a unit of work of its own, which waits for the disk if it is to be `durable`;
+    a statement for PostgreSQL says so itself. Raises DBAPIError.
+    """
     try:
         if isinstance(driver, OneTripConnection):
-            found = await driver.trip(partial(_alone if alone else _in_its_thread, statement, sequel, values))
+            way = (_alone if durable else _alone_and_soon) if alone else _in_its_thread
+            found = await driver.trip(partial(way, statement, sequel, values))
         else:
             found = await (await driver.prepare(statement.text)).fetch(*statement.arguments(values))
     except _FAILURES as error:
@@ -74,3 +83,14 @@ def _alone(
         connection.rollback()
         raise
     return found
+
+
+def _alone_and_soon(
+    statement: Statement, sequel: Sequel | None, values: Values, connection: sqlite3.Connection
+) -> Sequence[Any]:
+    """The next commit that waits for the disk waits for this one too."""
+    connection.execute("PRAGMA synchronous=NORMAL")
+    try:
+        return _alone(statement, sequel, values, connection)
+    finally:
+        connection.execute("PRAGMA synchronous=FULL")

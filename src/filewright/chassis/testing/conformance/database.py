@@ -8,14 +8,27 @@ from enum import StrEnum
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import String, Table, func, select, update
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy import (
+    FromClause,
+    Integer,
+    Select,
+    String,
+    Table,
+    column,
+    func,
+    insert,
+    literal_column,
+    select,
+    table,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from filewright.chassis.db.base import BigInt, Id, Json, UtcDateTime, enum_text
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.db.dialect import add_up, insert_or_ignore, skip_locked, upsert
-from filewright.chassis.db.hot import Look
+from filewright.chassis.db.hot import Chain, Look, Speech
 from filewright.chassis.testing.clock import FakeClock
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
@@ -38,6 +51,9 @@ class Note(SuiteBase):
     colour: Mapped[Colour | None] = mapped_column(enum_text(Colour))
     data: Mapped[dict[str, Any] | None] = mapped_column(Json)
     owner: Mapped[str | None] = mapped_column(String(64))
+
+
+_NOTES = cast(Table, Note.__table__)
 
 
 class Entry(SuiteBase):
@@ -357,6 +373,32 @@ class DatabaseSuite:
 
         await asyncio.gather(*(ask(number) for number in range(len(done))))
         assert apart < 20
+
+    async def test_what_need_not_outlast_a_power_failure_does_not_wait_for_the_disk_and_all_else_does(
+        self, database: Database
+    ) -> None:
+        def counted(speech: Speech) -> Any:
+            return update(_NOTES).where(_NOTES.c.id == "a").values(seq=_NOTES.c.seq + 1).returning(_NOTES.c.seq)
+
+        def waits(moved: FromClause, speech: Speech) -> Select[Any]:
+            if speech.postgresql:
+                setting: Any = func.current_setting(literal_column("'synchronous_commit'"), type_=String())
+                return select(moved.c.seq, (setting == literal_column("'on'")).label("waits"))
+            pragma = table("pragma_synchronous", column("synchronous", Integer()))
+            return select(moved.c.seq, (pragma.c.synchronous == literal_column("2")).label("waits"))
+
+        lasting, soon = Chain(counted, last=waits), Chain(counted, last=waits, durable=False)
+        async with database.write() as session:
+            session.add(Note(id="a", seq=0))
+        found = [tuple(await database.make(chain)) for chain in (lasting, soon, soon, lasting)]
+        assert found == [(1, True), (2, False), (3, False), (4, True)]
+
+        def broken(speech: Speech) -> Any:
+            return insert(_NOTES).values(id="a", seq=9).returning(_NOTES.c.seq)
+
+        with pytest.raises(DBAPIError):
+            await database.make(Chain(broken, durable=False))
+        assert tuple(await database.make(lasting)) == (5, True)
 
     async def test_more_readers_than_connections_wait_their_turn(self, database: Database) -> None:
         assert await asyncio.gather(*(count(database) for _ in range(50))) == [0] * 50

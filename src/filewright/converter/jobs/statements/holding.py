@@ -33,7 +33,7 @@ def _renewed(speech: Speech) -> Any:
     return moved.values(lease_until=speech.after("lease_for")).returning(_JOBS.c.state)
 
 
-BEAT = Chain(_renewed)
+BEAT = Chain(_renewed, durable=False)
 """Renew the lease by `lease_for`; tells the state."""
 
 
@@ -52,5 +52,5 @@ def _reported(speech: Speech) -> Any:
     )
 
 
-REPORT = Chain(_reported)
+REPORT = Chain(_reported, durable=False)
 """The same, and where the attempt is: `at_stage`, `done` per cent. What a caller was shown never goes back."""

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from filewright.chassis.db import acting
 from filewright.chassis.db.hot import Chain, Look
 from filewright.converter import bootstrap
 
@@ -26,7 +27,9 @@ def all_statements(dialect):
 
 def is_gated(plan):
     """Whether what sets the parameter is a condition of its own that is met before anything reads a table."""
-    (setting,) = (part["Subplan Name"] for part in parts(plan) if "set_config" in str(part.get("Output")))
+    (setting,) = (
+        part["Subplan Name"] for part in parts(plan) if f"set_config('{acting.SETTING}'" in str(part.get("Output"))
+    )
     value = re.fullmatch(r"InitPlan \d+ \(returns (\$\d+)\)", setting)[1]
     return any(f"{value} IS NOT NULL" in node.get("One-Time Filter", "") for node in straight_down(plan))
 

@@ -7,12 +7,14 @@ import dataclasses
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from filewright.chassis.sandbox import warm
 from filewright.chassis.sandbox.port import Ending, PythonCall, Sandbox, SandboxLevel, SandboxUnavailable, WarmParent
 from filewright.chassis.sandbox.runner import LocalSandbox
 from filewright.chassis.sandbox.warm import WarmParents
@@ -180,6 +182,29 @@ class TestWarmParents:
         )
         outcome = await asyncio.wait_for(task, 10)
         assert outcome.ending is Ending.CRASHED
+
+    async def test_one_that_is_replaced_lets_the_child_be_born_that_was_asked_for_before(
+        self, strong_sandbox: LocalSandbox, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        once = WarmParent(children=1)
+        forked, go_on = asyncio.Event(), asyncio.Event()
+        in_earnest = warm._hello
+
+        async def slowly(ours: socket.socket) -> tuple[int, int]:
+            first = not forked.is_set()
+            forked.set()
+            found = await in_earnest(ours)
+            if first:
+                await go_on.wait()
+            return found
+
+        monkeypatch.setattr(warm, "_hello", slowly)
+        asked = call("add", a=40, b=2, warm=once)
+        first = asyncio.create_task(strong_sandbox.run(asked, workspace=workspace.path, limits=LIMITS))
+        await forked.wait()
+        second = await strong_sandbox.run(asked, workspace=workspace.path, limits=LIMITS)  # by another parent
+        go_on.set()
+        assert [(await first).untrusted_value, second.untrusted_value] == [42, 42]
 
     async def test_a_parent_is_replaced_after_many_calls(
         self, strong_sandbox: LocalSandbox, workspace: Workspace

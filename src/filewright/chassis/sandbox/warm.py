@@ -117,6 +117,7 @@ class RunningParent:
         self._started = time.monotonic()
         self._calls = 0
         self._children: set[int] = set()
+        self._being_born = 0
         self.dead = False
 
     @property
@@ -130,7 +131,7 @@ class RunningParent:
 
     @property
     def is_idle(self) -> bool:
-        return not self._children
+        return not self._children and not self._being_born
 
     @property
     def pid(self) -> int:
@@ -156,20 +157,23 @@ class RunningParent:
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._calls += 1
+        self._being_born += 1
         try:
             with theirs:
                 socket.send_fds(self._control, [b"call"], [theirs.fileno(), *streams])
             pid, inner_pid = await _hello(ours)
             told = self._told.setdefault(inner_pid, asyncio.get_running_loop().create_future())
             child = WarmChild(pid, told, self)
+            self._children.add(pid)
         except (OSError, TimeoutError, ValueError) as error:
             ours.close()
             raise SandboxUnavailable("a warm parent could not fork") from error
         except BaseException:
             ours.close()
             raise
+        finally:
+            self._being_born -= 1
         told.add_done_callback(lambda _: self._told.pop(inner_pid, None))
-        self._children.add(pid)
         return child, ours
 
     def child_closed(self, pid: int) -> None:

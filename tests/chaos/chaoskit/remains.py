@@ -113,12 +113,13 @@ class Bucket:
 def read_at(database_url: str, bucket: Bucket, places: Iterable[Path]) -> Remains:
     """Everything of a distributed service that is at rest; `places` are folders in which nothing may lie.
 
-    But for what its processes have with them at rest: an engine that is kept warm is told its folder when it begins.
+    But for what its processes have with them at rest: an engine that is kept warm is told its folder when it begins,
+    and what belongs to one that waits for its next call begins with a dot.
     """
     with psycopg.connect(database_url, row_factory=dict_row) as database:
         rows = {table: list(database.execute(f"SELECT * FROM {table}")) for table in TABLES}  # type: ignore[arg-type]
     objects = {key: Object(len(data), hashlib.sha256(data).hexdigest()) for key, data in bucket.objects()}
-    lying = [path for place in places if place.exists() for path in place.iterdir()]
+    lying = [path for place in places if place.exists() for path in place.glob("[!.]*")]
     told = _told() if lying else b""
     return Remains(rows, objects, [str(path) for path in lying if path.name.encode() not in told])
 

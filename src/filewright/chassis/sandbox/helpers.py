@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -32,6 +33,8 @@ from filewright.chassis.tasks import to_its_end
 _START_SECONDS = 90.0
 _WATCH_SECONDS = 1.0
 """Most of its time it waits."""
+_OURS = ".helper-"
+"""Begins the names of their workspaces: with a dot, as of all that belongs to no job."""
 _MOST_FILES = 10_000
 _AT_ONCE_BYTES = 16 << 20
 _LONGEST_ANSWER = 4 << 20
@@ -255,7 +258,8 @@ class Helpers:
             oldest = next(iter(self._idle))
             self._take(oldest)
             self._end(oldest)
-        helper = Helper(self._sandbox, Workspace.create(self._jobs_dir), self._program(), self._terms.limits)
+        place = Workspace.create(self._jobs_dir, f"{_OURS}{secrets.token_hex(8)}")
+        helper = Helper(self._sandbox, place, self._program(), self._terms.limits)
         try:
             await helper.until_ready()
             helper.party = party

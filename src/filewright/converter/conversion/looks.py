@@ -29,7 +29,7 @@ WARM = (
 _SERVE = "filewright.chassis.sandbox.helping:serve"
 _LARGEST = 16 << 20
 _MOST_FILES = 64
-_IDLE_SECONDS = 15.0
+_IDLE_SECONDS = 5.0
 _IDLE = 8
 
 See = Callable[[Path], str]

@@ -50,7 +50,7 @@ class ConversionSettings(BaseModel):
             ge=1,
             le=1000,
             description="How many results a child of the process that opens results to check them looks at, all of "
-            "one owner; it ends when none has come for 15 seconds. 1: a child for each, which costs some 25 ms of CPU "
+            "one owner; it ends when none has come for 5 seconds. 1: a child for each, which costs some 25 ms of CPU "
             "more.",
         ),
     ] = 50

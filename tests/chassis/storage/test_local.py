@@ -8,12 +8,14 @@ import shutil
 import signal
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
 
 from filewright.chassis.storage import local_files
 from filewright.chassis.storage.local import LocalStore
+from filewright.chassis.storage.local_files import Incoming
 from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectMissing, StoreFull, StoreUnavailable
 from filewright.chassis.testing.conformance.storage import in_chunks, keys, read
@@ -85,6 +87,27 @@ async def test_a_sender_that_goes_away_leaves_no_file_and_no_open_descriptor(sto
             await anext(reading)
     assert files_below(tmp_path) == []
     assert open_descriptors() <= before  # others of this process may have been collected
+
+
+async def test_a_put_that_is_cancelled_while_it_waits_for_the_disk_leaves_nothing(store, tmp_path, monkeypatch):
+    before, slow, at_work = open_descriptors(), threading.Event(), threading.Event()
+    in_earnest = Incoming.write
+
+    def slowly(self, block, intake):
+        in_earnest(self, block, intake)
+        at_work.set()
+        slow.wait(30)
+
+    monkeypatch.setattr(Incoming, "write", slowly)
+    putting = asyncio.create_task(store.put("one", in_chunks(bytes(5 * MIB))))
+    await asyncio.to_thread(at_work.wait, 30)
+    putting.cancel()
+    await asyncio.sleep(0)
+    slow.set()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert files_below(tmp_path) == []
+    assert open_descriptors() <= before
 
 
 async def test_a_reader_that_stops_early_leaves_no_open_descriptor(store):

@@ -128,6 +128,23 @@ async def test_it_is_led_to_no_file_by_a_link(looks: Looks, jobs: Path, tmp_path
             await checks.probe([product], "png", sight)
 
 
+@pytest.mark.parametrize(("password", "asked"), [(None, ["serve"]), ("secret", ["compare_pages"])])
+async def test_a_password_is_told_to_no_child_that_outlives_its_look(
+    looks: Looks, jobs: Path, runs: list[str], password: str | None, asked: list[str]
+) -> None:
+    with Workspace.create(jobs) as workspace:
+        product, original = workspace.out / "output.pdf", workspace.inputs / "input.pdf"
+        for path in (product, original):
+            Image.new("RGB", (30, 20)).save(path)
+        sight = checks.Sight(looks, workspace.path, Limits(wall_seconds=30), "one")
+        sheets, fidelity = await checks.probe_pages_beside(
+            product, [original], sight, password=password, seconds=5.0, looks=False
+        )
+    assert (sheets, runs) == ([{"pages": 1}], asked)
+    assert fidelity is not None
+    assert fidelity.pages == 1
+
+
 async def test_by_default_each_has_a_child(boundary: LocalSandbox, jobs: Path, runs: list[str]) -> None:
     for _ in range(2):
         assert await looked_at(Looks(boundary), jobs) == [PICTURE]

@@ -94,7 +94,8 @@ class LocalStore:
         finally:
             if writing is not None:
                 await to_its_end(asyncio.wait([writing]))
-                writing.exception()  # looked at, or the loop tells of it
+                if not writing.cancelled():
+                    writing.exception()  # looked at, or the loop tells of it
             if not file.is_closed:
                 await in_thread(file.discard)
         return intake.receipt(key)

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ class Sight:
     workspace: Path
     limits: Limits
     party: str = ""
+    """Whose the products are; nobody's in particular have a child for each look."""
 
     async def look(
         self, function: str, files: Sequence[Path], arguments: Callable[[See], Mapping[str, Any]], target: str
@@ -141,6 +142,8 @@ async def probe_pages_beside(
             "looks": looks,
         }
 
+    if password is not None:  # a reader that outlives its look should not have heard it
+        sight = replace(sight, party="")
     said = await sight.look("compare_pages", [product, *originals], arguments, "pdf")
     return await _compared(said, [product], "pdf", sight)
 

@@ -17,6 +17,12 @@ from filewright.chassis.queue.port import PREMIUM, QueueUnavailable, Task
 from filewright.chassis.queue.relay import Relay
 
 
+@pytest.fixture(params=[False, True], ids=["beside-others", "alone"])
+def alone(request):
+    """Whether the relay is the only one there is."""
+    return request.param
+
+
 async def waiting(database):
     async with database.read() as session:
         return (await session.execute(select(func.count()).select_from(OutboxRow))).scalar_one()
@@ -35,30 +41,30 @@ async def enqueue_all(database, *tasks):
             enqueue(session, task)
 
 
-async def test_a_task_is_published_once_its_unit_of_work_is_committed(database):
+async def test_a_task_is_published_once_its_unit_of_work_is_committed(database, alone):
     queue = EmbeddedQueue()
-    relay = Relay(database, queue)
+    relay = Relay(database, queue, alone=alone)
     async with database.write() as session:
         enqueue(session, Task("job", "job_1", PREMIUM))
         await session.flush()
-        assert await asyncio.wait_for(relay._any(), 5) is False
+        assert await asyncio.wait_for(relay.run_once(), 5) == 0
     assert await relay.run_once() == 1
     assert await everything(queue) == [Task("job", "job_1", PREMIUM)]
     assert await relay.run_once() == 0
 
 
-async def test_a_task_whose_unit_of_work_failed_is_never_published(database):
+async def test_a_task_whose_unit_of_work_failed_is_never_published(database, alone):
     queue = EmbeddedQueue()
     with pytest.raises(ZeroDivisionError):
         async with database.write() as session:
             enqueue(session, Task("job", "job_1"))
             raise ZeroDivisionError
-    assert await Relay(database, queue).run_once() == 0
+    assert await Relay(database, queue, alone=alone).run_once() == 0
 
 
-async def test_a_full_queue_leaves_the_rest_for_later(database):
+async def test_a_full_queue_leaves_the_rest_for_later(database, alone):
     queue = EmbeddedQueue(capacity=3)
-    relay = Relay(database, queue)
+    relay = Relay(database, queue, alone=alone)
     await enqueue_all(database, *(Task("job", f"job_{number}") for number in range(5)))
     assert await relay.run_once() == 3
     assert await waiting(database) == 2
@@ -67,9 +73,9 @@ async def test_a_full_queue_leaves_the_rest_for_later(database):
     assert [task.id for task in first + await everything(queue)] == [f"job_{number}" for number in range(5)]
 
 
-async def test_a_large_backlog_goes_in_batches(database):
+async def test_a_large_backlog_goes_in_batches(database, alone):
     queue = EmbeddedQueue()
-    relay = Relay(database, queue, batch=4)
+    relay = Relay(database, queue, batch=4, alone=alone)
     await enqueue_all(database, *(Task("job", f"job_{number}") for number in range(10)))
     assert [await relay.run_once() for _ in range(4)] == [4, 4, 2, 0]
 
@@ -89,19 +95,19 @@ async def test_relays_at_once_share_the_rows(database):
     assert await waiting(database) == 0
 
 
-async def test_a_queue_that_fails_costs_nothing(database):
+async def test_a_queue_that_fails_costs_nothing(database, alone):
     class Failing(EmbeddedQueue):
         async def publish(self, task):
             raise ConnectionResetError
 
     await enqueue_all(database, Task("job", "job_1"))
     with pytest.raises(ConnectionResetError):
-        await Relay(database, Failing()).run_once()
+        await Relay(database, Failing(), alone=alone).run_once()
     assert await waiting(database) == 1
 
 
 @pytest.mark.requirement("F9")
-async def test_no_row_is_locked_while_a_queue_that_was_away_is_away_still(database):
+async def test_no_row_is_locked_while_a_queue_that_was_away_is_away_still(database, alone):
     class Away(EmbeddedQueue):
         away = True
 
@@ -116,7 +122,7 @@ async def test_no_row_is_locked_while_a_queue_that_was_away_is_away_still(databa
             return await super().depth()
 
     queue = Away()
-    relay = Relay(database, queue)
+    relay = Relay(database, queue, alone=alone)
     await enqueue_all(database, Task("job", "job_1"))
     with pytest.raises(QueueUnavailable):
         await relay.run_once()

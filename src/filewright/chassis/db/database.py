@@ -10,6 +10,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from filewright.chassis.clock import Clock, SystemClock
 from filewright.chassis.db import dialect, horizon, migrations, pools, retry, rowsecurity
 from filewright.chassis.db.bulk import ROWS, bulk_insert
 from filewright.chassis.db.errors import DatabaseUnavailable
-from filewright.chassis.db.hot import Chain, Look, Rows, Way
+from filewright.chassis.db.hot import Chain, Look, Rows, Unit, Way, run_alone
 from filewright.chassis.db.replicas import WRITTEN, Replicas
 from filewright.chassis.db.rowsecurity import RowSecurity
 from filewright.chassis.db.sessions import ReadSession, WriteSession
@@ -156,6 +157,30 @@ class Database:
             else:
                 _hit(AFTER_COMMIT)
                 return rows
+
+    async def carry(self, unit: Callable[[], Unit[T]]) -> T:
+        """As `write`, for a unit of work that consists of chains alone; says how it ended.
+
+        The unit may be carried out several times, each time from its beginning. Raises what it raises, and
+        DatabaseUnavailable.
+        """
+        if self.dialect != dialect.SQLITE:
+            async with self.write() as session:
+                return await session.carry(unit())
+        self._mark_primary()
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with self._writers.driver() as driver:
+                    outcome = await run_alone(self._way(driver), unit, partial(_hit, BEFORE_COMMIT))
+            except Exception as error:
+                if not _is_the_databases(error):
+                    raise
+                await self._wait_or_raise(error, attempt)
+            else:
+                _hit(AFTER_COMMIT)
+                return outcome
 
     async def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Put many rows into the table, each with a value for all of its columns, as one unit of work.

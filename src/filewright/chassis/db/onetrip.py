@@ -65,6 +65,14 @@ class OneTripConnection(aiosqlite.Connection):
         answer: T = await self._execute(partial(self._work, work, begins=begins))  # type: ignore[no-untyped-call]
         return answer
 
+    def here(self, work: Callable[[sqlite3.Connection], T]) -> tuple[T] | None:
+        """Do this in the caller's thread, where a trip would cost more than the work; None when the connection's thread
+        may be at something.
+        """
+        if self._begins or self._sent != self._back:
+            return None
+        return (work(self._conn),)
+
     def _work(self, work: Callable[[sqlite3.Connection], T], *, begins: bool) -> T:
         try:
             if begins:

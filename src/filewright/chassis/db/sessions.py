@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from filewright.chassis.db import acting
-from filewright.chassis.db.hot import Chain, Look, Rows, Way
+from filewright.chassis.db.hot import Chain, Look, Rows, Unit, Way
+
+T = TypeVar("T")
 
 
 class ReadSession(AsyncSession):
@@ -51,6 +53,16 @@ class WriteSession(ReadSession):
         Raises DBAPIError.
         """
         return await chain.make(self._way or await self._found_way(), values)
+
+    async def carry(self, unit: Unit[T]) -> T:
+        """Carry out a unit's changes as a part of this one. Raises what it raises, and DBAPIError."""
+        try:
+            step = next(unit)
+            while True:
+                step = unit.send(await self.make(step.chain, **step.values))
+        except StopIteration as end:
+            outcome: T = end.value
+            return outcome
 
     @asynccontextmanager
     async def as_tenant(self, tenant: str) -> AsyncIterator[None]:

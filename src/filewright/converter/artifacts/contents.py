@@ -20,7 +20,7 @@ from typing import Any, cast
 from sqlalchemy import Select, String, Table, delete, insert, select, update
 
 from filewright.chassis.db.database import ReadSession, WriteSession
-from filewright.chassis.db.hot import Chain, Look, Speech, given
+from filewright.chassis.db.hot import Chain, Look, Speech, Unit, given, make
 from filewright.converter.artifacts.models import (
     PLAIN,
     Artifact,
@@ -65,13 +65,13 @@ _COUNT = Chain(_count)
 _SHARE = Chain(_share)
 
 
-async def add(session: WriteSession, artifact: Artifact) -> Artifact:
+def add(artifact: Artifact) -> Unit[Artifact]:
     """Make the artifact known, consisting of the objects that hold this content already; of its own when they are the
     first.
     """
-    shared = await _counted(session, artifact, users=1)
+    shared = yield from _counted(artifact, users=1)
     values = {f"new_{name}": getattr(shared, name) for name in PLAIN}
-    await session.make(_ADD, **values, new_parts=as_json(shared.parts))
+    yield from make(_ADD, **values, new_parts=as_json(shared.parts))
     return shared
 
 
@@ -86,16 +86,16 @@ async def join(session: WriteSession, artifact_ids: Sequence[str]) -> Mapping[st
         return None
     joined: dict[str, Artifact] = {}
     for known in sorted(map(artifact_of, rows), key=lambda known: (known.sha256, known.id)):
-        shared = await _counted(session, known, users=2)  # this one, if nobody was counted, and the new one
+        shared = await session.carry(_counted(known, users=2))  # this one, if nobody was counted, and the new one
         if not known.shared and shared.parts == known.parts:
             await session.make(_SHARE, of_artifact=known.id)
         joined[known.id] = shared
     return joined
 
 
-async def _counted(session: WriteSession, artifact: Artifact, *, users: int) -> Artifact:
+def _counted(artifact: Artifact, *, users: int) -> Unit[Artifact]:
     """The artifact, consisting of what its content does, which has one user more; `users` if nobody was counted yet."""
-    row = await session.make(
+    row = yield from make(
         _COUNT,
         **{f"its_{name}": getattr(artifact, name) for name in ("tenant", "sha256", "bytes", "created_at")},
         its_parts=as_json(artifact.parts),

@@ -17,6 +17,7 @@ from sqlalchemy import Text, cast, select, update
 
 from filewright.chassis import failpoints
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
+from filewright.chassis.db.hot import Unit
 from filewright.chassis.ids import IdSource
 from filewright.chassis.storage.files import write_new_file
 from filewright.chassis.storage.port import (
@@ -129,13 +130,13 @@ class Artifacts:
     def new_id(self) -> str:
         return self._ids.new(ARTIFACT_PREFIX)
 
-    async def share(self, session: WriteSession, artifact: Artifact) -> Artifact:
+    def share(self, artifact: Artifact) -> Unit[Artifact]:
         """Make the artifact known, in the caller's unit of work; its objects are stored. It consists of what the tenant
         has of this content already: see whether `parts` are the given ones.
 
         Those that are not needed any more are the caller's to delete, after the commit and by `kept_for_all`.
         """
-        return await contents.add(session, artifact)
+        return contents.add(artifact)
 
     async def kept_for_all(self, shared: Artifact, own: Sequence[Part]) -> bool:
         """After `share` was committed: whether the objects it found are whole, so that `own` may go.

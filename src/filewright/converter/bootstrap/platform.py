@@ -80,6 +80,11 @@ class Platform:
     tiers: Tiers
 
     @property
+    def alone(self) -> bool:
+        """Whether this process is all there is."""
+        return self.settings.redis_url is None
+
+    @property
     def jobs_dir(self) -> Path:
         """Where workspaces are made."""
         return self.settings.data_dir.absolute() / "work"

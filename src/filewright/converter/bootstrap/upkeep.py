@@ -69,8 +69,9 @@ def looking_out(on: Platform) -> Loop:
 
 def relaying(on: Platform, features: Features) -> tuple[Loop, ...]:
     """What every process that takes orders does beside them. Any number may do it at once."""
+    relay, apart = Relay(on.database, on.queue, alone=on.alone), 0.0 if on.alone else APART_SECONDS
     return (
-        Loop("relay", Relay(on.database, on.queue).run_once, every=1.0, topic=OUTBOX, batch=BATCH, apart=APART_SECONDS),
+        Loop("relay", relay.run_once, every=1.0, topic=OUTBOX, batch=BATCH, apart=apart),
         Loop("choices", features.choices.exchange_once, every=5.0, batch=_NEVER_MORE),
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from filewright.chassis import failpoints
 from filewright.chassis.cache.port import Cache
 from filewright.chassis.db.database import Database
+from filewright.chassis.db.hot import Unit
 from filewright.chassis.errors import FieldError
 from filewright.chassis.storage.port import StoreUnavailable
 from filewright.chassis.telemetry.logs import get_logger
@@ -72,29 +73,32 @@ class Completing:
         compare(sha256, said_sha256)
         compare(sha256, upload.expected_sha256)
         failpoints.hit(BEFORE_COMPLETE)
-        async with self._database.write() as session:
-            now = await self._database.now(session)
-            artifact = Artifact(
-                id=self._artifacts.new_id(),
-                tenant=upload.tenant,
-                filename=upload.filename,
-                media_type=recognition.media_type,
-                format=recognition.format,
-                load=recognition.load,
-                bytes=upload.received,
-                sha256=sha256,
-                parts=upload.parts,
-                created_at=now,
-                expires_at=now + timedelta(seconds=caller.tier.retention_seconds),
-            )
-            done = await self._receiving.update(session, upload, state=UploadState.COMPLETE, artifact_id=artifact.id)
-            if done is None:
-                raise InFlight("Another request has changed this upload meanwhile.", retry_after=1)
-            artifact = await self._artifacts.share(session, artifact)
-        if artifact.parts != upload.parts:
-            await self._drop_copy(upload, artifact)
-        self._cache.put(COMPLETE, known_as(upload.tenant, upload.id), artifact)
-        return Completed(done, artifact)
+        completed = await self._database.carry(lambda: self._complete(caller, upload, sha256, recognition))
+        if completed.artifact.parts != upload.parts:
+            await self._drop_copy(upload, completed.artifact)
+        self._cache.put(COMPLETE, known_as(upload.tenant, upload.id), completed.artifact)
+        return completed
+
+    def _complete(self, caller: Caller, upload: Upload, sha256: str, recognition: Recognition) -> Unit[Completed]:
+        artifact_id = self._artifacts.new_id()
+        done = yield from self._receiving.update(upload, state=UploadState.COMPLETE, artifact_id=artifact_id)
+        if done is None:
+            raise InFlight("Another request has changed this upload meanwhile.", retry_after=1)
+        complete, now = done
+        artifact = Artifact(
+            id=artifact_id,
+            tenant=upload.tenant,
+            filename=upload.filename,
+            media_type=recognition.media_type,
+            format=recognition.format,
+            load=recognition.load,
+            bytes=upload.received,
+            sha256=sha256,
+            parts=upload.parts,
+            created_at=now,
+            expires_at=now + timedelta(seconds=caller.tier.retention_seconds),
+        )
+        return Completed(complete, (yield from self._artifacts.share(artifact)))
 
     async def _drop_copy(self, upload: Upload, shared: Artifact) -> None:
         """The tenant had these bytes already. What a crash leaves here goes when the upload's artifact does."""

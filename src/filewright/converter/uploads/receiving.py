@@ -11,11 +11,12 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from filewright.chassis import failpoints
-from filewright.chassis.db.database import Database, WriteSession
+from filewright.chassis.db.database import Database
+from filewright.chassis.db.hot import Unit, make
 from filewright.chassis.storage.port import ObjectMissing, ObjectStore, SignedRequest, StoredObject, TooManyBytes
 from filewright.chassis.tasks import to_its_end
 from filewright.chassis.web.problems import ChecksumMismatch, Conflict, InvalidRequest
@@ -165,17 +166,18 @@ class Receiving:
     async def move(self, upload: Upload, parts: Sequence[Part], *, drop: Sequence[str] = ()) -> Upload:
         """Set the parts, if nobody else changed the upload meanwhile; else drop what was stored, and raise Conflict."""
         grown = replace(upload, parts=tuple(parts), received=sum(part.bytes for part in parts))
-        async with self._database.write() as session:
-            moved = await self.update(session, grown)
+        moved = await self._database.carry(lambda: self.update(grown))
         if moved is None:
             await self.drop(drop)
             raise Conflict("Another request is writing to this upload; ask where it stands and go on from there.")
-        return moved
+        return moved[0]
 
-    async def update(self, session: WriteSession, upload: Upload, **more: Any) -> Upload | None:
-        """The guarded change to what it holds now: only of an upload that is receiving, and was not changed since."""
+    def update(self, upload: Upload, **more: Any) -> Unit[tuple[Upload, datetime] | None]:
+        """The guarded change to what it holds now: only of an upload that is receiving, and was not changed since.
+        As it is then, and when that was.
+        """
         next_ = replace(upload, revision=upload.revision + 1, **more)
-        done = await session.make(
+        done = yield from make(
             GO_ON,
             of_upload=upload.id,
             of_revision=upload.revision,
@@ -185,7 +187,7 @@ class Receiving:
             its_state=next_.state.value,
             its_artifact_id=next_.artifact_id,
         )
-        return None if done is None else next_
+        return None if done is None else (next_, done.at)
 
     async def drop(self, keys: Iterable[str]) -> None:
         """Take these objects away."""

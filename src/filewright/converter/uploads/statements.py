@@ -74,7 +74,7 @@ ANNOUNCE = Chain(_announce)
 """A new upload that has received nothing yet, for as long as `lifetime`."""
 
 
-def _go_on(_speech: Speech) -> Any:
+def _go_on(speech: Speech) -> Any:
     guard = (
         _UPLOADS.c.id == given("of_upload", String()),
         _UPLOADS.c.revision == given("of_revision", _UPLOADS.c.revision.type),
@@ -82,11 +82,14 @@ def _go_on(_speech: Speech) -> Any:
     )
     told = ("parts", "received", "length", "state", "artifact_id")
     values: dict[str, Any] = {name: given(f"its_{name}", _UPLOADS.c[name].type) for name in told}
-    return update(_UPLOADS).where(*guard).values(**values, revision=_UPLOADS.c.revision + 1).returning(_UPLOADS.c.id)
+    changed = update(_UPLOADS).where(*guard).values(**values, revision=_UPLOADS.c.revision + 1)
+    return changed.returning(_UPLOADS.c.id, speech.now.label("at"))
 
 
 GO_ON = Chain(_go_on)
-"""What the upload holds now, and its state; only if it is receiving and was not changed since (`of_revision`)."""
+"""What the upload holds now, and its state; only if it is receiving and was not changed since (`of_revision`). Tells
+`at`.
+"""
 
 
 # --- what its tenant has already (`repeats.py`) ------------------------------------------------------------------

@@ -201,8 +201,10 @@ class Life(RuleBasedStateMachine):
         model = self.holds(lease, "running")
         usage = {"seconds": 1.0, "input_bytes": 1, "output_bytes": 1}
         row = self.write(
-            lambda s, now: repository.commit(
-                s, lease, now=now, ended=Ended(), usage=usage, tier="local", keep_for=KEPT, outputs=[], route=[]
+            lambda s, now: s.carry(
+                repository.commit(
+                    lease, now=now, ended=Ended(), usage=usage, tier="local", keep_for=KEPT, outputs=[], route=[]
+                )
             )
         )
         assert (row is not None) == (model is not None)

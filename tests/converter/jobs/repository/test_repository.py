@@ -31,8 +31,10 @@ async def commit(shop, lease: Lease) -> bool:
     async with shop.database.write() as session:
         now = await shop.database.now(session)
         usage = {"seconds": 1.0, "input_bytes": 5, "output_bytes": 5}
-        row = await repository.commit(
-            session, lease, now=now, ended=NOTHING, usage=usage, tier="local", keep_for=LEASE, outputs=[], route=[]
+        row = await session.carry(
+            repository.commit(
+                lease, now=now, ended=NOTHING, usage=usage, tier="local", keep_for=LEASE, outputs=[], route=[]
+            )
         )
         return row is not None
 

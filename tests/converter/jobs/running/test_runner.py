@@ -371,11 +371,10 @@ async def test_a_commit_waits_for_a_database_that_is_away_for_a_moment(shop, clo
 @pytest.mark.requirement("F12")
 async def test_a_commit_whose_answer_was_lost_is_found_to_have_happened(shop, clock, monkeypatch):
     job = await shop.order(b"hello")
-    real = Database.write
     pause = Pause(shop)
     work = asyncio.create_task(shop.work())
     await pause.reached.wait()
-    LostAnswer(monkeypatch, repository, real)
+    LostAnswer(monkeypatch)
     pause.go_on.set()
     while not work.done():
         await clock.advance(1)
@@ -468,7 +467,7 @@ class Outage:
 
     def __init__(self, monkeypatch) -> None:
         self._patch = monkeypatch
-        for name in ("write", "read", "make", "ask"):
+        for name in ("write", "read", "make", "ask", "carry"):
             monkeypatch.setattr(Database, name, self._refuse)
 
     def _refuse(self, *_, **__):
@@ -487,32 +486,31 @@ class Refusals:
         self._real = getattr(module, name)
         monkeypatch.setattr(module, name, self)
 
-    async def __call__(self, *given, **named):
+    def __call__(self, *given, **named):
         if self.made < self._times:
             self.made += 1
             raise DatabaseUnavailable
-        return await self._real(*given, **named)
+        return self._real(*given, **named)
 
     def over(self) -> None:
         self._times = 0
 
 
 class LostAnswer:
-    """The first unit of work that commits a result is committed, and then its connection breaks."""
+    """The first unit of work is committed, and then its connection breaks."""
 
-    def __init__(self, monkeypatch, module, write) -> None:
-        self._real = module.commit
-        self._write = write
+    def __init__(self, monkeypatch) -> None:
         self._lost = False
-        monkeypatch.setattr(module, "commit", self._commit)
+        real = Database.carry
 
-    async def _commit(self, session, *given, **named):
-        row = await self._real(session, *given, **named)
-        if not self._lost:
-            self._lost = True
-            await session.commit()
-            raise DatabaseUnavailable
-        return row
+        async def carry(database, unit):
+            outcome = await real(database, unit)
+            if not self._lost:
+                self._lost = True
+                raise DatabaseUnavailable
+            return outcome
+
+        monkeypatch.setattr(Database, "carry", carry)
 
 
 async def test_a_job_that_is_tried_again_after_an_upgrade_says_which_version_was_planned(shop, alice):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from filewright.chassis.db import acting
 from filewright.chassis.db.hot.compiled import MOVED, Rows, Sequel, Statement, Values
 from filewright.chassis.db.hot.speech import AFTER, NOW, SQLITE, Speech, given, speech_of
-from filewright.chassis.db.hot.trips import Way, run
+from filewright.chassis.db.hot.trips import Way, in_its_thread, run
 from filewright.chassis.db.onetrip import OneTripConnection
 
 Change = Insert | Update | Delete
@@ -41,7 +42,7 @@ class Look:
         statement = self._compiled.get((way.dialect.name, alone))
         if statement is None:
             statement = self._compiled[way.dialect.name, alone] = self.compiled(way.dialect, alone=alone)
-        return await run(way.driver, statement, None, _told(way, values, alone=alone))
+        return await run(way.driver, statement, None, _told(way, values, alone=alone), quick=alone)
 
     def compiled(self, dialect: Dialect, *, alone: bool) -> Statement:
         """As it is sent."""
@@ -83,11 +84,22 @@ class Chain:
 
     async def make_all(self, way: Way, values: Values, *, alone: bool = False) -> Rows:
         """All rows at the end. Only on PostgreSQL does all that follows follow for more than one."""
-        known = self._compiled.get((way.dialect.name, alone))
-        if known is None:
-            known = self._compiled[way.dialect.name, alone] = self.compiled(way.dialect, alone=alone)
+        known = self._known(way.dialect, alone=alone)
         values = _told(way, values, alone=alone)
         return await run(way.driver, *known, values, alone=alone, durable=self._durable)
+
+    def made_here(self, way: Way, values: Values, connection: sqlite3.Connection) -> Any:
+        """As `make`, for who is in the connection's thread and in a unit of work. Raises sqlite3.Error."""
+        statement, sequel = self._known(way.dialect, alone=False)
+        found = in_its_thread(statement, sequel, _timed(way, values), connection)
+        rows = (sequel.last if sequel is not None else statement).rows(found)
+        return rows[0] if rows else None
+
+    def _known(self, dialect: Dialect, *, alone: bool) -> tuple[Statement, Sequel | None]:
+        known = self._compiled.get((dialect.name, alone))
+        if known is None:
+            known = self._compiled[dialect.name, alone] = self.compiled(dialect, alone=alone)
+        return known
 
     def compiled(self, dialect: Dialect, *, alone: bool) -> tuple[Statement, Sequel | None]:
         """As it is sent."""

@@ -40,14 +40,18 @@ async def run(
     *,
     alone: bool = False,
     durable: bool = True,
+    quick: bool = False,
 ) -> Rows:
     """The rows at the end. `alone`: as a unit of work of its own, which waits for the disk if it is to be `durable`;
-    a statement for PostgreSQL says so itself. Raises DBAPIError.
+    a statement for PostgreSQL says so itself. `quick`: waits for nobody, so SQLite is asked without a change of the
+    thread, which takes longer than the answer. Raises DBAPIError.
     """
     try:
         if isinstance(driver, OneTripConnection):
-            way = (_alone if durable else _alone_and_soon) if alone else _in_its_thread
-            found = await driver.trip(partial(way, statement, sequel, values))
+            way = (_alone if durable else _alone_and_soon) if alone else in_its_thread
+            work = partial(way, statement, sequel, values)
+            done = driver.here(work) if quick else None
+            found = await driver.trip(work) if done is None else done[0]
         else:
             found = await (await driver.prepare(statement.text)).fetch(*statement.arguments(values))
     except _FAILURES as error:
@@ -58,9 +62,10 @@ async def run(
     return (sequel.last if sequel is not None else statement).rows(found)
 
 
-def _in_its_thread(
+def in_its_thread(
     statement: Statement, sequel: Sequel | None, values: Values, connection: sqlite3.Connection
 ) -> Sequence[Any]:
+    """What the driver finds at the end; without a beginning or an end of its own. Raises sqlite3.Error."""
     cursor = connection.execute(statement.text, statement.arguments(values))
     found = cursor.fetchall()
     if sequel is None or not found:
@@ -77,7 +82,7 @@ def _alone(
 ) -> Sequence[Any]:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        found = _in_its_thread(statement, sequel, values, connection)
+        found = in_its_thread(statement, sequel, values, connection)
         connection.commit()
     except BaseException:
         connection.rollback()

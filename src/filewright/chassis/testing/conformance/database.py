@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from filewright.chassis.db.base import BigInt, Id, Json, UtcDateTime, enum_text
 from filewright.chassis.db.database import Database, ReadSession, WriteSession
 from filewright.chassis.db.dialect import add_up, insert_or_ignore, skip_locked, upsert
-from filewright.chassis.db.hot import Chain, Look, Speech
+from filewright.chassis.db.hot import Chain, Look, Speech, Unit, given, make
 from filewright.chassis.testing.clock import FakeClock
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
@@ -399,6 +399,50 @@ class DatabaseSuite:
         with pytest.raises(DBAPIError):
             await database.make(Chain(broken, durable=False))
         assert tuple(await database.make(lasting)) == (5, True)
+
+    async def test_a_unit_of_chains_goes_by_what_it_found_and_is_kept_whole_or_not_at_all(
+        self, database: Database
+    ) -> None:
+        def forward(_: Speech) -> Any:
+            this = _NOTES.c.id == given("of_note", String())
+            return update(_NOTES).where(this).values(seq=_NOTES.c.seq + given("by", Integer())).returning(_NOTES.c.seq)
+
+        forward_by = Chain(forward)
+
+        def both(first: str, second: str) -> Unit[tuple[int, int]]:
+            one = yield from make(forward_by, of_note=first, by=1)
+            other = yield from make(forward_by, of_note=second, by=10 * one.seq)
+            if other is None:
+                raise KeyError(second)
+            return one.seq, other.seq
+
+        def nothing() -> Unit[int]:
+            return 7
+            yield
+
+        async with database.write() as session:
+            session.add_all([Note(id="a", seq=0), Note(id="b", seq=0)])
+        assert await database.carry(lambda: both("a", "b")) == (1, 10)
+        with pytest.raises(KeyError):
+            await database.carry(lambda: both("a", "nobody"))
+        at_once = await asyncio.gather(*(database.carry(lambda: both("a", "b")) for _ in range(5)))
+        assert sorted(at_once) == [(2, 30), (3, 60), (4, 100), (5, 150), (6, 210)]
+        with pytest.raises(RuntimeError):
+            async with database.write() as session:
+                assert await session.carry(both("a", "b")) == (7, 280)
+                raise RuntimeError
+        assert await database.carry(nothing) == 7
+        async with database.read() as looking:
+            assert (await looking.scalars(select(Note.seq).order_by(Note.id))).all() == [6, 210]
+
+    async def test_a_small_question_is_answered_while_the_connection_is_at_another(self, database: Database) -> None:
+        asked = Look(lambda _: select(func.count().label("all")).select_from(_NOTES))
+        assert [rows[0].all for rows in await asyncio.gather(*(database.ask(asked) for _ in range(50)))] == [0] * 50
+        async with database.write() as session:
+            session.add(Note(id="a"))
+            await session.flush()
+            assert (await database.ask(asked))[0].all == 0
+        assert (await database.ask(asked))[0].all == 1
 
     async def test_more_readers_than_connections_wait_their_turn(self, database: Database) -> None:
         assert await asyncio.gather(*(count(database) for _ in range(50))) == [0] * 50

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select, update
 
 from filewright.chassis.db.database import Database
+from filewright.chassis.db.hot import Unit, make
 from filewright.chassis.db.sessions import ReadSession, WriteSession
 from filewright.converter.artifacts.models import ArtifactRow
 from filewright.converter.jobs import statements
@@ -104,8 +105,7 @@ async def held_state(on: ReadSession | Database, lease: Lease) -> JobState | Non
     return JobState(rows[0].state) if rows else None
 
 
-async def commit(
-    session: WriteSession,
+def commit(
     lease: Lease,
     *,
     ended: Ended,
@@ -117,12 +117,12 @@ async def commit(
     source_format: str | None = None,
     measured: Mapping[str, Any] | None = None,
     now: datetime | None = None,
-) -> Any | None:
+) -> Unit[Any]:
     """The one way to success: outputs, usage and the move together, if this attempt still holds the job.
 
     The files of its outputs are kept as long as the job, from this moment on.
     """
-    row = await session.make(
+    row = yield from make(
         statements.COMMIT,
         **lease.named(),
         **{f"used_{name}": amount for name, amount in usage.items()},
@@ -139,7 +139,7 @@ async def commit(
         return None
     for artifact, output in outputs:
         artifact.created_at, artifact.expires_at = row.at, row.expires_at
-        await session.make(statements.ADD_OUTPUT, **prefixed("file", artifact), **prefixed("output", output))
+        yield from make(statements.ADD_OUTPUT, **prefixed("file", artifact), **prefixed("output", output))
     return row
 
 

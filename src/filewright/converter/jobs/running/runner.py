@@ -24,6 +24,7 @@ from filewright.chassis.audit.watch import Watch
 from filewright.chassis.clock import Clock
 from filewright.chassis.coordination.port import Notifier
 from filewright.chassis.db.database import Database, DatabaseUnavailable, WriteSession
+from filewright.chassis.db.hot import Unit
 from filewright.chassis.errors import InternalError
 from filewright.chassis.ids import IdSource
 from filewright.chassis.sandbox.workspace import Workspace
@@ -60,6 +61,9 @@ STALE = "stale"
 """The outcome of an attempt whose job was no longer its own."""
 UNKNOWN = "unknown"
 """The outcome of an attempt that could not reach the database until its lease was over."""
+
+_End = Callable[[], Awaitable[str | None]]
+"""Moves the job, as the end of an attempt; its state then, None when it is no longer this attempt's."""
 
 log = get_logger(__name__)
 
@@ -203,9 +207,8 @@ class JobRunner:
         done: Done,
         ended: Ended,
     ) -> str:
-        async def commit(session: WriteSession) -> JobRow | None:
-            row: JobRow | None = await repository.commit(
-                session,
+        def commit() -> Unit[Any]:
+            row = yield from repository.commit(
                 job.lease,
                 ended=ended,
                 usage={
@@ -223,7 +226,14 @@ class JobRunner:
             failpoints.hit(COMMITTING)
             return row
 
-        outcome = await self._write_end(job, keeper, JobState.SUCCEEDED, commit)
+        async def end() -> str | None:
+            row = await self._database.carry(commit)
+            if row is None:
+                return None
+            await topics.tell_change(self._notifier, row.id, row.tenant)
+            return str(row.state)
+
+        outcome = await self._write_end(job, keeper, JobState.SUCCEEDED, end)
         if outcome == JobState.SUCCEEDED:
             failpoints.hit(COMMITTED)
         return outcome if outcome != STALE else await self._go_silently(job, ended)
@@ -251,7 +261,7 @@ class JobRunner:
                 session, job.lease, JobState.CANCELLED, now=now, ended=ended, **_CANCELLED
             )
 
-        outcome = await self._write_end(job, keeper, target, end)
+        outcome = await self._write_end(job, keeper, target, self._in_one_unit(end))
         if outcome == JobState.INFECTED:
             self._watch.seen("infected", job.tenant)
             await self._empty(infected)
@@ -278,15 +288,20 @@ class JobRunner:
                 session, job.lease, JobState.QUEUED, now=now, ended=ended, hint_at=now, hint_n=0, not_before=now
             ) or await repository.end(session, job.lease, JobState.CANCELLED, now=now, ended=ended, **_CANCELLED)
 
-        await self._write_end(job, keeper, JobState.QUEUED, end)
+        await self._write_end(job, keeper, JobState.QUEUED, self._in_one_unit(end))
 
-    async def _write_end(
-        self,
-        job: Claimed,
-        keeper: LeaseKeeper,
-        target: JobState,
-        end: Callable[[WriteSession], Awaitable[JobRow | None]],
-    ) -> str:
+    def _in_one_unit(self, end: Callable[[WriteSession], Awaitable[JobRow | None]]) -> _End:
+        async def write() -> str | None:
+            async with self._database.write() as session:
+                row = await end(session)
+                state = None if row is None else row.state
+                if row is not None:
+                    topics.announce_change(session, self._notifier, row.id, row.tenant)
+            return state
+
+        return write
+
+    async def _write_end(self, job: Claimed, keeper: LeaseKeeper, target: JobState, end: _End) -> str:
         """Write the end of the attempt, trying for as long as no other worker can hold the job; says how it ended.
 
         A connection that breaks during a commit leaves open whether it happened. The next try then matches no row,
@@ -294,12 +309,7 @@ class JobRunner:
         """
 
         async def write() -> str:
-            async with self._database.write() as session:
-                row = await end(session)
-                state = None if row is None else row.state
-                if row is not None:
-                    topics.announce_change(session, self._notifier, row.id, row.tenant)
-            return state or await self._known_outcome(job.lease, target)
+            return await end() or await self._known_outcome(job.lease, target)
 
         try:
             return await keeper.outlast(write, to_the_last=True)

@@ -38,7 +38,7 @@ from filewright.converter.errors import EngineCrashed
 
 _log = get_logger(__name__)
 _INSIDE = "filewright.converter.engines.inside.office"
-_CHILDREN = 500
+_CHILDREN = 2000
 _GROWTH_BYTES = 64 << 20
 _SECONDS = 3600.0
 _FIRST_COLD = 2

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from filewright.chassis.sandbox import warm_parent
-from filewright.converter.engines.inside.office import desktop
+from filewright.converter.engines.inside.office import desktop, headroom
 from filewright.converter.engines.inside.office.samples import SAMPLES, Sample
 from filewright.converter.engines.libreoffice_installation import Installation, installed_at, write_profile
 
@@ -146,10 +146,11 @@ def _warm_up(kit: int) -> None:
     """Each sample out of its flat form into the usual one, and from that to PDF. Leaves the usual ones in `samples`."""
     desktop.enter(_font_taker(kit))
     Path("samples").mkdir()
-    for sample in SAMPLES:
+    for sample in (*SAMPLES, *SAMPLES):  # what is made the second time is what every document needs
         _convert(sample)
     desktop.settle()
     _demand_single_thread()
+    headroom.leave_room()
 
 
 def _convert(sample: Sample) -> None:

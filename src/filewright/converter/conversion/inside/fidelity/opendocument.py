@@ -33,7 +33,7 @@ _WORDS_ONLY = frozenset({"string", ""})
 
 def read(package: Package, told: Told) -> None:
     """Of a zipped file."""
-    content, styles = package.xml("content.xml"), package.xml("styles.xml")
+    content, styles = package.xml("content.xml"), package.xml("styles.xml", shared=True)
     if content is None:
         raise NotMeasured
     _read([root for root in (styles, content) if root is not None], content, told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import zipfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,8 @@ from filewright.converter.conversion.inside.fidelity.told import NotMeasured
 
 _MOST_BYTES = 12 << 20
 """Of XML, unpacked, of all parts together."""
+_OF_TEMPLATES = frozenset({"styles", "theme", "settings"})
+_MOST_KEPT_BYTES = 1 << 20
 _RELATIONSHIP = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
 
 
@@ -37,8 +40,11 @@ class Package:
     ) -> None:
         self._zip.close()
 
-    def xml(self, name: str) -> Any | None:
-        """The root element of a part; None when there is none of that name."""
+    def xml(self, name: str, *, shared: bool = False) -> Any | None:
+        """The root element of a part, not to be changed; None when there is none of that name.
+
+        `shared`: other documents may have the very same, as those made from one template have their styles.
+        """
         try:
             info = self._zip.getinfo(name)
         except KeyError:
@@ -47,7 +53,8 @@ class Package:
         if self._left < 0:
             raise NotMeasured
         with self._zip.open(info) as part:
-            return parsed(part.read(info.file_size + 1))
+            data = part.read(info.file_size + 1)
+        return _parsed_once(data) if shared and len(data) <= _MOST_KEPT_BYTES else parsed(data)
 
     def related(self, name: str) -> Mapping[str, tuple[str, str]]:
         """By id: the last word of a relationship's kind, and the part it leads to. Nothing outside of the package."""
@@ -59,7 +66,7 @@ class Package:
         """The first part of a kind that `name` leads to, with its name."""
         for found, target in self.related(name).values():
             if found == kind:
-                root = self.xml(target)
+                root = self.xml(target, shared=kind in _OF_TEMPLATES)
                 return None if root is None else (target, root)
         return None
 
@@ -84,6 +91,10 @@ def parsed(data: bytes) -> Any:
         raise NotMeasured
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
     return etree.fromstring(data, parser)
+
+
+_parsed_once = lru_cache(8)(parsed)
+"""By the bytes themselves: who reads several documents (of one owner) reads the styles of their template once."""
 
 
 def local(element: Any) -> str:

@@ -59,7 +59,7 @@ def _master_of(package: Package, slide: str, space: str, known: dict[str, _Maste
             return _Master(None, space, {})
     if part not in known:
         theme = package.first_related(part, "theme")
-        known[part] = _Master(package.xml(part), space, theme_fonts(theme[1]) if theme is not None else {})
+        known[part] = _Master(package.xml(part, shared=True), space, theme_fonts(theme[1]) if theme is not None else {})
     return known[part]
 
 

@@ -119,6 +119,7 @@ class Fork:
                 "options": export.options,
             },
             "workspace": str(work),
+            "env": {},
             "limits": list(kernel_limits(Limits()).items()),
             "landlock": confinement(str(work), (*self._kind.readable, self._place)),
         }

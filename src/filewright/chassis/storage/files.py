@@ -75,10 +75,13 @@ class NewFile(OpenFile):
 
 
 async def copied(
-    begin: Callable[[], None], read: Callable[[memoryview], int], write: Callable[[memoryview], None]
+    begin: Callable[[], None],
+    read: Callable[[memoryview], int],
+    write: Callable[[memoryview], None],
+    finish: Callable[[], None] = lambda: None,
 ) -> int:
     """Bytes on their way from one file into another, on a thread: `begin`, then `read` into a buffer and `write` what
-    is in it until there is no more; how many. Neither a hop nor new memory is paid for each block.
+    is in it until there is no more, then `finish`; how many. Neither a hop nor new memory is paid for each block.
     """
     buffer = memoryview(bytearray(_BUFFER_BYTES))
     total = 0
@@ -91,6 +94,7 @@ async def copied(
         while total < until:
             count = read(buffer)
             if not count:
+                finish()
                 return False
             write(buffer[:count])
             total += count

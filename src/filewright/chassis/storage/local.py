@@ -14,6 +14,7 @@ import os
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -111,8 +112,9 @@ class LocalStore:
             file.write(block, intake)
 
         try:
-            await copied(source.open, lambda buffer: os.readv(source.descriptor, [buffer]), write)
-            await in_thread(_keep, file, target)
+            await copied(
+                source.open, lambda buffer: os.readv(source.descriptor, [buffer]), write, partial(_keep, file, target)
+            )
         finally:
             source.close()
             if not file.is_closed:

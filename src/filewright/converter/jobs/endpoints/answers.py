@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -12,9 +13,10 @@ import orjson
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from stream_zip import ZIP_AUTO, Method, async_stream_zip
+from stream_zip import ZIP_AUTO, Method, async_stream_zip, stream_zip
 
 from filewright.chassis.db import acting
+from filewright.chassis.tasks import together
 from filewright.chassis.web.downloads import DOWNLOAD_HEADERS, Download, content_disposition, safe_name
 from filewright.chassis.web.headers import header, headers
 from filewright.chassis.web.preferences import etag_matches, opaque
@@ -28,6 +30,10 @@ from filewright.converter.tiers import Caller
 _STORED_WELL = ("image/", "audio/", "video/", "application/zip", "application/gzip", "application/epub")
 _ZIP_BYTES = 256 << 10
 """That are sent at once: each costs a thread's time."""
+_SMALL_BYTES = 8 << 20
+_READ_AT_ONCE = 4
+_Head = tuple[str, datetime, int, Method]
+"""Of a member of a ZIP: its name, time, mode and method."""
 _LOOK_AGAIN = "1"
 REUSE_MEANING = (
     "With `Cache-Control: no-cache` it is worked on whatever is there; with `no-store`, its result does not answer "
@@ -59,18 +65,28 @@ class OutputFiles:
             "Content-Disposition": content_disposition(_archive_name(job)),
             **(more or {}),
         }
-        chunks = async_stream_zip(self._members(caller, job), chunk_size=_ZIP_BYTES)
+        if sum(output.bytes for output in job.outputs) <= _SMALL_BYTES:
+            chunks = self._made_at_once(caller, job)
+        else:
+            chunks = async_stream_zip(self._members(caller, job), chunk_size=_ZIP_BYTES)
         return StreamingResponse(chunks, headers=headers, media_type="application/zip")
 
-    async def _members(
-        self, caller: Caller, job: Job
-    ) -> AsyncIterator[tuple[str, datetime, int, Method, AsyncIterator[bytes]]]:
-        moment = job.finished_at or datetime(1980, 1, 1, tzinfo=UTC)
-        for n, (output, name) in enumerate(zip(job.outputs, _unique(job.outputs), strict=True)):
-            opened = await self.jobs.open_output(caller, job.id, n)
-            # What is compressed already gains nothing from a second time, and costs CPU.
-            level = 0 if output.media_type.startswith(_STORED_WELL) else 6
-            yield name, moment, S_IFREG | 0o644, ZIP_AUTO(output.bytes, level=level), opened.chunks
+    async def _members(self, caller: Caller, job: Job) -> AsyncIterator[tuple[*_Head, AsyncIterator[bytes]]]:
+        for n, head in enumerate(_heads(job)):
+            yield *head, (await self.jobs.open_output(caller, job.id, n)).chunks
+
+    async def _made_at_once(self, caller: Caller, job: Job) -> AsyncIterator[bytes]:
+        """In one turn of a thread: file by file, the turns would take longer than the work."""
+        turn = asyncio.Semaphore(_READ_AT_ONCE)
+
+        async def read(n: int) -> list[bytes]:
+            async with turn:
+                return [chunk async for chunk in (await self.jobs.open_output(caller, job.id, n)).chunks]
+
+        contents = await together(read(n) for n in range(len(job.outputs)))
+        members = [(*head, content) for head, content in zip(_heads(job), contents, strict=True)]
+        for chunk in await asyncio.to_thread(lambda: [*stream_zip(members, chunk_size=_ZIP_BYTES)]):
+            yield chunk
 
 
 def job_response(job: Job, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -135,6 +151,14 @@ def _bytes(model: BaseModel) -> bytes:
 
 def _json(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
     return Response(body, status_code=status, headers=dict(headers), media_type="application/json")
+
+
+def _heads(job: Job) -> Iterator[_Head]:
+    moment = job.finished_at or datetime(1980, 1, 1, tzinfo=UTC)
+    for output, name in zip(job.outputs, _unique(job.outputs), strict=True):
+        # What is compressed already gains nothing from a second time, and costs CPU.
+        level = 0 if output.media_type.startswith(_STORED_WELL) else 6
+        yield name, moment, S_IFREG | 0o644, ZIP_AUTO(output.bytes, level=level)
 
 
 def _archive_name(job: Job) -> str:

@@ -4,7 +4,8 @@
               storage, no look at what comes in and none at what comes out; the ceiling for what isolates each file
     product   a `filewright serve`: a file goes in over HTTP, the result's bytes come out
 
-Both run in turns; medians are told, and how many a minute two callers get. For work of more than 200 ms the product
+Both run in turns; medians are told, and how many a minute two cores give: the engine to two callers, the product's two
+slots to four. For work of more than 200 ms the product
 should reach nine tenths of the ceiling; to shorter work it should add no more than 40 ms.
 
 Examples:
@@ -55,6 +56,8 @@ from filewright.converter.routing.planner import Planner, Route
 HERE = Path(__file__).parent
 WARMING = 4
 """Rounds that do not count."""
+_CALLERS = 4
+"""Who keep two slots busy: who sends a file or fetches a result is in none meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,7 @@ def _arguments() -> argparse.Namespace:
 def measure(
     case: Case, place: Path, registry: Registry, engines: Engines, product: Product, effort: Effort
 ) -> dict[str, Any]:
-    """One case: in turns, then two callers at once by each way."""
+    """One case: in turns, then both cores full by each way."""
     try:
         route = Planner(registry.abilities()).cheapest(case.source, case.target)
     except (UnsupportedConversion, UnsupportedFormat):
@@ -232,7 +235,7 @@ def measure(
     together = effort.together * (2 if case.long else 1)
     rates = {
         "engine": per_second([ways["engine"]] * 2, together),
-        "product": per_second([upload.caller(), upload.caller()], together),
+        "product": per_second([upload.caller() for _ in range(_CALLERS)], together),
     }
     cpu = product.cpu_seconds()
     for _ in range(3):

@@ -33,7 +33,8 @@ added for shorter.
 {rough}
 {markdown(_table(results))}
 
-*a minute* is what two callers at once get. {sum(held)} of {len(held)} hold.
+*a minute* is what two cores give: the engine to two callers, the product's two slots
+to four. {sum(held)} of {len(held)} hold.
 
 Filewright {results["version"]} on {described(results["machine"])}.
 """

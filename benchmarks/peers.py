@@ -180,7 +180,7 @@ class Bench:
         self._given = given
         self._letter = letter
         self._effort = effort
-        self._callers = {way.name: [way.caller() for _ in range(CORES)] for way in ways}
+        self._callers = {way.name: [way.caller() for _ in range(CORES * way.callers_a_core)] for way in ways}
         self.seen = {way.name: Seen() for way in ways}
 
     def first(self) -> None:

@@ -21,9 +21,9 @@ def show(results: Results) -> str:
 def section(results: Results, folder: Path) -> str:
     """The part of the page, and its plots."""
     office = results["office"]
-    for name, title, key in (("a-minute", "Documents a minute, two callers", "per_minute"),
+    for name, title, key in (("a-minute", "Documents a minute, cores full", "per_minute"),
                              ("processor", "Processor time of a document", "cpu_ms"),
-                             ("memory", "Most memory, two callers", "peak_mib")):  # fmt: skip
+                             ("memory", "Most memory, cores full", "peak_mib")):  # fmt: skip
         unit = {"per_minute": "more is better", "cpu_ms": "ms, less is better", "peak_mib": "MiB"}[key]
         drawn = bars(title, unit, {way: row[key] for way, row in office.items()})
         (folder / f"peers-{name}.svg").write_text(drawn, encoding="utf-8")
@@ -32,7 +32,8 @@ def section(results: Results, folder: Path) -> str:
     return f"""# Beside what else there is
 
 `python benchmarks/peers.py` converts the same small documents ({kinds}) to PDF in every way, in turns: first one after
-the other, then by {results["callers"]} callers at once on as many cores.
+the other, then by {results["callers"]} callers at once on as many cores; the product, which has
+as many slots, by twice as many, since who sends a file or fetches a result is in no slot meanwhile.
 {rough}
 - **fork**: a sandboxed child of a warm LibreOffice for each file, and nothing around it: the limit of this machine.
 - **product**: `filewright serve` as it comes; a file goes in over HTTP, is stored, converted in a sandbox, checked, and

@@ -40,6 +40,8 @@ class Way(Protocol):
     """One of them, ready to work."""
 
     name: str
+    callers_a_core: int
+    """That keep it busy: who sends a file or fetches a result is in no slot meanwhile."""
 
     def caller(self) -> Convert:
         """One who converts a file after the other, beside others."""
@@ -58,6 +60,7 @@ class Way(Protocol):
 
 class ByFork:
     name = "fork"
+    callers_a_core = 1
 
     def __init__(self, folder: Path) -> None:
         self._fork = Fork(folder)
@@ -79,6 +82,7 @@ class ByProduct:
     """Each upload has bytes of its own, so that no result is one of before."""
 
     name = "product"
+    callers_a_core = 2
 
     def __init__(self, folder: Path) -> None:
         self._product = Product(folder)
@@ -108,6 +112,8 @@ class ByProduct:
 
 class ByCommand:
     """A process for each file; what it spent is known when it has ended."""
+
+    callers_a_core = 1
 
     def __init__(self, name: str, folder: Path, command: Callable[[Path, Path, Path], list[str]]) -> None:
         """`command` gets the caller's own directory, where results go, and the document."""
@@ -194,6 +200,8 @@ def _program() -> str:
 
 class ByUnoserver:
     """A server and its LibreOffice for each caller: one converts one file at a time."""
+
+    callers_a_core = 1
 
     def __init__(self, python: Path, folder: Path, *, kept_client: bool) -> None:
         self.name = "unoserver" if kept_client else "unoconvert"

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -280,3 +281,45 @@ async def test_a_book_tells_its_language_and_direction_to_a_page(convert):
     head = page.read_text(encoding="utf-8")[:400]
     assert 'lang="ar"' in head
     assert 'dir="rtl"' in head
+
+
+def rows_by_slide(slides: Path) -> list[list[list[str]]]:
+    """Of each slide that holds a table, the words of its cells."""
+    main = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+    with zipfile.ZipFile(slides) as package:
+        names = sorted(
+            (name for name in package.namelist() if re.fullmatch(r"ppt/slides/slide\d+\.xml", name)),
+            key=lambda name: int(re.findall(r"\d+", name)[0]),
+        )
+        pages = [ElementTree.fromstring(package.read(name)) for name in names]
+    told = [
+        [["".join(cell.itertext()) for cell in row.iter(f"{main}tc")] for row in page.iter(f"{main}tr")]
+        for page in pages
+    ]
+    return [rows for rows in told if rows]
+
+
+async def test_a_long_table_goes_on_from_slide_to_slide_under_its_head(convert):
+    rows = [[str(n), f"word{n}"] for n in range(40)]
+    lines = "".join(f"<tr><td>{number}</td><td>{word}</td></tr>" for number, word in rows)
+    table = f"<table><thead><tr><th>Number</th><th>Word</th></tr></thead><tbody>{lines}</tbody></table>"
+    [slides] = await convert(Pandoc(), f"<h1>All</h1>{table}<p>The end.</p>".encode(), "html", "pptx")
+    told = rows_by_slide(slides)
+    assert [len(rows) for rows in told] == [13, 13, 13, 5]
+    assert all(rows[0] == ["Number", "Word"] for rows in told)
+    assert [row for rows in told for row in rows[1:]] == rows
+
+
+async def test_a_table_with_cells_over_several_rows_stays_on_one_slide(convert):
+    lines = "".join(f"<tr><td>{n}</td></tr>" for n in range(19))
+    table = f"<table><tr><td rowspan=20>side</td><td>first</td></tr>{lines}</table>"
+    [slides] = await convert(Pandoc(), table.encode(), "html", "pptx")
+    [rows] = rows_by_slide(slides)
+    assert len(rows) >= 20
+
+
+async def test_a_table_of_thousands_of_rows_takes_a_hundred_slides(convert):
+    lines = "".join(f"<tr><td>{n}</td></tr>" for n in range(3000))
+    [slides] = await convert(Pandoc(), f"<table><tr><th>N</th></tr>{lines}</table>".encode(), "html", "pptx")
+    told = rows_by_slide(slides)
+    assert [len(rows) for rows in told] == [31] * 100

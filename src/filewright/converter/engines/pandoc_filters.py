@@ -14,6 +14,7 @@ _ONE_OF_EACH_NAME = _FOLDER / "one_of_each_name.lua"
 _PICTURES_APART = _FOLDER / "pictures_apart.lua"
 _PICTURES_DESCRIBED = _FOLDER / "pictures_described.lua"
 _PICTURES_EMBEDDED = _FOLDER / "pictures_embedded.lua"
+_TABLES_BY_SLIDES = _FOLDER / "tables_by_slides.lua"
 _TITLE_FIRST = _FOLDER / "title_first.lua"
 _UNBOXED = _FOLDER / "unboxed.lua"
 _WITHOUT_TAGS = _FOLDER / "without_tags.lua"
@@ -54,13 +55,13 @@ def filters_of(conversion: Conversion, options: Mapping[str, Any]) -> Sequence[P
         *([_ONE_OF_EACH_NAME] if target in _STRICT_ABOUT_NAMES else []),
         *([_WITHOUT_TAGS] if source == "epub" and target in MARKUPS else []),
         *([_UNBOXED] if source in _BOXED and target in MARKUPS else []),
-        *_for_pictures(source, target, options),
+        *_for_pictures_and_slides(source, target, options),
     ]
 
 
-def _for_pictures(source: str, target: str, options: Mapping[str, Any]) -> Sequence[Path]:
+def _for_pictures_and_slides(source: str, target: str, options: Mapping[str, Any]) -> Sequence[Path]:
     if target == "pptx":
-        return [_PICTURES_APART]
+        return [_TABLES_BY_SLIDES, _PICTURES_APART]
     if source not in _HOLDING_PICTURES or target not in _WRITINGS:
         return []
     return [_PICTURES_EMBEDDED if options.get("pictures") == "embed" else _PICTURES_DESCRIBED]

@@ -39,7 +39,8 @@ def _deleted(name: str) -> dict[str, Errand]:
 
 
 def _cancelled(name: str) -> dict[str, Errand]:
-    return {f"{name}-cancelled": clients.cancelled(files.letter(len(name)))}
+    """Of something that still runs when its owner has seen that it does."""
+    return {f"{name}-cancelled": clients.cancelled(files.letter(len(name), paragraphs=3000))}
 
 
 def _in_pieces(name: str) -> dict[str, Errand]:

@@ -44,11 +44,11 @@ def picture(seed: int, side: int = 48) -> Sample:
     return Sample(f"picture-{seed}.png", b"\x89PNG\r\n\x1a\n" + body, "jpg")
 
 
-def letter(seed: int) -> Sample:
-    """Takes an office program a second or two: long enough to be hit in the middle."""
+def letter(seed: int, *, paragraphs: int = 30) -> Sample:
+    """Takes an office program a second or two when it starts from cold: long enough to be hit in the middle."""
     document = docx.Document()
     document.add_heading(f"Letter {seed}", 1)
-    for n in range(30):
+    for n in range(paragraphs):
         document.add_paragraph(f"{seed}-{n}: " + "the quick brown fox jumps over the lazy dog. " * 4)
     made = io.BytesIO()
     document.save(made)

@@ -72,8 +72,14 @@ class Fork:
         first = json.loads(self._lines.readline())
         if not first.get("ready"):
             raise SystemExit(f"the warm parent does not start: {first}")
+        threading.Thread(target=self._listen, daemon=True).start()
         self._one_at_a_time = threading.Lock()
         self._number = 0
+
+    def _listen(self) -> None:
+        """To what it tells of each child's end: it would wait for somebody who does, after some hundreds."""
+        for _ in self._lines:
+            continue
 
     @property
     def pid(self) -> int:

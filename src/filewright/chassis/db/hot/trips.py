@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import Dialect
@@ -17,6 +17,7 @@ from filewright.chassis.db.hot.compiled import MOVED, Rows, Sequel, Statement, V
 from filewright.chassis.db.onetrip import OneTripConnection
 from filewright.chassis.db.onetrip_postgresql import OneTripConnection as OneTripPostgres
 
+T = TypeVar("T")
 Driver = OneTripConnection | OneTripPostgres
 _FAILURES = (
     asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, sqlite3.Error, OSError, TimeoutError,
@@ -80,14 +81,19 @@ def in_its_thread(
 def _alone(
     statement: Statement, sequel: Sequel | None, values: Values, connection: sqlite3.Connection
 ) -> Sequence[Any]:
+    return committed(partial(in_its_thread, statement, sequel, values), connection)
+
+
+def committed(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
+    """`work` as a unit of work, from its beginning to its commit; rolled back when it raises. In the thread, too."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        found = in_its_thread(statement, sequel, values, connection)
+        outcome = work(connection)
         connection.commit()
     except BaseException:
         connection.rollback()
         raise
-    return found
+    return outcome
 
 
 def _alone_and_soon(

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from filewright.chassis.db.hot.compiled import Values
 from filewright.chassis.db.hot.statements import Chain
-from filewright.chassis.db.hot.trips import Way
+from filewright.chassis.db.hot.trips import Way, committed
 from filewright.chassis.db.onetrip import OneTripConnection
 
 T = TypeVar("T")
@@ -45,24 +45,16 @@ async def run_alone(way: Way, unit: Callable[[], Unit[T]], before_commit: Callab
     """On SQLite, from its beginning to its commit in one trip. Raises what the unit raises, and DBAPIError."""
     driver = way.driver
     assert isinstance(driver, OneTripConnection)
-    try:
-        return await driver.trip(partial(_in_its_thread, way, unit, before_commit))
-    except sqlite3.Error as error:
-        raise DBAPIError(_WHOLE, None, error) from error
 
-
-def _in_its_thread(
-    way: Way, unit: Callable[[], Unit[T]], before_commit: Callable[[], None], connection: sqlite3.Connection
-) -> T:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    def carry(connection: sqlite3.Connection) -> T:
         outcome = _carried(way, unit(), connection)
         before_commit()
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
-    return outcome
+        return outcome
+
+    try:
+        return await driver.trip(partial(committed, carry))
+    except sqlite3.Error as error:
+        raise DBAPIError(_WHOLE, None, error) from error
 
 
 def _carried(way: Way, steps: Unit[T], connection: sqlite3.Connection) -> T:

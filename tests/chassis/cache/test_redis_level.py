@@ -9,6 +9,7 @@ import pytest_asyncio
 import redis
 
 from filewright.chassis.cache.memory import MemoryCache
+from filewright.chassis.cache.optional_redis import OptionalRedis
 from filewright.chassis.cache.redis_level import RedisLevel
 from filewright.chassis.clock import SystemClock
 from filewright.chassis.testing.conformance.cache import SOON, WORDS, Maker
@@ -184,3 +185,14 @@ async def test_no_reader_fails_when_redis_is_killed_in_mid_load(level, mortal_re
     await asyncio.gather(*readers)
     await caches[0].close()
     await caches[1].close()
+
+
+async def test_closed_under_a_question_it_leaves_no_connection_behind(mortal_redis):
+    optional = OptionalRedis(mortal_redis.url(), SystemClock(), answer_seconds=SOON)
+    asking = asyncio.create_task(optional.ask(lambda: optional.client.blpop(["never"], timeout=0.5)))
+    await asyncio.to_thread(mortal_redis.until_clients, "blocked_clients", 1)
+    await optional.close()
+    await asking
+    assert await optional.ask(optional.client.ping) is None
+    await optional.close()
+    await asyncio.to_thread(mortal_redis.until_clients, "connected_clients", 1)

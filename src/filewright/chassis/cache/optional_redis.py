@@ -48,6 +48,7 @@ class OptionalRedis:
         self._answer_seconds = answer_seconds
         self._breaker = Breaker(clock.monotonic, chance)
         self._room = asyncio.Semaphore(_AT_ONCE)
+        self._closed = False
         self._owed: dict[str, None] = {}
         self.unanswered = 0
         """How often it was asked and did not answer in time."""
@@ -56,7 +57,7 @@ class OptionalRedis:
 
     async def ask(self, command: Callable[[], Awaitable[Any]]) -> Any:
         """The answer; None when there is none, after `answer_seconds` at the latest."""
-        if not self._breaker.allows():
+        if self._closed or not self._breaker.allows():
             self.unasked += 1
             return None
         try:
@@ -82,7 +83,14 @@ class OptionalRedis:
             del self._owed[next(iter(self._owed))]
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections, once what was asked is answered; later questions get none.
+
+        Closed under a command, a connection looks broken to the client, which would open it again.
+        """
+        if not self._closed:
+            self._closed = True
+            for _ in range(_AT_ONCE):
+                await self._room.acquire()
         await let_go(self.client)
 
     async def _pay(self) -> None:

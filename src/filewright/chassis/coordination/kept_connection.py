@@ -21,12 +21,15 @@ Word = str | bytes | int
 
 
 class KeptConnection:
-    """One of the client's, which is closed with the client. Who asks meanwhile waits for the answer before."""
+    """One of the client's. Who asks meanwhile waits for the answer before. Close it before the client: a command that
+    is under way then would take its end for a broken connection and open it again, for nobody to close.
+    """
 
     def __init__(self, client: Redis) -> None:
         self._pool = client.connection_pool
         self._connection: AbstractConnection | None = None
         self._turn = asyncio.Lock()
+        self._closed = False
 
     async def __call__(self, *command: Word) -> Any:
         """The answer. As with the client, a broken connection is tried once more. Raises RedisError, OSError."""
@@ -37,7 +40,16 @@ class KeptConnection:
             except BrokenConnection:
                 return await self._ask(packed)
 
+    async def close(self) -> None:
+        """Let go of it after the command that is under way; what asks after that fails as if Redis were away."""
+        async with self._turn:
+            self._closed = True
+            if self._connection is not None:
+                await self._connection.disconnect()
+
     async def _ask(self, packed: bytes) -> Any:
+        if self._closed:
+            raise BrokenConnection("closed by its owner")
         connection = self._connection
         if connection is None:
             connection = self._connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
@@ -54,6 +66,10 @@ class KeptScript:
         self._ask = KeptConnection(client)
         self._text = text
         self._digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def close(self) -> None:
+        """As the connection does."""
+        await self._ask.close()
 
     async def __call__(self, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
         """What it gives. Raises as the connection does."""

@@ -106,6 +106,7 @@ class RedisNotifier:
         await ended(tasks, again=0.1)  # a cancellation can get lost in the client's own time-outs
         self._first_try.set()  # nobody who just came waits for what will not be
         await self._here.close()
+        await self._ask.close()
         await let_go(self._redis)
 
     def _begin(self) -> None:

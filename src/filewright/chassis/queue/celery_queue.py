@@ -123,6 +123,7 @@ class CeleryQueue:
         if self._worker is not None:
             worker, self._worker = self._worker, None
             await asyncio.to_thread(worker.stop)
+        await self._push.close()
         await let_go(self._redis)
 
     async def _hearing(self) -> tuple[HandOver, CeleryWorker] | None:

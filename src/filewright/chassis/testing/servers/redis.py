@@ -45,6 +45,16 @@ class PrivateRedis:
         with self.client() as client:
             return client.execute_command(*command)
 
+    def until_clients(self, field: str, count: int) -> None:
+        """Return once Redis counts so many clients under this name, `connected_clients` (who asks is one of them) or
+        `blocked_clients`. Raises ServerFailed when that is not soon.
+        """
+        latest = time.monotonic() + START_SECONDS
+        while (there := self.do("INFO", "clients")[field]) != count:
+            if time.monotonic() > latest:
+                raise ServerFailed(f"redis: {field} is {there}, not {count}")
+            time.sleep(0.01)
+
     def signal(self, how: signal.Signals) -> None:
         """End it: SIGKILL as in a crash. Waits for its end; `restart` brings it back, empty."""
         self._process.end(how)

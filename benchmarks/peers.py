@@ -177,25 +177,32 @@ class Bench:
 
     def __init__(self, ways: Sequence[Way], given: Sequence[Path], letter: Path, effort: Effort) -> None:
         self._ways = ways
-        self._given = given
+        self._given = {way.name: list(given) for way in ways}
+        self._all = given
         self._letter = letter
         self._effort = effort
         self._callers = {way.name: [way.caller() for _ in range(CORES * way.callers_a_core)] for way in ways}
         self.seen = {way.name: Seen() for way in ways}
 
     def first(self) -> None:
-        """Everything once by every caller: what is to be warm is warm then, and the pages are counted."""
+        """Everything once by every caller: what is to be warm is warm then, and the pages are counted. What a way
+        cannot convert it is not given again: its speed is that of what it can.
+        """
         for way in self._ways:
             for convert in self._callers[way.name]:
                 convert(self._letter)
-            for document in self._given:
-                made = self._tried(way, document)
-                self.seen[way.name].pages[document.name] = pages(made) if made else 0
+            for document in self._all:
+                if made := self._tried(way, document):
+                    self.seen[way.name].pages[document.name] = pages(made)
+                else:
+                    self._given[way.name].remove(document)
 
     def in_turns(self) -> None:
         for _ in range(self._effort.rounds):
-            for document in self._given:
+            for document in self._all:
                 for way in self._ways:
+                    if document not in self._given[way.name]:
+                        continue
                     cpu, began = way.cpu_seconds(), time.perf_counter()
                     if self._tried(way, document) is not None:
                         self.seen[way.name].wall.append(time.perf_counter() - began)
@@ -214,7 +221,7 @@ class Bench:
         for _ in range(self._effort.blocks):
             for way in self._ways:
                 seen, cpu = self.seen[way.name], way.cpu_seconds()
-                block = run(self._callers[way.name], self._given, self._effort.seconds)
+                block = run(self._callers[way.name], self._given[way.name], self._effort.seconds)
                 done = max(1, len(block.times))
                 seen.per_minute.append(60 * len(block.times) / block.seconds)
                 seen.pages_per_minute.append(60 * sum(seen.pages[name] for name in block.names) / block.seconds)
@@ -227,7 +234,7 @@ class Bench:
             over = threading.Event()
             watch = threading.Thread(target=self._watch, args=(way, over), daemon=True)
             watch.start()
-            run(self._callers[way.name], self._given, self._effort.seconds / 2)
+            run(self._callers[way.name], self._given[way.name], self._effort.seconds / 2)
             over.set()
             watch.join()
 

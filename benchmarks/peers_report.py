@@ -53,7 +53,8 @@ Only *fork* and *product* keep one document's conversion from the next one's.
 
 Wall time is a median, one file at a time; CPU time the mean of the whole process tree. Memory is proportional set size
 of all processes, idle ones included, at its highest. *Pages* are those of all documents together, counted by another
-reader; equal numbers mean equal work. *Failed* are conversions without a result when there were several callers.
+reader; equal numbers mean equal work. *Failed* are conversions without a result; a document that a way could not
+convert at first it was not given again.
 
 One letter of one page, again and again, by one user and by three at once:
 

@@ -72,6 +72,13 @@ def open_files(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
+def kill(pid: int) -> None:
+    """Kill the tree, and leave it to whoever started it to wait for it."""
+    for process in tree(pid):
+        with suppress(*_GONE):
+            process.kill()
+
+
 def end(pid: int) -> None:
     """End the tree: those below, which a killed parent would leave behind, at the same time."""
     processes = tree(pid)

@@ -22,7 +22,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +33,7 @@ from product import Form, Product
 
 Convert = Callable[[Path], bytes]
 _READY_SECONDS = 60.0
+_ENDING_SECONDS = 3.0
 _LONGEST_SECONDS = 30.0
 
 
@@ -147,7 +148,7 @@ class ByCommand:
         process = subprocess.Popen(argv, cwd=folder, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
         with self._lock:
             self._running.add(process.pid)
-        watch = threading.Timer(_LONGEST_SECONDS, trees.end, [process.pid])
+        watch = threading.Timer(_LONGEST_SECONDS, trees.kill, [process.pid])
         watch.start()
         _, status, usage = os.wait4(process.pid, 0)
         watch.cancel()
@@ -213,18 +214,37 @@ class ByUnoserver:
         self._commands = ByCommand(self.name, folder, lambda own, results, document: [])
 
     def caller(self) -> Convert:
-        number = next(self._numbers)
-        own = self._folder / f"server-{number}"
+        own = self._folder / f"server-{next(self._numbers)}"
         own.mkdir(parents=True)
         port, other = _free_port(), _free_port()
-        argv = [
-            *(str(self._python), "-m", "unoserver.server", "--port", str(port), "--uno-port", str(other)),
-            *("--user-installation", str(own / "profile"), "--executable", _program(), "--conversion-timeout", "60"),
-        ]
-        quiet = subprocess.DEVNULL
-        self._started.append(subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, cwd=own))
-        _await_port(port)
-        return self._kept(port, own) if self._kept_client else self._called(port, own)
+
+        def start() -> subprocess.Popen[bytes]:
+            argv = [
+                *(str(self._python), "-m", "unoserver.server", "--port", str(port), "--uno-port", str(other)),
+                *("--user-installation", str(own / "profile"), "--executable", _program()),
+                *("--conversion-timeout", "60"),
+            ]
+            quiet = subprocess.DEVNULL
+            server = subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, cwd=own)
+            self._started.append(server)
+            _await_port(port)
+            return server
+
+        server = start()
+        ask = self._kept(port, own) if self._kept_client else self._called(port, own)
+
+        def convert(document: Path) -> bytes:
+            """A server ends with its LibreOffice; whoever looks after it starts another."""
+            nonlocal server
+            try:
+                return ask(document)
+            except (OSError, RuntimeError):
+                with suppress(subprocess.TimeoutExpired):
+                    server.wait(_ENDING_SECONDS)
+                    server = start()
+                raise
+
+        return convert
 
     def _kept(self, port: int, own: Path) -> Convert:
         client = subprocess.Popen(
@@ -249,6 +269,7 @@ class ByUnoserver:
 
         def convert(document: Path) -> bytes:
             call = ["-c", _CALL, "--port", str(port), "--host-location", "local"]
+            made.unlink(missing_ok=True)
             self._commands.run([str(self._python), *call, str(document), str(made)], own)
             return made.read_bytes()
 

@@ -18,7 +18,7 @@ from filewright.chassis.storage.local import LocalStore
 from filewright.chassis.storage.local_files import Incoming
 from filewright.chassis.storage.obstore_store import open_store
 from filewright.chassis.storage.port import ObjectMissing, StoreFull, StoreUnavailable
-from filewright.chassis.testing.conformance.storage import in_chunks, keys, read
+from filewright.chassis.testing.conformance.storage import in_chunks, keys, read, written
 from filewright.chassis.testing.memory import PeakMemory
 
 MIB = 1 << 20
@@ -258,3 +258,71 @@ def test_an_address_that_names_no_store_is_refused(url):
 def test_a_folder_with_odd_letters_in_its_address_is_found(tmp_path):
     open_store(f"file://{tmp_path}/with%20space")
     assert (tmp_path / "with space").is_dir()
+
+
+@pytest.fixture
+def made(tmp_path):
+    (tmp_path / "made").mkdir()
+    return tmp_path / "made" / "file"
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return LocalStore(tmp_path / "store")
+
+
+async def test_a_file_that_was_seen_becomes_the_object_and_is_nobody_elses_to_read(kept, made):
+    seen = written(made, b"letter")
+    made.chmod(0o666)
+    await kept.put_file("one", made, seen=seen)
+    assert kept.local_path("one").samefile(made)
+    assert kept.local_path("one").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_file_that_somebody_may_write_to_is_copied(kept, made):
+    seen = written(made, b"letter")
+    with made.open("r+b") as writer:
+        await kept.put_file("one", made, seen=seen)
+        writer.write(b"LETTER")
+    assert await read(kept, "one") == b"letter"
+
+
+async def test_a_file_of_another_file_system_is_copied(kept, made, monkeypatch):
+    def other_file_system(*_, **__):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    seen = written(made, b"letter")
+    monkeypatch.setattr(os, "link", other_file_system)
+    await kept.put_file("one", made, seen=seen)
+    assert await read(kept, "one") == b"letter"
+    assert not kept.local_path("one").samefile(made)
+
+
+async def test_a_link_is_not_followed_to_a_file_that_was_seen(kept, made, tmp_path):
+    seen = written(made, b"letter")
+    (tmp_path / "made" / "link").symlink_to(made)
+    with pytest.raises(OSError, match="symbolic"):
+        await kept.put_file("one", tmp_path / "made" / "link", seen=seen)
+    assert await keys(kept) == set()
+
+
+async def test_whoever_opens_the_file_while_it_is_kept_ends_nobody(kept, made):
+    """The kernel tells of a writer by a signal, whose usual effect is the end of the process."""
+    ends = threading.Event()
+
+    def open_again_and_again():
+        while not ends.is_set():
+            with made.open("r+b"):
+                pass
+
+    seen = written(made, b"letter")
+    opener = threading.Thread(target=open_again_and_again)
+    opener.start()
+    try:
+        for n in range(300):
+            await kept.put_file(f"a/{n}", made, seen=seen)
+    finally:
+        ends.set()
+        opener.join()
+    assert [await read(kept, f"a/{n}") for n in (0, 299)] == [b"letter"] * 2
+    assert await kept.sweep() == 0

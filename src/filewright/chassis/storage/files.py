@@ -9,7 +9,7 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 from filewright.chassis.storage.intake import BLOCK_BYTES
-from filewright.chassis.storage.port import ObjectDamaged, ObjectStore, StoredObject
+from filewright.chassis.storage.port import ObjectDamaged, ObjectStore, SeenFile, StoredObject
 from filewright.chassis.storage.threads import in_thread
 
 _BUFFER_BYTES = 256 << 10
@@ -134,9 +134,16 @@ async def write_new_file(path: Path, chunks: AsyncIterator[bytes], *, sha256: st
 
 
 async def put_by_blocks(
-    store: ObjectStore, key: str, path: Path, *, max_bytes: int | None = None, owner: str = ""
+    store: ObjectStore,
+    key: str,
+    path: Path,
+    *,
+    max_bytes: int | None = None,
+    owner: str = "",
+    seen: SeenFile | None = None,
 ) -> StoredObject:
     """`put_file` of a store that has no shorter way for a file."""
+    del seen  # the digest is taken of what is sent
     async with aclosing(read_file(path, block_bytes=BLOCK_BYTES)) as blocks:
         return await store.put(key, blocks, max_bytes=max_bytes, owner=owner)
 

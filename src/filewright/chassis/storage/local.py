@@ -32,6 +32,7 @@ from filewright.chassis.storage.local_files import (
 from filewright.chassis.storage.port import (
     ObjectInfo,
     ObjectMissing,
+    SeenFile,
     SignedRequest,
     StoredObject,
     StoreUnavailable,
@@ -39,7 +40,7 @@ from filewright.chassis.storage.port import (
     check_prefix,
     check_range,
 )
-from filewright.chassis.storage.threads import in_thread
+from filewright.chassis.storage.threads import begun_in_thread, ended_in_thread, in_thread
 from filewright.chassis.tasks import to_its_end
 
 WRITTEN = failpoints.declare("storage.put.written", "all bytes are in the temporary file, which is not renamed yet")
@@ -86,11 +87,11 @@ class LocalStore:
             async for block in intake.blocks(chunks):
                 if last:  # one is written while the next comes
                     if writing is not None:
-                        await writing
-                    writing = asyncio.ensure_future(in_thread(file.write, last, intake))
+                        await ended_in_thread(writing)
+                    writing = begun_in_thread(file.write, last, intake)
                 last = block
             if writing is not None:
-                await writing
+                await ended_in_thread(writing)
             await in_thread(finish)
         finally:
             if writing is not None:
@@ -101,9 +102,13 @@ class LocalStore:
                 await in_thread(file.discard)
         return intake.receipt(key)
 
-    async def put_file(self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "") -> StoredObject:
+    async def put_file(
+        self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "", seen: SeenFile | None = None
+    ) -> StoredObject:
         del owner  # nothing is sealed here
         target = self._path(key)
+        if seen is not None and await in_thread(self._keep_itself, path, target, seen, max_bytes):
+            return StoredObject(key, seen.bytes, seen.sha256)
         intake = Intake(max_bytes)
         source, file = OpenFile(path, _READ), Incoming(self._incoming)
 
@@ -219,6 +224,20 @@ class LocalStore:
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
+
+    def _keep_itself(self, path: Path, target: Path, seen: SeenFile, max_bytes: int | None) -> bool:
+        """Give the file its place under a further name, without reading it. Not, when it has to be copied."""
+        source, file = OpenFile(path, _READ), Incoming(self._incoming)
+        try:
+            source.open()
+            if not file.adopt(source, seen):
+                return False
+            Intake(max_bytes, digest=False).admit(seen.bytes)
+            _keep(file, target)
+        finally:
+            source.close()
+            file.discard()
+        return True
 
     def _head(self, key: str) -> ObjectInfo:
         with telling_failures(reading=key):

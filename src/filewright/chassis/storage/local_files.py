@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import secrets
+import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,11 @@ from pathlib import Path
 
 from filewright.chassis.storage.files import OpenFile, write_all
 from filewright.chassis.storage.intake import Intake
-from filewright.chassis.storage.port import ObjectMissing, StoreFull, StoreUnavailable
+from filewright.chassis.storage.port import ObjectMissing, SeenFile, StoreFull, StoreUnavailable
 
 NO_OBJECT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 """What the system says where there is none."""
+_MODE = 0o600
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _PLACING_TRIES = 20
 _AHEAD_BYTES = 1 << 20
@@ -64,6 +66,26 @@ class Incoming:
             _begin_writing(descriptor, self._on_its_way, self._written - self._on_its_way)
             self._on_its_way = self._written
 
+    def adopt(self, source: OpenFile, seen: SeenFile) -> bool:
+        """Be that file instead of a new one. Not, when it is another by now or could become it, lies on another file
+        system, or is not this user's.
+        """
+        if not _is_settled(source.descriptor, seen):
+            return False
+        while self._file is None:
+            path = self._folder / secrets.token_hex(16)
+            try:
+                # With a descriptor of a folder, which the path does not need, or Python links the link in /proc.
+                os.link(f"/proc/self/fd/{source.descriptor}", path, src_dir_fd=source.descriptor, follow_symlinks=True)
+            except OSError as error:
+                if error.errno in _FULL:
+                    raise
+                return False
+            with contextlib.suppress(FileNotFoundError):
+                self._take(OpenFile(path, os.O_RDONLY | os.O_NOFOLLOW))
+        os.fchmod(self._file.descriptor, _MODE)
+        return True
+
     def move_to(self, target: Path) -> None:
         """Make the file durable, then visible, then the fact that it is visible durable; it is closed by then."""
         with telling_failures():
@@ -87,14 +109,16 @@ class Incoming:
     def _opened(self) -> OpenFile:
         while self._file is None:
             path = self._folder / secrets.token_hex(16)
-            file = OpenFile(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            file.open()
-            # A sweeper may have come between creating and locking; then the file is gone or about to be.
-            if locked(file.descriptor) and os.fstat(file.descriptor).st_nlink:
-                self._file = file
-            else:
-                file.close()
+            self._take(OpenFile(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         return self._file
+
+    def _take(self, file: OpenFile) -> None:
+        """Open and lock it. A sweeper may have come between making and locking it; then it is gone or about to be."""
+        file.open()
+        if locked(file.descriptor) and file.path.exists():
+            self._file = file
+        else:
+            file.close()
 
     def _place(self, target: Path) -> list[Path]:
         """Rename the file; returns the folders that got a new folder on the way."""
@@ -105,6 +129,22 @@ class Incoming:
                 self._opened().path.replace(target)
                 return made
         raise StoreUnavailable
+
+
+def _is_settled(descriptor: int, seen: SeenFile) -> bool:
+    """A plain file of this user's that nobody has open for writing, as the kernel says: else it gives no read lease."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        return False
+    if (status.st_size, status.st_mtime_ns) != (seen.bytes, seen.modified_ns):
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # the one for who wants to write; it is ignored
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError:
+        return False
+    return True
 
 
 def _begin_writing(descriptor: int, start: int, count: int) -> None:

@@ -24,6 +24,7 @@ from filewright.chassis.storage.port import (
     ObjectInfo,
     ObjectMissing,
     ObjectStore,
+    SeenFile,
     SignedRequest,
     StoredObject,
     StoreUnavailable,
@@ -119,8 +120,10 @@ class ObstoreStore:
         failpoints.hit(STORED)
         return intake.receipt(key)
 
-    async def put_file(self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "") -> StoredObject:
-        return await put_by_blocks(self, key, path, max_bytes=max_bytes, owner=owner)
+    async def put_file(
+        self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "", seen: SeenFile | None = None
+    ) -> StoredObject:
+        return await put_by_blocks(self, key, path, max_bytes=max_bytes, owner=owner, seen=seen)
 
     def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         check_range(start, end)

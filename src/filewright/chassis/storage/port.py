@@ -71,6 +71,15 @@ class StoredObject:
 
 
 @dataclass(frozen=True)
+class SeenFile:
+    """A file of this machine, as somebody has read it to its end. `modified_ns` is its `st_mtime_ns`."""
+
+    bytes: int
+    sha256: str
+    modified_ns: int
+
+
+@dataclass(frozen=True)
 class ObjectInfo:
     """What the store knows of an object without reading it."""
 
@@ -116,9 +125,14 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def put_file(self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "") -> StoredObject:
+    async def put_file(
+        self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "", seen: SeenFile | None = None
+    ) -> StoredObject:
         """As `put`, of all bytes of a file of this machine that nobody writes to. Raises OSError too, when it cannot be
         read.
+
+        When the caller has `seen` it, and it is the same still, a store may believe the digest and keep the file
+        itself, of which the caller then removes its own name. Others take a digest: compare the receipt's.
         """
         ...
 

@@ -17,7 +17,16 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     Otherwise the cancelled caller would close a file that the thread is still writing to, and the descriptor's number
     may belong to another file by then.
     """
-    call = asyncio.get_running_loop().run_in_executor(None, partial(function, *args, **kwargs))
+    return await ended_in_thread(begun_in_thread(function, *args, **kwargs))
+
+
+def begun_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+    """The call runs already, not only when the caller next waits for something. Await `ended_in_thread` of it."""
+    return asyncio.get_running_loop().run_in_executor(None, partial(function, *args, **kwargs))
+
+
+async def ended_in_thread(call: asyncio.Future[T]) -> T:
+    """What the call gives; a cancellation is passed on when it has ended."""
     cancelled: asyncio.CancelledError | None = None
     while not call.done():
         try:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from filewright.chassis.sandbox.port import Limits
+from filewright.chassis.storage.port import SeenFile
 from filewright.converter.conversion.fidelity import Fidelity, Original, fidelity_of
 from filewright.converter.conversion.inside.probe import LOOKED_AT
 from filewright.converter.conversion.looks import WARM, Look, Looks, See
@@ -160,18 +161,14 @@ def _looked_at(products: Sequence[Path], target: str, see: See) -> dict[str, Any
     return {"paths": [see(path) for path in products], "format_id": target}
 
 
-Digest = tuple[int, str]
-"""Bytes and SHA-256."""
-
-
-def digest(path: Path) -> Digest:
-    """Bytes and SHA-256, of the file itself and never of what a link points at."""
+def seen(path: Path) -> SeenFile:
+    """What it is, read to its end: the file itself and never what a link points at."""
     sha256, size = hashlib.sha256(), 0
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123 - Path.open follows links
         while block := file.read(_BLOCK):
             sha256.update(block)
             size += len(block)
-    return size, sha256.hexdigest()
+        return SeenFile(size, sha256.hexdigest(), os.fstat(file.fileno()).st_mtime_ns)
 
 
 def _plain_size(product: Path, out: Path) -> int:

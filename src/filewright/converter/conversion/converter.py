@@ -23,6 +23,7 @@ from typing import Any
 
 from filewright.chassis.clock import Clock, SystemClock
 from filewright.chassis.sandbox.port import Sandbox
+from filewright.chassis.storage.port import SeenFile
 from filewright.chassis.tasks import together
 from filewright.converter.conversion import checks
 from filewright.converter.conversion.attempt import Attempt, OnProgress, Progress
@@ -287,16 +288,14 @@ class Converter:
         self, attempt: _Attempt, route: Route, files: Sequence[Path]
     ) -> tuple[tuple[Product, ...], Fidelity | None]:
         """Read by two at once: one looks at what it is, the other takes its digest."""
-        works: list[Coroutine[Any, Any, Any]] = [self._look(attempt, route, files), to_thread(_digests, files)]
+        works: list[Coroutine[Any, Any, Any]] = [self._look(attempt, route, files), to_thread(_seen, files)]
         try:
-            (sheets, fidelity), digests = await together(works)
+            (sheets, fidelity), all_seen = await together(works)
         except OutputInvalid as error:
             raise _StepFailed(route.steps[-1], error) from error
         names = product_names(attempt.assignment.filename, route.target, len(files))
-        made = zip(files, names, sheets, digests, strict=True)
-        return tuple(
-            product_of(path, name, route.target, facts, digest) for path, name, facts, digest in made
-        ), fidelity
+        made = zip(files, names, sheets, all_seen, strict=True)
+        return tuple(product_of(path, name, route.target, facts, seen) for path, name, facts, seen in made), fidelity
 
     async def _look(
         self, attempt: _Attempt, route: Route, files: Sequence[Path]
@@ -336,21 +335,21 @@ def hand_over(source: Path, given: Path, workspace: Path) -> None:
         shutil.copyfile(source, given)
 
 
-def _digests(files: Sequence[Path]) -> Sequence[checks.Digest]:
-    return [checks.digest(path) for path in files]
+def _seen(files: Sequence[Path]) -> Sequence[SeenFile]:
+    return [checks.seen(path) for path in files]
 
 
-def product_of(path: Path, name: str, target: str | None, facts: Mapping[str, float], digest: checks.Digest) -> Product:
+def product_of(path: Path, name: str, target: str | None, facts: Mapping[str, float], seen: SeenFile) -> Product:
     """What is told of a finished file. `target`: None for one that nobody recognises."""
-    size, sha256 = digest
     duration = facts.get("duration")
     return Product(
         path=path,
         name=name,
         format=target,
         media_type=FORMATS[target].media_type if target is not None else UNKNOWN_MEDIA_TYPE,
-        bytes=size,
-        sha256=sha256,
+        bytes=seen.bytes,
+        sha256=seen.sha256,
+        modified_ns=seen.modified_ns,
         pages=_whole(facts.get("pages")),
         width=_whole(facts.get("width")),
         height=_whole(facts.get("height")),

@@ -98,6 +98,8 @@ class Product:
     width: int | None = None
     height: int | None = None
     duration: float | None = None
+    modified_ns: int | None = None
+    """Its time of modification when the digest was taken; None: unknown."""
 
 
 @dataclass(frozen=True)

@@ -332,8 +332,8 @@ def _check(paths: Sequence[Path], out: Path, format_id: str | None, max_bytes: i
 def _described(made: Made, name: str, format_id: str | None, facts: Mapping[str, float]) -> Product:
     if format_id is None:
         found = detect(made.path, name).format or getattr(claimed_format(name), "id", None)
-        return product_of(made.path, name, found, facts, checks.digest(made.path))
-    return product_of(made.path, name, format_id, facts, checks.digest(made.path))
+        return product_of(made.path, name, found, facts, checks.seen(made.path))
+    return product_of(made.path, name, format_id, facts, checks.seen(made.path))
 
 
 def _renamed(products: Sequence[Product]) -> tuple[Product, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -74,6 +75,15 @@ async def test_a_product_that_is_another_by_now_is_not_a_result(store, pages, co
     with pytest.raises(ObjectDamaged):
         await store_products(store, LEASE, pages, tenant="alice", max_bytes=1000)
     assert store.now == 0
+
+
+async def test_a_product_that_was_seen_and_is_another_by_now_is_not_a_result(store, pages):
+    made = [replace(page, modified_ns=page.path.stat().st_mtime_ns) for page in pages]
+    assert len(await store_products(store, LEASE, made, tenant="alice", max_bytes=1000)) == 10
+    made[7].path.unlink()
+    made[7].path.write_bytes(b"Page 7")
+    with pytest.raises(ObjectDamaged):
+        await store_products(store, Lease("job_2", 1, "token"), made, tenant="alice", max_bytes=1000)
 
 
 async def test_when_one_cannot_be_stored_none_is_still_on_its_way(store, pages, monkeypatch):

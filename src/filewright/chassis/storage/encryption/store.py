@@ -36,6 +36,7 @@ from filewright.chassis.storage.port import (
     ObjectInfo,
     ObjectMissing,
     ObjectStore,
+    SeenFile,
     SignedRequest,
     StoredObject,
     StoreUnavailable,
@@ -87,8 +88,10 @@ class EncryptedStore:
         await self._inner.put(key + SUFFIX, _sealed(intake, chunks, tenant_key, key), digest=False)
         return intake.receipt(key)
 
-    async def put_file(self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "") -> StoredObject:
-        return await put_by_blocks(self, key, path, max_bytes=max_bytes, owner=owner)
+    async def put_file(
+        self, key: str, path: Path, *, max_bytes: int | None = None, owner: str = "", seen: SeenFile | None = None
+    ) -> StoredObject:
+        return await put_by_blocks(self, key, path, max_bytes=max_bytes, owner=owner, seen=seen)
 
     async def copy(self, source: str, target: str) -> None:
         """Opened and sealed anew, for the same tenant: an object opens under its own name only."""

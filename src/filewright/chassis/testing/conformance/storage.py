@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import random
 import uuid
 from collections.abc import AsyncIterator
@@ -16,7 +17,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from filewright.chassis.clock import SystemClock
-from filewright.chassis.storage.port import ObjectDamaged, ObjectMissing, ObjectStore, SignedRequest, TooManyBytes
+from filewright.chassis.storage.port import (
+    ObjectDamaged,
+    ObjectMissing,
+    ObjectStore,
+    SeenFile,
+    SignedRequest,
+    StoredObject,
+    TooManyBytes,
+)
 
 MIB = 1 << 20
 HOUR = timedelta(hours=1)
@@ -43,6 +52,12 @@ async def ask(signed: SignedRequest, content: bytes | None = None) -> httpx.Resp
 def now() -> datetime:
     """The servers that check signatures know no fake clock."""
     return SystemClock().now()
+
+
+def written(path: Path, content: bytes) -> SeenFile:
+    """A new file with this content, as whoever reads it sees it."""
+    path.write_bytes(content)
+    return SeenFile(len(content), hashlib.sha256(content).hexdigest(), path.stat().st_mtime_ns)
 
 
 async def keys(store: ObjectStore, prefix: str = "") -> set[str]:
@@ -263,6 +278,34 @@ class ObjectStoreSuite:
         assert (stored.bytes, stored.sha256) == (len(content), hashlib.sha256(content).hexdigest())
         assert await read(store, "a/one") == content
         assert (tmp_path / "made").read_bytes() == content
+
+    async def test_a_file_that_was_seen_is_put_as_it_was(self, store: ObjectStore, tmp_path: Path) -> None:
+        seen = written(tmp_path / "made", b"what was seen")
+        kept = await store.put_file("a/one", tmp_path / "made", max_bytes=seen.bytes, seen=seen)
+        assert kept == StoredObject("a/one", seen.bytes, seen.sha256)
+        (tmp_path / "made").unlink()
+        assert await read(store, "a/one") == b"what was seen"
+        assert (await store.head("a/one")).bytes == seen.bytes
+        await store.delete("a/one")
+        assert await keys(store) == set()
+
+    async def test_a_file_that_changed_since_has_another_digest(self, store: ObjectStore, tmp_path: Path) -> None:
+        seen = written(tmp_path / "made", b"what was seen")
+        (tmp_path / "made").write_bytes(b"what came now")
+        os.utime(tmp_path / "made", ns=(seen.modified_ns, seen.modified_ns + 1))
+        kept = await store.put_file("one", tmp_path / "made", seen=seen)
+        assert kept.sha256 == hashlib.sha256(b"what came now").hexdigest()
+        assert await read(store, "one") == b"what came now"
+
+    async def test_a_seen_file_of_too_many_bytes_leaves_what_was_there(
+        self, store: ObjectStore, tmp_path: Path
+    ) -> None:
+        await store.put("one", b"before")
+        seen = written(tmp_path / "made", bytes(1001))
+        with pytest.raises(TooManyBytes):
+            await store.put_file("one", tmp_path / "made", max_bytes=1000, seen=seen)
+        assert await read(store, "one") == b"before"
+        assert [item.key async for item in store.list()] == ["one"]
 
     async def test_a_file_of_too_many_bytes_leaves_what_was_there(self, store: ObjectStore, tmp_path: Path) -> None:
         await store.put("one", b"before")

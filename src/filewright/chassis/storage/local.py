@@ -40,8 +40,7 @@ from filewright.chassis.storage.port import (
     check_prefix,
     check_range,
 )
-from filewright.chassis.storage.threads import begun_in_thread, ended_in_thread, in_thread
-from filewright.chassis.tasks import to_its_end
+from filewright.chassis.storage.threads import begun_in_thread, ended_in_thread, in_thread, over
 
 WRITTEN = failpoints.declare("storage.put.written", "all bytes are in the temporary file, which is not renamed yet")
 STORED = failpoints.declare("storage.put.stored", "the object is in its place and the caller does not know yet")
@@ -95,9 +94,7 @@ class LocalStore:
             await in_thread(finish)
         finally:
             if writing is not None:
-                await to_its_end(asyncio.wait([writing]))
-                if not writing.cancelled():
-                    writing.exception()  # looked at, or the loop tells of it
+                await over(writing)
             if not file.is_closed:
                 await in_thread(file.discard)
         return intake.receipt(key)
@@ -131,8 +128,10 @@ class LocalStore:
         return self._read(key, start, end)
 
     async def _read(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
+        """While one block is used, the next is read."""
         file = OpenFile(self._path(key), _READ)
         position = start
+        ahead: asyncio.Future[bytes] | None = None
 
         def wanted() -> int:
             return BLOCK_BYTES if end is None else max(0, min(BLOCK_BYTES, end - position))
@@ -141,13 +140,18 @@ class LocalStore:
             with telling_failures(reading=key):
                 block = await in_thread(first_of_object, file, wanted(), position)
             while block:
-                yield block
+                is_last = len(block) < wanted()
                 position += len(block)
-                if position == end:
+                if is_last or position == end:
+                    yield block
                     return
+                ahead = begun_in_thread(os.pread, file.descriptor, wanted(), position)
+                yield block
                 with telling_failures():
-                    block = await in_thread(os.pread, file.descriptor, wanted(), position)
+                    block = await ended_in_thread(ahead)
         finally:
+            if ahead is not None:
+                await over(ahead)
             file.close()
 
     async def head(self, key: str) -> ObjectInfo:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from filewright.chassis.tasks import to_its_end
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -23,6 +25,13 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 def begun_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
     """The call runs already, not only when the caller next waits for something. Await `ended_in_thread` of it."""
     return asyncio.get_running_loop().run_in_executor(None, partial(function, *args, **kwargs))
+
+
+async def over(call: asyncio.Future[T]) -> None:
+    """Return when the call has ended, however it ended; for what it worked on to be let go of."""
+    await to_its_end(asyncio.wait([call]))
+    if not call.cancelled():
+        call.exception()  # looked at, so that the loop does not report it as lost
 
 
 async def ended_in_thread(call: asyncio.Future[T]) -> T:

@@ -27,7 +27,7 @@ from filewright.chassis.storage.port import (
     SignedRequest,
     StoreUnavailable,
 )
-from filewright.chassis.storage.threads import in_thread
+from filewright.chassis.storage.threads import begun_in_thread, ended_in_thread
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.artifacts import contents
 from filewright.converter.artifacts.models import ARTIFACT_PREFIX, Artifact, ArtifactRow, Part, artifact_of
@@ -74,12 +74,13 @@ class Artifacts:
         """The same, held back by one chunk, so that nobody gets all of a file that is not the one that was stored."""
         sha256, held = hashlib.sha256(), b""
         async for chunk in chunks:
+            hashing = begun_in_thread(sha256.update, chunk) if len(chunk) > _HASHED_AT_ONCE else None
+            if hashing is None:
+                sha256.update(chunk)
             if held:
                 yield held
-            if len(chunk) > _HASHED_AT_ONCE:
-                await in_thread(sha256.update, chunk)
-            else:
-                sha256.update(chunk)
+            if hashing is not None:
+                await ended_in_thread(hashing)
             held = chunk
         if sha256.hexdigest() != artifact.sha256:
             log.error("stored_bytes_differ", artifact_id=artifact.id)

@@ -234,8 +234,9 @@ class LocalStore:
         source, file = OpenFile(path, _READ), Incoming(self._incoming)
         try:
             source.open()
-            if not file.adopt(source, seen):
-                return False
+            with telling_failures():
+                if not file.adopt(source, seen):
+                    return False
             Intake(max_bytes, digest=False).admit(seen.bytes)
             _keep(file, target)
         finally:

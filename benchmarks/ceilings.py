@@ -26,6 +26,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -57,6 +58,8 @@ HERE = Path(__file__).parent
 WARMING = 4
 """Rounds that do not count."""
 _CALLERS = 4
+_SLOTS = 2
+_READY_BYTES = 600 << 20
 """Who keep two slots busy: who sends a file or fetches a result is in none meanwhile."""
 
 
@@ -231,8 +234,9 @@ def measure(
         "engine": lambda: engines.convert(case, data, route),
         "product": upload.caller(),
     }
-    times = in_turns(ways, effort, long=case.long)
+    times = in_turns(ways, effort, upload, long=case.long)
     together = effort.together * (2 if case.long else 1)
+    upload.make_ready(int(_CALLERS + 2 * _SLOTS * together / statistics.median(times["product"])))
     rates = {
         "engine": per_second([ways["engine"]] * 2, together),
         "product": per_second([upload.caller() for _ in range(_CALLERS)], together),
@@ -266,12 +270,19 @@ class Upload:
         self._data = data
         self._product = product
         self._number = 0
+        self._ready: deque[Form] = deque()
         self._clients: list[Any] = []
 
     def caller(self) -> Callable[[], object]:
         client = self._product.client()
         self._clients.append(client)
-        return lambda: client.convert(self._form())
+        return lambda: client.convert(self._ready.popleft() if self._ready else self._form())
+
+    def make_ready(self, count: int) -> None:
+        """Put the next so many together before the time is taken: copies of a large file cost as much as its upload."""
+        most = max(1, _READY_BYTES // len(self._data))
+        while len(self._ready) < min(count, most):
+            self._ready.append(self._form())
 
     def _form(self) -> Form:
         self._number += 1
@@ -284,7 +295,9 @@ class Upload:
             client.close()
 
 
-def in_turns(ways: Mapping[str, Callable[[], object]], effort: Effort, *, long: bool) -> Mapping[str, Sequence[float]]:
+def in_turns(
+    ways: Mapping[str, Callable[[], object]], effort: Effort, upload: Upload, *, long: bool
+) -> Mapping[str, Sequence[float]]:
     """The seconds of each round of each way."""
     times: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(1 if long else WARMING):
@@ -295,6 +308,7 @@ def in_turns(ways: Mapping[str, Callable[[], object]], effort: Effort, *, long: 
         len(times["product"]) < 2 or time.monotonic() - began < effort.seconds
     ):
         for way, convert in ways.items():
+            upload.make_ready(1)
             started = time.perf_counter()
             convert()
             times[way].append(time.perf_counter() - started)

@@ -57,10 +57,11 @@ from filewright.converter.routing.planner import Planner, Route
 HERE = Path(__file__).parent
 WARMING = 4
 """Rounds that do not count."""
-_CALLERS = 4
 _SLOTS = 2
+_CALLERS = 4
+"""Who keep the slots busy: who sends a file or fetches a result is in none meanwhile."""
 _READY_BYTES = 600 << 20
-"""Who keep two slots busy: who sends a file or fetches a result is in none meanwhile."""
+"""Of uploads that are put together ahead."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -217,19 +218,7 @@ class ByUnoserver:
         own = self._folder / f"server-{next(self._numbers)}"
         own.mkdir(parents=True)
         port, other = _free_port(), _free_port()
-
-        def start() -> subprocess.Popen[bytes]:
-            argv = [
-                *(str(self._python), "-m", "unoserver.server", "--port", str(port), "--uno-port", str(other)),
-                *("--user-installation", str(own / "profile"), "--executable", _program()),
-                *("--conversion-timeout", "60"),
-            ]
-            quiet = subprocess.DEVNULL
-            server = subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, cwd=own)
-            self._started.append(server)
-            _await_port(port)
-            return server
-
+        start = partial(self._start, port, other, own)
         server = start()
         ask = self._kept(port, own) if self._kept_client else self._called(port, own)
 
@@ -245,6 +234,17 @@ class ByUnoserver:
                 raise
 
         return convert
+
+    def _start(self, port: int, other: int, own: Path) -> subprocess.Popen[bytes]:
+        argv = [
+            *(str(self._python), "-m", "unoserver.server", "--port", str(port), "--uno-port", str(other)),
+            *("--user-installation", str(own / "profile"), "--executable", _program(), "--conversion-timeout", "60"),
+        ]
+        quiet = subprocess.DEVNULL
+        server = subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, cwd=own)
+        self._started.append(server)
+        _await_port(port)
+        return server
 
     def _kept(self, port: int, own: Path) -> Convert:
         client = subprocess.Popen(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from filewright.chassis.queue.relay import Relay
 from filewright.chassis.storage.local import LocalStore
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.converter.artifacts.service import Artifacts
+from filewright.converter.conversion import checks
 from filewright.converter.conversion.fidelity import Fidelity
 from filewright.converter.conversion.orders import Assignment, Converted, Hop, Plan, Product, Stage
 from filewright.converter.errors import UnsupportedConversion
@@ -86,7 +86,7 @@ class Shouter:
         await asyncio.to_thread(path.write_bytes, data)
         on_progress(0.75)
         on_stage(Stage.CHECKING)
-        product = Product(path, "text.md", "md", "text/markdown", len(data), hashlib.sha256(data).hexdigest())
+        product = Product(path, "text.md", "md", "text/markdown", checks.seen(path))
         if self.after is not None:
             self.after(workspace)
         return Converted("txt", "md", (self.hop,), (product,), 0.01, fidelity=self.fidelity)

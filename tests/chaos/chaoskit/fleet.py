@@ -45,6 +45,7 @@ from filewright.chassis.testing.clock import FakeClock
 from filewright.chassis.web.idempotency import IdempotencyKeys
 from filewright.chassis.web.problems import InFlight
 from filewright.converter.artifacts.service import Artifacts
+from filewright.converter.conversion import checks
 from filewright.converter.conversion.orders import Assignment, Converted, Hop, Plan, Product, Stage
 from filewright.converter.errors import CorruptInput, EngineCrashed
 from filewright.converter.jobs.orders import JobInput, JobOrder
@@ -106,7 +107,7 @@ class Upper:
         data = (await asyncio.to_thread(assignment.source.read_bytes)).upper()
         path = workspace / "out" / "output.md"
         await asyncio.to_thread(path.write_bytes, data)
-        product = Product(path, "text.md", "md", "text/markdown", len(data), hashlib.sha256(data).hexdigest())
+        product = Product(path, "text.md", "md", "text/markdown", checks.seen(path))
         return Converted("txt", "md", (_HOP,), (product,), 0.01)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 import pytest
@@ -11,6 +10,7 @@ from sqlalchemy import func, select
 from filewright.chassis.scanning.port import CLEAN, Finding, Verdict
 from filewright.chassis.web.problems import Forbidden, NotFound
 from filewright.converter.artifacts.models import ArtifactRow
+from filewright.converter.conversion import checks
 from filewright.converter.conversion.orders import Converted, Hop, Plan, Product
 from filewright.converter.errors import Expired, TooLarge
 from filewright.converter.jobs.models import JobInputRow, JobRow, UsageRow
@@ -39,7 +39,7 @@ class Joiner:
         data = b"".join(given.source.read_bytes() for given in task.inputs)
         path = workspace / "out" / "output.txt"
         path.write_bytes(data)
-        product = Product(path, "all.txt", "txt", "text/plain", len(data), hashlib.sha256(data).hexdigest())
+        product = Product(path, "all.txt", "txt", "text/plain", checks.seen(path))
         return Converted("txt", "txt", (self.hop,), (product,), 0.01)
 
 

@@ -40,7 +40,8 @@ from filewright.chassis.storage.port import (
     check_prefix,
     check_range,
 )
-from filewright.chassis.storage.threads import begun_in_thread, ended_in_thread, in_thread, over
+from filewright.chassis.storage.threads import begun_in_thread, in_thread, over
+from filewright.chassis.tasks import to_its_end
 
 WRITTEN = failpoints.declare("storage.put.written", "all bytes are in the temporary file, which is not renamed yet")
 STORED = failpoints.declare("storage.put.stored", "the object is in its place and the caller does not know yet")
@@ -86,11 +87,11 @@ class LocalStore:
             async for block in intake.blocks(chunks):
                 if last:  # one is written while the next comes
                     if writing is not None:
-                        await ended_in_thread(writing)
+                        await to_its_end(writing)
                     writing = begun_in_thread(file.write, last, intake)
                 last = block
             if writing is not None:
-                await ended_in_thread(writing)
+                await to_its_end(writing)
             await in_thread(finish)
         finally:
             if writing is not None:
@@ -148,7 +149,7 @@ class LocalStore:
                 ahead = begun_in_thread(os.pread, file.descriptor, wanted(), position)
                 yield block
                 with telling_failures():
-                    block = await ended_in_thread(ahead)
+                    block = await to_its_end(ahead)
         finally:
             if ahead is not None:
                 await over(ahead)

@@ -19,11 +19,11 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     Otherwise the cancelled caller would close a file that the thread is still writing to, and the descriptor's number
     may belong to another file by then.
     """
-    return await ended_in_thread(begun_in_thread(function, *args, **kwargs))
+    return await to_its_end(begun_in_thread(function, *args, **kwargs))
 
 
 def begun_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-    """The call runs already, not only when the caller next waits for something. Await `ended_in_thread` of it."""
+    """The call runs already, not only when the caller next waits for something. Await it by `to_its_end`."""
     return asyncio.get_running_loop().run_in_executor(None, partial(function, *args, **kwargs))
 
 
@@ -32,17 +32,3 @@ async def over(call: asyncio.Future[T]) -> None:
     await to_its_end(asyncio.wait([call]))
     if not call.cancelled():
         call.exception()  # looked at, so that the loop does not report it as lost
-
-
-async def ended_in_thread(call: asyncio.Future[T]) -> T:
-    """What the call gives; a cancellation is passed on when it has ended."""
-    cancelled: asyncio.CancelledError | None = None
-    while not call.done():
-        try:
-            await asyncio.wait([call])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        call.exception()  # looked at, so that the loop does not report it as lost
-        raise cancelled
-    return call.result()

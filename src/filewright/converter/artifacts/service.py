@@ -27,7 +27,8 @@ from filewright.chassis.storage.port import (
     SignedRequest,
     StoreUnavailable,
 )
-from filewright.chassis.storage.threads import begun_in_thread, ended_in_thread
+from filewright.chassis.storage.threads import begun_in_thread
+from filewright.chassis.tasks import to_its_end
 from filewright.chassis.telemetry.logs import get_logger
 from filewright.converter.artifacts import contents
 from filewright.converter.artifacts.models import ARTIFACT_PREFIX, Artifact, ArtifactRow, Part, artifact_of
@@ -80,7 +81,7 @@ class Artifacts:
             if held:
                 yield held
             if hashing is not None:
-                await ended_in_thread(hashing)
+                await to_its_end(hashing)
             held = chunk
         if sha256.hexdigest() != artifact.sha256:
             log.error("stored_bytes_differ", artifact_id=artifact.id)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from filewright.chassis.storage.port import SeenFile
 from filewright.converter.conversion.fidelity import Fidelity
 from filewright.converter.engines.font_packs import FontPack
 from filewright.converter.tiers import Tier
@@ -92,14 +93,20 @@ class Product:
     format: str | None
     """None for a file that nobody recognises, out of an archive."""
     media_type: str
-    bytes: int
-    sha256: str
+    seen: SeenFile
+    """As it was when it was checked."""
     pages: int | None = None
     width: int | None = None
     height: int | None = None
     duration: float | None = None
-    modified_ns: int | None = None
-    """Its time of modification when the digest was taken; None: unknown."""
+
+    @property
+    def bytes(self) -> int:
+        return self.seen.bytes
+
+    @property
+    def sha256(self) -> str:
+        return self.seen.sha256
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ case.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from filewright.chassis.clock import Clock
 from filewright.chassis.sandbox.port import Sandbox
+from filewright.converter.conversion import checks
 from filewright.converter.conversion.converter import Converter
 from filewright.converter.conversion.orders import Assignment, Converted, Hop, Product, Stage
 from filewright.converter.engines.port import Availability, Conversion, Loss, Work
@@ -102,4 +102,4 @@ class ObedientConverter(Converter):
         path.write_bytes(data)
         stem = assignment.filename.rpartition(".")[0] or assignment.filename
         name = f"{stem}.{known.extension}" if count == 1 else f"{stem}-{n + 1}.{known.extension}"
-        return Product(path, name, known.id, known.media_type, len(data), hashlib.sha256(data).hexdigest())
+        return Product(path, name, known.id, known.media_type, checks.seen(path))

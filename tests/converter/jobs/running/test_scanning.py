@@ -1,7 +1,6 @@
 """No file is converted without a scanner's word, and none is handed out."""
 
 import asyncio
-import hashlib
 
 import pytest
 from sqlalchemy import select
@@ -14,6 +13,7 @@ from filewright.chassis.scanning.line import Patience
 from filewright.chassis.scanning.several import ClamdPool
 from filewright.chassis.telemetry.metrics import Metrics
 from filewright.chassis.testing.servers.clamd import EICAR
+from filewright.converter.conversion import checks
 from filewright.converter.conversion.orders import Converted, Product
 from filewright.converter.errors import Expired
 from filewright.converter.jobs.orders import JobInput, JobOrder
@@ -68,8 +68,7 @@ async def test_malware_that_comes_out_of_a_conversion_is_never_stored(shop, alic
         converted = await convert(assignment, **more)
         path = converted.products[0].path.with_name("inner.md")
         path.write_bytes(EICAR)
-        digest = hashlib.sha256(EICAR).hexdigest()
-        inner = Product(path, "inner.md", "md", "text/markdown", len(EICAR), digest)
+        inner = Product(path, "inner.md", "md", "text/markdown", checks.seen(path))
         return Converted("txt", "md", converted.route, (*converted.products, inner), 0.01)
 
     shop.converter.convert = unpacking

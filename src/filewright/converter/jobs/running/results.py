@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filewright.chassis.ids import IdSource
-from filewright.chassis.storage.port import ObjectDamaged, ObjectStore, SeenFile, TooManyBytes
+from filewright.chassis.storage.port import ObjectDamaged, ObjectStore, TooManyBytes
 from filewright.chassis.tasks import together
 from filewright.converter.artifacts.models import ARTIFACT_PREFIX, ArtifactRow
 from filewright.converter.conversion.orders import Product
@@ -57,18 +57,12 @@ async def store_products(
 
 async def _store(store: ObjectStore, key: str, product: Product, tenant: str) -> StoredProduct:
     try:
-        kept = await store.put_file(key, product.path, max_bytes=product.bytes, owner=tenant, seen=_as_seen(product))
+        kept = await store.put_file(key, product.path, max_bytes=product.bytes, owner=tenant, seen=product.seen)
     except TooManyBytes:
         raise ObjectDamaged("more was to be stored than was made") from None
     if kept.sha256 != product.sha256 or (await store.head(key)).bytes != product.bytes:
         raise ObjectDamaged("what was stored is not what was made")
     return StoredProduct(product, key, kept.bytes, kept.sha256)
-
-
-def _as_seen(product: Product) -> SeenFile | None:
-    if product.modified_ns is None:
-        return None
-    return SeenFile(product.bytes, product.sha256, product.modified_ns)
 
 
 async def drop_products(store: ObjectStore, job_id: str, attempt: int) -> int:

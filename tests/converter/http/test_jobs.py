@@ -415,6 +415,9 @@ def test_all_outputs_come_as_one_zip(http, finished):
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == ["page-1.png", "page-2.png", "page-3.png"]
+        packed = [archive.read(name) for name in archive.namelist()]
+    assert packed == [http.get(f"/v1/jobs/{job['id']}/outputs/{n}").content for n in range(3)]
+    assert len(set(packed)) == 3
 
 
 def test_outputs_of_a_job_that_is_not_over_are_a_conflict(http, live, order):

@@ -161,6 +161,7 @@ async def test_the_job_of_another_tenant_is_as_unknown_as_one_that_never_was(sho
         jobs.delete,
         lambda caller, id_: jobs.rate(caller, id_, 5),
         lambda caller, id_: jobs.open_output(caller, id_, 0),
+        jobs.open_outputs,
         lambda caller, id_: jobs.submit(caller, JobOrder((JobInput(job=id_),), to="md")),
     ):
         details = set()
@@ -277,8 +278,9 @@ async def test_a_waiting_job_is_cancelled_at_once_and_nobody_runs_it(shop, alice
     job = await shop.jobs.cancel(alice, (await shop.order()).id)
     assert (job.status, job.error.code) == ("cancelled", "cancelled")
     assert await shop.work() is None
-    with pytest.raises(Cancelled):
-        await shop.jobs.open_output(alice, job.id, 0)
+    for opening in (shop.jobs.open_output(alice, job.id, 0), shop.jobs.open_outputs(alice, job.id)):
+        with pytest.raises(Cancelled):
+            await opening
 
 
 async def test_what_is_over_cannot_be_cancelled(shop, alice):
@@ -354,8 +356,9 @@ async def test_deleting_a_job_erases_every_byte_of_it(shop, alice):
     assert await shop.objects() == []
     gone = await shop.jobs.get(alice, job.id)
     assert (gone.status, gone.outputs) == ("expired", ())
-    with pytest.raises(Expired):
-        await shop.jobs.open_output(alice, job.id, 0)
+    for opening in (shop.jobs.open_output(alice, job.id, 0), shop.jobs.open_outputs(alice, job.id)):
+        with pytest.raises(Expired):
+            await opening
     await shop.jobs.delete(alice, job.id)
 
 

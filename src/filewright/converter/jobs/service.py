@@ -179,6 +179,10 @@ class Jobs:
         """
         return await self._looking.open_output(caller, job_id, n, start, end)
 
+    async def open_outputs(self, caller: Caller, job_id: str) -> Sequence[OpenedOutput]:
+        """All outputs, in their order, as if each were opened. Raises as `open_output`."""
+        return await self._looking.open_outputs(caller, job_id)
+
     async def link_output(self, caller: Caller, job_id: str, n: int) -> SignedRequest | None:
         """How to read the n-th output straight from the store, for a few minutes; None where that is not possible.
 

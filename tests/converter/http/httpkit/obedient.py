@@ -99,7 +99,7 @@ class ObedientConverter(Converter):
     def _product(self, assignment: Assignment, workspace: Path, data: bytes, n: int, count: int) -> Product:
         known = FORMATS[assignment.target_format]
         path = workspace / "out" / f"output-{n}.{known.extension}"
-        path.write_bytes(data)
+        path.write_bytes(data if count == 1 else data + b" " + str(n + 1).encode())
         stem = assignment.filename.rpartition(".")[0] or assignment.filename
         name = f"{stem}.{known.extension}" if count == 1 else f"{stem}-{n + 1}.{known.extension}"
         return Product(path, name, known.id, known.media_type, checks.seen(path))

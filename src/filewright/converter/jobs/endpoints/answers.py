@@ -22,7 +22,7 @@ from filewright.chassis.web.headers import header, headers
 from filewright.chassis.web.preferences import etag_matches, opaque
 from filewright.chassis.web.problems import PROBLEM_JSON, Conflict, request_id_of
 from filewright.converter.jobs.orders import Reuse
-from filewright.converter.jobs.schemas import Job, Output
+from filewright.converter.jobs.schemas import Job, OpenedOutput, Output
 from filewright.converter.jobs.service import Jobs
 from filewright.converter.jobs.states import PublicStatus
 from filewright.converter.tiers import Caller
@@ -72,18 +72,19 @@ class OutputFiles:
         return StreamingResponse(chunks, headers=headers, media_type="application/zip")
 
     async def _members(self, caller: Caller, job: Job) -> AsyncIterator[tuple[*_Head, AsyncIterator[bytes]]]:
-        for n, head in enumerate(_heads(job)):
-            yield *head, (await self.jobs.open_output(caller, job.id, n)).chunks
+        opened = await self.jobs.open_outputs(caller, job.id)
+        for head, item in zip(_heads(job), opened, strict=True):
+            yield *head, item.chunks
 
     async def _made_at_once(self, caller: Caller, job: Job) -> AsyncIterator[bytes]:
         """In one turn of a thread: file by file, the turns would take longer than the work."""
         turn = asyncio.Semaphore(_READ_AT_ONCE)
 
-        async def read(n: int) -> list[bytes]:
+        async def read(item: OpenedOutput) -> list[bytes]:
             async with turn:
-                return [chunk async for chunk in (await self.jobs.open_output(caller, job.id, n)).chunks]
+                return [chunk async for chunk in item.chunks]
 
-        contents = await together(read(n) for n in range(len(job.outputs)))
+        contents = await together(read(item) for item in await self.jobs.open_outputs(caller, job.id))
         members = [(*head, content) for head, content in zip(_heads(job), contents, strict=True)]
         for chunk in await asyncio.to_thread(lambda: [*stream_zip(members, chunk_size=_ZIP_BYTES)]):
             yield chunk

@@ -92,6 +92,11 @@ class Looking:
         output, artifact = await lookups.output(self._database.ask_anywhere, caller, job_id, n)
         return OpenedOutput(output, self._files.read(artifact, start, end))
 
+    async def open_outputs(self, caller: Caller, job_id: str) -> Sequence[OpenedOutput]:
+        """See `Jobs.open_outputs`."""
+        found = await lookups.outputs(self._database.ask_anywhere, caller, job_id)
+        return [OpenedOutput(output, self._files.read(artifact)) for output, artifact in found]
+
     async def link_output(self, caller: Caller, job_id: str, n: int) -> SignedRequest | None:
         """See `Jobs.link_output`."""
         async with self._database.read() as session:

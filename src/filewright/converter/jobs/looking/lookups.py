@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from filewright.chassis.db.hot import Rows
 from filewright.chassis.db.sessions import ReadSession
@@ -46,6 +47,20 @@ async def output(ask: Ask, caller: Caller, job_id: str, n: int) -> tuple[Output,
     views.check_has_outputs(row)
     if row.n is None:
         raise NotFound(f"The job has {row.outputs} outputs, counted from 0.")
+    return _whole(row)
+
+
+async def outputs(ask: Ask, caller: Caller, job_id: str) -> Sequence[tuple[Output, Artifact]]:
+    """All outputs of the caller's job, in their order, by one question. Raises as `output`."""
+    check_id(job_id)
+    rows = await ask(statements.EVERY_OUTPUT, of_job=job_id, of_tenant=caller.tenant)
+    if not rows:
+        raise NotFound("There is no such job.")
+    views.check_has_outputs(rows[0])
+    return [_whole(row) for row in rows if row.n is not None]
+
+
+def _whole(row: Any) -> tuple[Output, Artifact]:
     artifact = artifact_of(row, "its_")
     if artifact.erased:
         raise Expired

@@ -9,7 +9,7 @@ from filewright.converter.jobs.statements.claiming import CLAIM, CLAIM_SUSPECT
 from filewright.converter.jobs.statements.committing import ADD_OUTPUT, COMMIT
 from filewright.converter.jobs.statements.holding import BEAT, HELD, REPORT
 from filewright.converter.jobs.statements.looking import JOB, MARKS, NOW, NOW_OF_MANY, STATE
-from filewright.converter.jobs.statements.made import MOST_OUTPUTS, OUTPUT, OUTPUTS
+from filewright.converter.jobs.statements.made import EVERY_OUTPUT, MOST_OUTPUTS, OUTPUT, OUTPUTS
 
 __all__ = [
     "ADD_OUTPUT",
@@ -17,6 +17,7 @@ __all__ = [
     "CLAIM",
     "CLAIM_SUSPECT",
     "COMMIT",
+    "EVERY_OUTPUT",
     "HELD",
     "JOB",
     "MARKS",

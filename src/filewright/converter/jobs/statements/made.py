@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, Select, and_, func, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, func, select
 
 from filewright.chassis.db.hot import Look, Speech, given
 from filewright.converter.artifacts.models import ArtifactRow
@@ -19,13 +19,13 @@ _FACTS = ("n", "pages", "width", "height", "duration")
 _THIS = (_JOBS.c.id == OF_JOB, _JOBS.c.tenant == OF_TENANT)
 
 
-def _output(_speech: Speech) -> Select[Any]:
-    wanted = and_(_OUTPUTS.c.job_id == _JOBS.c.id, _OUTPUTS.c.n == given("of_n", Integer()))
+def _made(*which: ColumnElement[bool]) -> Select[Any]:
+    wanted = and_(_OUTPUTS.c.job_id == _JOBS.c.id, *which)
     other = _OUTPUTS.alias("other")
     every = select(func.count()).select_from(other).where(other.c.job_id == _JOBS.c.id)
     joined = _JOBS.outerjoin(_OUTPUTS, wanted).outerjoin(_ARTIFACTS, _ARTIFACTS.c.id == _OUTPUTS.c.artifact_id)
     about = (_JOBS.c.id.label("job_id"), _JOBS.c.state, _JOBS.c.error, every.scalar_subquery().label("outputs"))
-    return select(*about, *_file_and_facts()).select_from(joined).where(*_THIS)
+    return select(*about, *_file_and_facts()).select_from(joined).where(*_THIS).order_by(_OUTPUTS.c.n)
 
 
 def _outputs(_speech: Speech) -> Select[Any]:
@@ -40,8 +40,10 @@ def _file_and_facts() -> tuple[Any, ...]:
     return (*(_OUTPUTS.c[name] for name in _FACTS), *(column.label(f"its_{column.name}") for column in _ARTIFACTS.c))
 
 
-OUTPUT = Look(_output)
+OUTPUT = Look(lambda _: _made(_OUTPUTS.c.n == given("of_n", Integer())))
 """Of `of_job`, if it is the job of `of_tenant`: where it stands, how many `outputs` it has, and its output `of_n` with
 the file (`its_…`), if there is one."""
+EVERY_OUTPUT = Look(lambda _: _made())
+"""The same of all its outputs, in their order: a row each, and one if there is none."""
 OUTPUTS = Look(_outputs)
 """The outputs of that job with their files, a row each, at most one more than `MOST_OUTPUTS`."""

@@ -133,16 +133,25 @@ class Client:
 
     def follow_until_running(self, job: str) -> dict[str, Any]:
         """Look until work on it has begun, or is over already."""
-        view = self.look(job)
-        while view["status"] == "queued":
-            view = self.look(job, wait=20)
-        return view
+        answer = self._look(job)
+        while answer.json()["status"] == "queued":
+            # With the tag of the last look: a change between the two would be waited past otherwise.
+            later = self._look(job, wait=20, seen=answer.headers["etag"])
+            answer = later if later.status_code == 200 else answer
+        return dict(answer.json())
 
     def look(self, job: str, wait: float = 0) -> dict[str, Any]:
+        return dict(self._look(job, wait).json())
+
+    def _look(self, job: str, wait: float = 0, seen: str = "") -> httpx.Response:
+        """The job; 304 when it is still as it was `seen`."""
         params = {"wait": wait} if wait else {}
-        view: dict[str, Any] = self._insist("GET", f"/v1/jobs/{job}", params=params, expect={200}).json()
-        self._journal.write(Seen(job, view["status"], view["progress"]))
-        return view
+        headers = {"If-None-Match": seen} if seen else {}
+        answer = self._insist("GET", f"/v1/jobs/{job}", params=params, headers=headers, expect={200, 304})
+        if answer.status_code == 200:
+            view = answer.json()
+            self._journal.write(Seen(job, view["status"], view["progress"]))
+        return answer
 
     def fetch(self, job: str) -> bytes:
         """The first output."""

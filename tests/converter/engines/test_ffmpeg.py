@@ -321,7 +321,7 @@ async def test_fine_samples_stay_fine(convert, tmp_path):
 
 async def test_progress_rises_to_the_end(convert, tmp_path):
     told = []
-    film = make(tmp_path / "film.avi", "-f", "lavfi", "-i", "testsrc2=s=640x480:d=12", "-c:v", "mjpeg")
+    film = make(tmp_path / "film.avi", "-f", "lavfi", "-i", "testsrc2=s=640x480:d=30", "-c:v", "mjpeg")
     await convert(FFmpeg(), film, "avi", "webm", on_progress=told.append)
     assert len(told) > 2
     assert told == sorted(told)

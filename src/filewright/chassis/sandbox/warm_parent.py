@@ -29,7 +29,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from filewright.chassis.sandbox import inside
+from filewright.chassis.sandbox import headroom, inside
 
 _PR_SET_PDEATHSIG = 1
 _HANDED_OVER = 3
@@ -47,8 +47,9 @@ def serve(control: socket.socket, *, failed: str = "") -> NoReturn:
     """Say whether all went well or what `failed`, then fork children until the owner hangs up."""
     _tell(control, ready=not failed, failed=failed, threads=other_threads())
     inside.prepare()
-    gc.collect()
+    gc.collect()  # what it lets go of would be holes
     gc.freeze()
+    headroom.leave_room()
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     os.set_blocking(wake_read, False)

@@ -93,6 +93,8 @@ _SHOW = _flat(
 )
 _DRAWING = _flat("graphics", f'<office:drawing><draw:page draw:name="one">{_SHAPES}</draw:page></office:drawing>')
 
+_LEAST = _flat("text", "<office:text><text:p>a</text:p></office:text>")
+
 SAMPLES = (
     Sample(
         "text", "OpenDocument Text Flat XML", _TEXT, "MS Word 2007 XML", "docx", "writer_pdf_Export",
@@ -111,3 +113,8 @@ SAMPLES = (
         ("OpenDocument Drawing Flat XML", ""), "Warm hands.",
     ),
 )  # fmt: skip
+LEAST = Sample(
+    "least", "OpenDocument Text Flat XML", _LEAST, "MS Word 2007 XML", "docx", "writer_pdf_Export",
+    ("Text (encoded)", "UTF8,LF,,,FALSE"), "a",
+)  # fmt: skip
+"""Of all documents the one with the least in it."""

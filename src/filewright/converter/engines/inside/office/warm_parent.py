@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from filewright.chassis.sandbox import warm_parent
-from filewright.converter.engines.inside.office import desktop, headroom
-from filewright.converter.engines.inside.office.samples import SAMPLES, Sample
+from filewright.converter.engines.inside.office import desktop
+from filewright.converter.engines.inside.office.samples import LEAST, SAMPLES, Sample
 from filewright.converter.engines.libreoffice_installation import Installation, installed_at, write_profile
 
 _PLACE_OF_RUN_LOOP = 13
@@ -143,14 +143,18 @@ def _font_taker(kit: int) -> Callable[[Path], None]:
 
 
 def _warm_up(kit: int) -> None:
-    """Each sample out of its flat form into the usual one, and from that to PDF. Leaves the usual ones in `samples`."""
+    """Each sample out of its flat form into the usual one, and from that to PDF. Leaves the usual ones in `samples`.
+
+    The last one is next to nothing, because LibreOffice keeps what it last drew on: of a document with many fonts that
+    are some megabytes, which each child would copy only to let go of them.
+    """
     desktop.enter(_font_taker(kit))
     Path("samples").mkdir()
-    for sample in (*SAMPLES, *SAMPLES):  # what is made the second time is what every document needs
+    for sample in (*SAMPLES, *SAMPLES, LEAST):  # what is made the second time is what every document needs
         _convert(sample)
+    desktop.have_a_frame()
     desktop.settle()
     _demand_single_thread()
-    headroom.leave_room()
 
 
 def _convert(sample: Sample) -> None:
